@@ -1,0 +1,42 @@
+# Thin front of the CMake presets. `make help` lists the targets.
+SHELL := /bin/bash
+PRESET ?= release
+BUILD := $(if $(filter release,$(PRESET)),build,build-$(PRESET))
+JOBS ?= $(shell nproc)
+PROTOCOL ?= raft
+
+.PHONY: help setup build test demo bench lint format fuzz soak clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## install the Debian packages that Polis is built with
+	@tools/setup
+
+$(BUILD)/build.ninja: CMakeLists.txt CMakePresets.json
+	@cmake --preset $(PRESET) --log-level=WARNING
+
+build: setup ## build everything; the binary is build/polis
+	@[ -f $(BUILD)/build.ninja ] || cmake --preset $(PRESET) --log-level=WARNING
+	@cmake --build $(BUILD) -j $(JOBS)
+
+test: build ## build and run every test
+	@cd $(BUILD) && ctest --output-on-failure -j $(JOBS) --no-tests=error
+
+demo: build ## three replicas on loopback, the master killed five times under load, and a verdict
+	@test/demo.py --polis $(BUILD)/polis
+
+bench: build ## measure Polis and etcd in turn and print the ratio
+	@bench/run.py --build $(BUILD)
+
+lint: setup ## house rules, formatting, shell scripts, clang-tidy
+	@tools/lint
+
+format: setup ## format every source file
+	@git ls-files '*.cc' '*.hh' | xargs clang-format-19 -i
+
+fuzz: ## fuzz every parser for FUZZ_SECONDS each (default 600)
+	@FUZZ_SECONDS=$${FUZZ_SECONDS:-600} tools/fuzz
+
+clean: ## remove everything that was built
+	@rm -rf build build-*

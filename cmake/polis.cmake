@@ -1,0 +1,24 @@
+# polis_folder(NAME SOURCES ... DEPS ... TESTS ...): one folder of the house as a static library, with its unit tests beside it.
+# DEPS names the folders that it may include; tools/tidy checks the order of the whole house.
+add_library(polis_pch INTERFACE)
+target_precompile_headers(polis_pch INTERFACE
+  <algorithm> <array> <chrono> <cstdint> <cstring> <deque> <expected> <functional> <map> <memory>
+  <optional> <set> <span> <string> <string_view> <unordered_map> <utility> <vector>)
+
+function(polis_folder name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;TESTS;TEST_DEPS" ${ARGN})
+  add_library(polis_${name} STATIC ${ARG_SOURCES})
+  target_include_directories(polis_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR})
+  target_link_libraries(polis_${name} PUBLIC ${ARG_DEPS} PRIVATE polis_pch)
+  if(ARG_TESTS)
+    polis_test(${name}_test SOURCES ${ARG_TESTS} DEPS polis_${name} ${ARG_TEST_DEPS})
+  endif()
+endfunction()
+
+function(polis_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_DEPS} GTest::gtest GTest::gtest_main GTest::gmock polis_pch)
+  target_compile_definitions(${name} PRIVATE POLIS_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+endfunction()
