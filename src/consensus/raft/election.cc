@@ -1,0 +1,114 @@
+// Elections: pre-vote, votes, check-quorum, the receiving end of a leadership transfer.
+
+#include "base/check.hh"
+#include "consensus/quorum.hh"
+#include "consensus/raft/raft.hh"
+
+namespace polis::raft {
+
+void Raft::reset_election_deadline() {
+  auto spread = static_cast<std::uint64_t>(
+      (options_.election_timeout_max - options_.election_timeout_min).count());
+  election_deadline_ = now_ + options_.election_timeout_min +
+                       Duration(static_cast<std::int64_t>(random_.below(spread)));
+}
+
+bool Raft::heard_from_leader_recently() const {
+  if (is_leader()) return true;
+  return leader_ != consensus::kNoReplica &&
+         now_ - leader_heard_ < options_.election_timeout_min;
+}
+
+void Raft::campaign(bool pre, bool transfer) {
+  CHECK(!is_leader());
+  leader_ = consensus::kNoReplica;
+  votes_.clear();
+  campaign_is_transfer_ = transfer;
+  reset_election_deadline();
+  if (pre) {
+    role_ = Role::kPreCandidate;
+  } else {
+    role_ = Role::kCandidate;
+    term_ = term_.next();
+    vote_ = options_.id;
+    save_hard_state();
+  }
+  votes_[options_.id] = true;
+  for (ReplicaId id : configuration_.members()) {
+    if (id == options_.id || !configuration_.is_voter(id)) continue;
+    Message message{.type = pre ? MessageType::kPreVote : MessageType::kVote,
+                    .to = id,
+                    .term = pre ? term_.next() : term_,
+                    .index = log_.last_index(),
+                    .log_term = log_.last_term(),
+                    .transfer = transfer};
+    // Our vote for ourselves must be durable before others can add theirs to it.
+    pre ? send(std::move(message)) : send_after_persist(std::move(message));
+  }
+  on_vote_reply({.type = pre ? MessageType::kPreVoteReply : MessageType::kVoteReply,
+                 .from = options_.id,
+                 .term = term_});
+}
+
+void Raft::on_vote_request(const Message& message) {
+  const bool pre = message.type == MessageType::kPreVote;
+  // Raft thesis 4.2.3. adopt_term has dropped this for newer terms; a pre-vote may also ask about our own.
+  if (!message.transfer && heard_from_leader_recently()) return;
+  // Raft thesis 3.6.1: the election restriction.
+  const bool up_to_date =
+      message.log_term > log_.last_term() ||
+      (message.log_term == log_.last_term() && message.index >= log_.last_index());
+  const bool free_to_vote = pre ? message.term > term_
+                                : vote_ == message.from || (vote_ == consensus::kNoReplica &&
+                                                            leader_ == consensus::kNoReplica);
+  if (up_to_date && free_to_vote) {
+    if (!pre && vote_ != message.from) {
+      vote_ = message.from;
+      save_hard_state();
+      reset_election_deadline();
+    }
+    // A granted pre-vote names the term asked about: that is what the candidate compares.
+    send_after_persist({.type = pre ? MessageType::kPreVoteReply : MessageType::kVoteReply,
+                        .to = message.from,
+                        .term = message.term});
+    return;
+  }
+  send_after_persist({.type = pre ? MessageType::kPreVoteReply : MessageType::kVoteReply,
+                      .to = message.from,
+                      .reject = true});
+}
+
+void Raft::on_vote_reply(const Message& message) {
+  const bool pre = message.type == MessageType::kPreVoteReply;
+  if (role_ != (pre ? Role::kPreCandidate : Role::kCandidate)) return;
+  // An answer to an earlier ballot says nothing about this one.
+  if (pre && !message.reject && message.from != options_.id && message.term != term_.next()) return;
+  votes_.emplace(message.from, !message.reject);
+  auto verdict = consensus::quorum_vote(configuration_, [this](ReplicaId id) {
+    auto found = votes_.find(id);
+    return found == votes_.end() ? 0 : found->second ? 1 : -1;
+  });
+  if (verdict == consensus::Verdict::kWon) {
+    pre ? campaign(false, campaign_is_transfer_) : become_leader();
+  } else if (verdict == consensus::Verdict::kLost) {
+    become_follower(term_, consensus::kNoReplica);
+  }
+}
+
+// Raft thesis 6.2: a leader that no quorum hears stops being one, so that its clients go elsewhere.
+void Raft::maybe_step_down_without_quorum() {
+  quorum_check_due_ = now_ + options_.election_timeout_min;
+  auto verdict = consensus::quorum_vote(configuration_, [this](ReplicaId id) {
+    if (id == options_.id) return 1;
+    return now_ - peers_.at(id).heard < options_.election_timeout_max ? 1 : -1;
+  });
+  if (verdict != consensus::Verdict::kWon) become_follower(term_, consensus::kNoReplica);
+}
+
+// Raft thesis 3.10: the leader asks for an election now; there is no need to ask for pre-votes.
+void Raft::on_timeout_now(const Message& message) {
+  if (role_ != Role::kFollower || message.from != leader_) return;
+  if (configuration_.is_voter(options_.id)) campaign(false, true);
+}
+
+}  // namespace polis::raft

@@ -1,0 +1,399 @@
+// Each test proves a sentence of the Raft thesis and is named after its section.
+
+#include <gtest/gtest.h>
+
+#include "consensus/raft/testing/cluster.hh"
+
+namespace polis::raft {
+namespace {
+
+using testing::Cluster;
+using namespace std::chrono_literals;
+
+// A cluster in which replica 1 leads and everyone knows.
+Cluster led(Cluster::Settings settings = {}) {
+  Cluster cluster(settings);
+  cluster.campaign(1);
+  cluster.settle();
+  EXPECT_EQ(cluster.leader(), 1u);
+  return cluster;
+}
+
+int count(const Cluster& cluster, MessageType type) {
+  int n = 0;
+  for (const Message& m : cluster.network()) n += m.type == type;
+  return n;
+}
+
+TEST(Section_3_4, a_candidate_with_a_majority_becomes_leader_and_appends_a_noop) {
+  Cluster cluster = led();
+  EXPECT_EQ(cluster.raft(1).log().last_index(), LogIndex(1));
+  EXPECT_EQ(cluster.raft(1).log().at(LogIndex(1)).kind, consensus::EntryKind::kNoop);
+  EXPECT_EQ(cluster.raft(2).term(), cluster.raft(1).term());
+}
+
+TEST(Section_3_4, a_replica_votes_once_in_a_term) {
+  Cluster cluster({.voters = 3, .pre_vote = false});
+  cluster.campaign(1);
+  cluster.campaign(2);
+  // Replica 3 hears both candidates of the same term.
+  std::list<Message> requests = std::exchange(cluster.network(), {});
+  for (auto& m : requests) {
+    if (m.to == ReplicaId(3)) cluster.deliver(m);
+  }
+  int granted = 0;
+  for (auto& m : cluster.network()) granted += m.type == MessageType::kVoteReply && !m.reject;
+  EXPECT_EQ(granted, 1);
+}
+
+TEST(Section_3_4, a_vote_survives_a_crash) {
+  Cluster cluster({.voters = 3, .pre_vote = false});
+  cluster.campaign(1);
+  Message request = cluster.network().back();
+  ASSERT_EQ(request.to, ReplicaId(3));
+  cluster.deliver(request);
+  cluster.crash(3);
+  cluster.restart(3);
+  cluster.network().clear();
+  request.from = ReplicaId(2);
+  cluster.deliver(request);
+  ASSERT_FALSE(cluster.network().empty());
+  EXPECT_TRUE(cluster.network().back().reject);
+}
+
+TEST(Section_3_4, nothing_is_promised_before_the_disk_has_it) {
+  Cluster cluster({.voters = 3, .pre_vote = false, .persist_at_once = false});
+  cluster.campaign(1);
+  EXPECT_TRUE(cluster.network().empty());  // the own vote is not durable yet
+  cluster.persist(1);
+  ASSERT_EQ(cluster.network().size(), 2u);
+  Message request = cluster.network().front();
+  cluster.network().clear();
+  cluster.deliver(request);
+  EXPECT_TRUE(cluster.network().empty());
+  cluster.persist(2);
+  ASSERT_EQ(cluster.network().size(), 1u);
+  EXPECT_FALSE(cluster.network().front().reject);
+}
+
+TEST(Section_3_5, a_proposal_is_committed_when_a_majority_has_it) {
+  Cluster cluster = led();
+  ASSERT_TRUE(cluster.propose(1, "x"));
+  EXPECT_FALSE(cluster.applied(1).contains(LogIndex(2)));
+  cluster.settle();
+  EXPECT_EQ(cluster.applied(1).at(LogIndex(2)), "x");
+  cluster.advance(60ms);  // the next heartbeat tells the followers
+  cluster.settle();
+  EXPECT_EQ(cluster.applied(3).at(LogIndex(2)), "x");
+}
+
+TEST(Section_3_5, a_follower_rejects_an_append_that_leaves_a_gap) {
+  Cluster cluster = led();
+  Message append{.type = MessageType::kAppend, .from = ReplicaId(1), .to = ReplicaId(2),
+                 .term = cluster.raft(1).term(), .index = LogIndex(5), .log_term = Term(1)};
+  cluster.deliver(append);
+  ASSERT_FALSE(cluster.network().empty());
+  EXPECT_TRUE(cluster.network().back().reject);
+  EXPECT_EQ(cluster.network().back().index, LogIndex(1));  // the hint: what it has
+}
+
+TEST(Section_3_5, a_leader_overwrites_what_was_never_committed) {
+  Cluster cluster = led();
+  cluster.isolate(1);
+  cluster.propose(1, "lost");
+  cluster.settle();
+  cluster.campaign(2);
+  cluster.settle();
+  ASSERT_EQ(cluster.leader(), 2u);
+  cluster.propose(2, "kept");
+  cluster.settle();
+  cluster.heal();
+  for (int i = 0; i < 10; ++i) {
+    cluster.advance(60ms);
+    cluster.settle();
+  }
+  EXPECT_EQ(cluster.applied(1), cluster.applied(2));
+  EXPECT_EQ(cluster.applied(1).at(LogIndex(3)), "kept");
+}
+
+TEST(Section_3_6_1, a_candidate_that_lacks_a_committed_entry_is_refused) {
+  Cluster cluster = led();
+  cluster.isolate(3);
+  cluster.propose(1, "x");
+  cluster.settle();
+  cluster.heal();
+  cluster.crash(1);
+  cluster.campaign(3);
+  cluster.settle();
+  EXPECT_EQ(cluster.leader(), 0u);
+  cluster.campaign(2);
+  cluster.settle();
+  EXPECT_EQ(cluster.leader(), 2u);
+}
+
+// Figure 3.7: an entry of an old term on a majority is not yet committed.
+TEST(Section_3_6_2, an_entry_of_an_old_term_is_not_committed_by_counting) {
+  Cluster cluster({.voters = 3, .pre_vote = false});
+  cluster.campaign(1);
+  cluster.settle();
+  cluster.isolate(2);
+  cluster.isolate(3);
+  cluster.propose(1, "old");
+  cluster.settle();
+  cluster.crash(1);
+  cluster.restart(1);
+  cluster.heal();
+  cluster.isolate(3);
+  // Elected anew, replica 1 sends "old" to 2 but its own no-op is lost on the way.
+  cluster.campaign(1);
+  while (cluster.leader() != 1) {
+    ASSERT_FALSE(cluster.network().empty());
+    Message m = cluster.network().front();
+    cluster.network().pop_front();
+    cluster.deliver(m);
+  }
+  cluster.network().clear();
+  Message append{.type = MessageType::kAppendReply, .from = ReplicaId(2), .to = ReplicaId(1),
+                 .term = cluster.raft(1).term(), .index = LogIndex(2)};
+  ASSERT_EQ(cluster.raft(1).log().last_index(), LogIndex(3));
+  cluster.deliver(append);  // "old" at 2 is now on two of three
+  EXPECT_EQ(cluster.raft(1).commit(), LogIndex(1));
+  append.index = LogIndex(3);
+  cluster.deliver(append);
+  EXPECT_EQ(cluster.raft(1).commit(), LogIndex(3));
+}
+
+TEST(Section_3_10, leadership_is_transferred_without_waiting_for_a_timeout) {
+  Cluster cluster = led();
+  Instant before = cluster.now();
+  ASSERT_TRUE(cluster.raft(1).transfer(ReplicaId(3), cluster.now()).has_value());
+  cluster.perform(1);
+  EXPECT_FALSE(cluster.propose(1, "refused while handing over"));
+  cluster.settle();
+  EXPECT_EQ(cluster.leader(), 3u);
+  EXPECT_EQ(cluster.now(), before);
+}
+
+TEST(Section_3_10, a_transfer_to_a_dead_replica_is_given_up) {
+  Cluster cluster = led();
+  cluster.crash(3);
+  ASSERT_TRUE(cluster.raft(1).transfer(ReplicaId(3), cluster.now()).has_value());
+  for (int i = 0; i < 15; ++i) {
+    cluster.advance(50ms);
+    cluster.settle();
+  }
+  EXPECT_EQ(cluster.leader(), 1u);
+  EXPECT_TRUE(cluster.propose(1, "x"));
+}
+
+TEST(Section_4_2_3, a_replica_that_hears_a_leader_ignores_candidates) {
+  Cluster cluster = led({.voters = 3, .pre_vote = false});
+  Message request{.type = MessageType::kVote, .from = ReplicaId(3), .to = ReplicaId(2),
+                  .term = cluster.raft(1).term() + 5, .index = LogIndex(9), .log_term = Term(9)};
+  cluster.deliver(request);
+  EXPECT_TRUE(cluster.network().empty());
+  EXPECT_EQ(cluster.raft(2).term(), cluster.raft(1).term());
+}
+
+TEST(Section_5, a_follower_behind_the_log_gets_a_snapshot_in_chunks) {
+  Cluster cluster = led();
+  cluster.isolate(3);
+  for (int i = 0; i < 20; ++i) {
+    cluster.propose(1, "value" + std::to_string(i));
+    cluster.settle();
+  }
+  cluster.compact(1, 15);
+  cluster.heal();
+  for (int i = 0; i < 20; ++i) {
+    cluster.advance(50ms);
+    cluster.settle();
+  }
+  EXPECT_EQ(cluster.applied(3), cluster.applied(1));
+  EXPECT_GT(cluster.raft(3).log().mark().index, LogIndex(1));
+}
+
+TEST(Section_5, a_snapshot_continues_after_chunks_were_lost) {
+  Cluster cluster = led();
+  cluster.isolate(3);
+  for (int i = 0; i < 20; ++i) {
+    cluster.propose(1, "value" + std::to_string(i));
+    cluster.settle();
+  }
+  cluster.compact(1, 15);
+  cluster.heal();
+  int chunks = 0;
+  for (int i = 0; i < 400 && cluster.applied(3) != cluster.applied(1); ++i) {
+    cluster.advance(50ms);
+    while (!cluster.network().empty()) {
+      Message m = cluster.network().front();
+      cluster.network().pop_front();
+      bool lose = m.type == MessageType::kSnapshotChunk && ++chunks % 3 == 0;
+      if (!lose) cluster.deliver(m);
+    }
+  }
+  EXPECT_EQ(cluster.applied(3), cluster.applied(1));
+}
+
+TEST(Section_6_2, a_leader_without_a_quorum_steps_down) {
+  Cluster cluster = led();
+  cluster.isolate(1);
+  for (int i = 0; i < 30; ++i) {
+    cluster.advance(50ms);
+    cluster.network().clear();
+  }
+  EXPECT_NE(cluster.raft(1).role(), Role::kMaster);
+}
+
+TEST(Section_6_4, a_read_waits_for_a_round_of_heartbeats) {
+  Cluster cluster = led();
+  cluster.propose(1, "x");
+  cluster.settle();
+  cluster.read(1, 7);
+  EXPECT_TRUE(cluster.reads(1).empty());
+  cluster.settle();
+  ASSERT_EQ(cluster.reads(1).size(), 1u);
+  EXPECT_EQ(cluster.reads(1)[0].id, ReadId(7));
+  EXPECT_EQ(cluster.reads(1)[0].index, LogIndex(2));
+}
+
+TEST(Section_6_4, a_deposed_leader_never_answers_a_read) {
+  Cluster cluster = led();
+  cluster.isolate(1);
+  cluster.campaign(2);
+  cluster.settle();
+  ASSERT_EQ(cluster.leader(), 2u);
+  cluster.read(1, 7);
+  cluster.settle();
+  EXPECT_TRUE(cluster.reads(1).empty());
+  cluster.heal();
+  cluster.advance(60ms);
+  cluster.settle();
+  EXPECT_TRUE(cluster.reads(1).empty());
+  EXPECT_EQ(cluster.reads_refused(1).size(), 1u);
+}
+
+TEST(Section_6_4, a_new_leader_serves_no_read_before_its_term_has_a_commit) {
+  Cluster cluster = led();
+  cluster.propose(1, "x");
+  cluster.settle();
+  cluster.crash(1);
+  cluster.campaign(2);
+  while (cluster.leader() != 2) {
+    Message m = cluster.network().front();
+    cluster.network().pop_front();
+    cluster.deliver(m);
+  }
+  cluster.network().clear();  // the no-op is lost
+  cluster.read(2, 9);
+  EXPECT_EQ(count(cluster, MessageType::kHeartbeat), 0);
+  for (int i = 0; i < 5; ++i) {
+    cluster.advance(50ms);
+    cluster.settle();
+  }
+  ASSERT_EQ(cluster.reads(2).size(), 1u);
+  EXPECT_GE(cluster.reads(2)[0].index, LogIndex(3));
+}
+
+TEST(Section_6_4, a_follower_reads_at_an_index_from_the_leader) {
+  Cluster cluster = led();
+  cluster.propose(1, "x");
+  cluster.settle();
+  cluster.read(3, 11);
+  cluster.settle();
+  ASSERT_EQ(cluster.reads(3).size(), 1u);
+  EXPECT_EQ(cluster.reads(3)[0].index, LogIndex(2));
+}
+
+TEST(Section_6_4, reads_that_come_together_share_one_round) {
+  Cluster cluster = led();
+  for (std::uint64_t i = 1; i <= 50; ++i) cluster.raft(1).read(ReadId(i), cluster.now());
+  cluster.perform(1);
+  EXPECT_EQ(count(cluster, MessageType::kHeartbeat), 2);
+  cluster.settle();
+  EXPECT_EQ(cluster.reads(1).size(), 50u);
+}
+
+TEST(Section_9_6, a_pre_vote_changes_no_term) {
+  Cluster cluster = led();
+  Term before = cluster.raft(2).term();
+  cluster.isolate(3);
+  for (int i = 0; i < 5; ++i) {
+    cluster.campaign(3);
+    cluster.settle();
+  }
+  EXPECT_EQ(cluster.raft(3).term(), before);
+  cluster.heal();
+  cluster.settle();
+  EXPECT_EQ(cluster.leader(), 1u);
+  EXPECT_EQ(cluster.raft(1).term(), before);
+}
+
+TEST(Section_10_2_1, the_leader_sends_ahead_of_replies_within_a_window) {
+  Cluster cluster = led();
+  for (int i = 0; i < 10; ++i) cluster.propose(1, "x");
+  EXPECT_EQ(count(cluster, MessageType::kAppend), 8);  // 4 for each of 2 followers
+  cluster.settle();
+  EXPECT_EQ(cluster.applied(1).size(), 11u);
+}
+
+TEST(Section_10_2_1, the_leader_replicates_while_its_own_write_is_under_way) {
+  Cluster cluster({.voters = 3, .persist_at_once = false});
+  cluster.campaign(1);
+  for (int i = 0; i < 20; ++i) {
+    for (std::uint64_t id = 1; id <= 3; ++id) cluster.persist(id);
+    cluster.settle();
+  }
+  ASSERT_EQ(cluster.leader(), 1u);
+  cluster.propose(1, "x");
+  EXPECT_EQ(count(cluster, MessageType::kAppend), 2);
+  cluster.settle();
+  cluster.persist(2);
+  cluster.persist(3);
+  cluster.settle();
+  EXPECT_EQ(cluster.raft(1).commit(), LogIndex(2));        // two others have it
+  EXPECT_FALSE(cluster.applied(1).contains(LogIndex(2)));  // but it is not durable here
+  cluster.persist(1);
+  EXPECT_TRUE(cluster.applied(1).contains(LogIndex(2)));
+}
+
+TEST(Learner, receives_the_log_and_never_votes_or_campaigns) {
+  Cluster cluster = led({.voters = 3, .learners = 1});
+  cluster.propose(1, "x");
+  cluster.settle();
+  cluster.advance(60ms);
+  cluster.settle();
+  EXPECT_EQ(cluster.applied(4), cluster.applied(1));
+  cluster.campaign(4);
+  EXPECT_EQ(count(cluster, MessageType::kPreVote), 0);
+}
+
+TEST(Single, a_cell_of_one_leads_at_once_and_serves) {
+  Cluster cluster({.voters = 1});
+  cluster.tick(1);
+  EXPECT_EQ(cluster.leader(), 1u);
+  cluster.propose(1, "x");
+  cluster.read(1, 3);
+  EXPECT_EQ(cluster.applied(1).at(LogIndex(2)), "x");
+  EXPECT_EQ(cluster.reads(1).size(), 1u);
+}
+
+TEST(Gap, a_lost_append_is_sent_again_after_two_heartbeats) {
+  Cluster cluster = led();
+  cluster.propose(1, "x");
+  cluster.network().clear();
+  for (int i = 0; i < 4; ++i) {
+    cluster.advance(60ms);
+    cluster.settle();
+  }
+  EXPECT_EQ(cluster.applied(2).at(LogIndex(2)), "x");
+}
+
+TEST(Options, an_impossible_relation_is_named) {
+  Options options{.id = ReplicaId(1)};
+  options.election_timeout_min = 100ms;
+  ASSERT_FALSE(options.validate().has_value());
+  EXPECT_NE(options.validate().error().text.find("heartbeat"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace polis::raft

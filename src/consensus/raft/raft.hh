@@ -1,0 +1,222 @@
+#pragma once
+
+// Raft, as a pure object: messages, time and proposals in, one output struct out. It sits behind consensus/'s contract
+// through RaftLog (raft_log.hh), which only adds the bytes.
+//
+// Source: Raft thesis. Elections 3.4 with pre-vote 9.6 and check-quorum 6.2; replication 3.5, pipelined 10.2.1, the
+// leader's own write in parallel 10.2.1; commitment 3.6.2; snapshots 5; read index 6.4; leadership transfer 3.10.
+// Departures: a commit is applied only when it is also durable here, so that the state machine never runs ahead of the
+// own log; snapshots travel in chunks that the receiver asks for by offset, so that a cut costs one chunk.
+//
+// Threads: one at a time.
+// Life: construct -> step / tick / propose / read / on_persisted ... -> take_output after each batch of inputs.
+
+#include <map>
+#include <unordered_map>
+
+#include "base/random.hh"
+#include "consensus/log.hh"
+#include "consensus/raft/message.hh"
+#include "consensus/raft/progress.hh"
+#include "consensus/replicated_log.hh"
+
+namespace polis::raft {
+
+using consensus::ChunkArrived;
+using consensus::Configuration;
+using consensus::HardState;
+using consensus::Log;
+using consensus::ReadReady;
+using consensus::Role;
+using consensus::RoleState;
+using consensus::Ticket;
+
+struct Options {
+  ReplicaId id;
+
+  // How often a leader makes itself heard. Shorter finds dead leaders sooner and costs messages.
+  Duration heartbeat_interval = std::chrono::milliseconds(50);
+  // A follower that hears nothing stands for election after a random time between these two.
+  // Constraint: min >= 3 * heartbeat_interval, max > min.
+  Duration election_timeout_min = std::chrono::milliseconds(300);
+  Duration election_timeout_max = std::chrono::milliseconds(600);
+
+  // Payload of one append message. Larger costs fewer messages and more memory.
+  std::size_t append_bytes_max = 1 << 20;
+  // What may be under way to one follower before its replies are awaited.
+  std::size_t in_flight_messages_max = 256;
+  std::size_t in_flight_bytes_max = 8 << 20;
+  // Proposals are refused while this much is uncommitted.
+  std::size_t uncommitted_bytes_max = 64 << 20;
+  // Committed entries handed out by one output, so that applying a long log does not hold up heartbeats.
+  std::size_t committed_bytes_max = 4 << 20;
+  // One part of a snapshot.
+  std::uint32_t snapshot_chunk_bytes = 256 << 10;
+
+  bool pre_vote = true;
+  std::uint64_t seed = 1;  // for the random election timeouts
+
+  // kInvalid: names the relation that does not hold.
+  Result<void> validate() const;
+};
+
+// As consensus::Output, with messages not yet encoded.
+struct Output {
+  std::optional<Ticket> ticket;
+  std::optional<HardState> hard_state;
+  std::vector<Entry> entries;
+  std::vector<Message> messages;
+  std::vector<Message> messages_after_persist;
+  std::vector<Entry> committed;
+  std::vector<ReadReady> reads;
+  std::vector<ReadId> reads_refused;
+  bool snapshot_wanted = false;
+  std::vector<ChunkArrived> chunks;
+  std::optional<RoleState> role;
+};
+
+class Raft {
+ public:
+  Raft(Options options, consensus::Restored restored, Instant now);
+
+  // The functions of consensus::ReplicatedLog, which says what they mean.
+  void step(Message message, Instant now);
+  void tick(Instant now);
+  Instant next_deadline() const;
+  Result<LogIndex> propose(SharedBytes command, Instant now);
+  void read(ReadId id, Instant now);
+  Result<void> transfer(ReplicaId target, Instant now);
+  void on_persisted(Ticket ticket, Instant now);
+  void compact(LogIndex index);
+  void on_snapshot_available(const SnapshotMark& mark, std::uint64_t size, Instant now);
+  void on_chunk_written(ReplicaId from, const SnapshotMark& mark, std::uint64_t offset, Instant now);
+  void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now);
+  Output take_output();
+  consensus::Status status() const;
+
+  // For invariant checkers.
+  const Log& log() const { return log_; }
+  LogIndex commit() const { return commit_; }
+  Term term() const { return term_; }
+  Role role() const { return role_; }
+
+ private:
+  // --- raft.cc: terms, roles, output
+  void become_follower(Term term, ReplicaId leader);
+  void become_leader();
+  void append_own(consensus::EntryKind kind, SharedBytes data);
+  void save_hard_state() { hard_state_changed_ = true; }
+  void send(Message message);                // stamps from and term, goes out at once
+  void send_after_persist(Message message);  // stamps from and term, waits for the disk
+  void truncate_from(LogIndex from);
+  void append_entry(Entry entry);
+  void maybe_apply_configuration();
+  bool is_leader() const { return role_ == Role::kMaster; }
+  bool adopt_term(const Message& message);  // false: the message is to be dropped
+
+  // --- election.cc
+  void reset_election_deadline();
+  bool heard_from_leader_recently() const;
+  void campaign(bool pre, bool transfer);
+  void on_vote_request(const Message& message);
+  void on_vote_reply(const Message& message);
+  void maybe_step_down_without_quorum();
+  void on_timeout_now(const Message& message);
+
+  // --- replication.cc
+  void broadcast_append();
+  void broadcast_heartbeat();
+  void look_for_gaps();
+  void probe_gap(ReplicaId to, Progress& progress);
+  bool term_is_durable() const;
+  void maybe_send_append(ReplicaId to, Progress& progress, bool even_if_empty);
+  void on_append(const Message& message);
+  void on_append_reply(const Message& message);
+  void on_heartbeat(const Message& message);
+  void on_heartbeat_reply(const Message& message);
+  void maybe_commit();
+  void advance_commit(LogIndex commit);
+  void maybe_finish_transfer(ReplicaId id, const Progress& progress);
+
+  // --- read.cc
+  bool may_serve_reads() const;  // an entry of this term is committed
+  void request_read(ReadId id, ReplicaId origin);
+  void flush_waiting_reads();
+  void maybe_confirm_reads();
+  void answer_read(ReadId id, ReplicaId origin, LogIndex index);
+  void refuse_read(ReadId id, ReplicaId origin);
+  void refuse_reads();
+  void on_read_index(const Message& message);
+  void on_read_index_reply(const Message& message);
+
+  // --- snapshot.cc
+  void start_snapshot(ReplicaId to, Progress& progress);
+  void send_chunk(ReplicaId to, Progress& progress);
+  void resend_lost_chunks();
+  void on_snapshot_chunk(Message message);
+  void on_snapshot_reply(const Message& message);
+  void reply_snapshot(ReplicaId to, const SnapshotMark& mark, std::uint64_t offset);
+
+  Options options_;
+  Random random_;
+  Instant now_;
+
+  // Durable through HardState before anything that depends on them leaves this replica.
+  Term term_;
+  ReplicaId vote_;
+  bool hard_state_changed_ = false;
+
+  Log log_;                      // durable up to persisted_
+  LogIndex persisted_;           // on this replica's disk; <= log_.last_index()
+  LogIndex commit_;              // known committed; only grows
+  LogIndex handed_out_;          // given to the state machine; <= min(commit_, persisted_)
+  LogIndex output_from_;         // first entry not yet handed to the disk
+  Ticket next_ticket_{1};
+  Ticket term_ticket_;           // the newest ticket that carried a change of term_ or vote_
+  std::map<Ticket, LogIndex> tickets_;  // under way to the disk: the last entry that each makes durable
+
+  Configuration configuration_;
+  Role role_ = Role::kFollower;
+  ReplicaId leader_ = consensus::kNoReplica;
+  RoleState announced_;  // as it was last handed out
+  Instant leader_heard_{};  // when the leader of this term was last heard
+  Instant election_deadline_{};
+
+  // Candidate: who answered what in this ballot.
+  std::map<ReplicaId, bool> votes_;
+  bool campaign_is_transfer_ = false;
+
+  // Leader only.
+  std::map<ReplicaId, Progress> peers_;
+  Instant heartbeat_due_{};
+  Instant quorum_check_due_{};
+  LogIndex term_start_;  // the index of this term's no-op
+  std::size_t uncommitted_bytes_ = 0;
+  ReplicaId transfer_target_ = consensus::kNoReplica;
+  Instant transfer_deadline_{};
+
+  // Leader only: reads that wait for a round of heartbeats.
+  struct PendingRead {
+    std::uint64_t round;
+    ReadId id;
+    ReplicaId origin;
+    LogIndex index;
+  };
+  std::uint64_t round_ = 0;             // the newest round sent
+  std::uint64_t round_confirmed_ = 0;   // a quorum answered this round
+  std::deque<PendingRead> reads_;       // rising rounds
+  std::vector<std::pair<ReadId, ReplicaId>> reads_waiting_;  // for the next round, or for the term's first commit
+
+  // Leader only: the snapshot that can be sent.
+  std::optional<SnapshotMark> snapshot_;
+  std::uint64_t snapshot_size_ = 0;
+  // Follower only: the arriving snapshot, and what is written of it.
+  std::optional<SnapshotMark> arriving_;
+  std::uint64_t arriving_size_ = 0;
+  std::uint64_t arriving_offset_ = 0;
+  bool arriving_chunk_under_way_ = false;
+
+  Output output_;
+};
+
+}  // namespace polis::raft

@@ -1,0 +1,131 @@
+// Snapshots for followers that are behind the log (Raft thesis 5): one chunk under way per follower, the next one asked
+// for by offset, so that a receiver that was cut off continues where it stopped.
+
+#include "base/check.hh"
+#include "consensus/raft/raft.hh"
+
+namespace polis::raft {
+
+void Raft::start_snapshot(ReplicaId to, Progress& progress) {
+  // Only a snapshot from which the log continues helps the follower.
+  if (!snapshot_ || snapshot_->index < log_.mark().index) {
+    output_.snapshot_wanted = true;
+    return;
+  }
+  progress.become_snapshot(snapshot_->index);
+  send_chunk(to, progress);
+}
+
+void Raft::on_snapshot_available(const SnapshotMark& mark, std::uint64_t size, Instant now) {
+  now_ = now;
+  if (!is_leader()) return;
+  CHECK(size > 0 && mark.index <= handed_out_);
+  snapshot_ = mark;
+  snapshot_size_ = size;
+  for (auto& [id, progress] : peers_) {
+    // Whoever receives an older one begins anew: its file is gone.
+    if (progress.feed == Feed::kSnapshot && progress.snapshot != mark.index) progress.become_probe();
+  }
+}
+
+void Raft::send_chunk(ReplicaId to, Progress& progress) {
+  if (!snapshot_ || progress.snapshot != snapshot_->index) {
+    progress.become_probe();
+    return;
+  }
+  std::uint64_t left = snapshot_size_ - progress.snapshot_offset;
+  send({.type = MessageType::kSnapshotChunk,
+        .to = to,
+        .mark = *snapshot_,
+        .snapshot_size = snapshot_size_,
+        .offset = progress.snapshot_offset,
+        .chunk_length = static_cast<std::uint32_t>(
+            std::min<std::uint64_t>(left, options_.snapshot_chunk_bytes))});
+  progress.chunk_sent = true;
+  progress.chunk_sent_at = now_;
+}
+
+void Raft::resend_lost_chunks() {
+  for (auto& [id, progress] : peers_) {
+    if (progress.feed == Feed::kSnapshot && progress.chunk_sent &&
+        now_ - progress.chunk_sent_at > options_.election_timeout_max) {
+      send_chunk(id, progress);
+    }
+  }
+}
+
+void Raft::on_snapshot_chunk(Message message) {
+  CHECK(!is_leader());
+  leader_ = message.from;
+  if (role_ != Role::kFollower && role_ != Role::kLearner) become_follower(term_, message.from);
+  leader_heard_ = now_;
+  reset_election_deadline();
+  if (message.mark.index <= commit_) {
+    send_after_persist({.type = MessageType::kAppendReply, .to = message.from, .index = commit_});
+    return;
+  }
+  if (!arriving_ || *arriving_ != message.mark || arriving_size_ != message.snapshot_size) {
+    arriving_ = message.mark;
+    arriving_size_ = message.snapshot_size;
+    arriving_offset_ = 0;
+    arriving_chunk_under_way_ = false;
+  }
+  if (message.offset != arriving_offset_) {
+    if (!arriving_chunk_under_way_) reply_snapshot(message.from, message.mark, arriving_offset_);
+    return;
+  }
+  if (arriving_chunk_under_way_ || message.chunk.empty()) return;
+  arriving_chunk_under_way_ = true;
+  output_.chunks.push_back({message.from, message.mark, message.snapshot_size, message.offset,
+                            std::move(message.chunk)});
+}
+
+void Raft::on_chunk_written(ReplicaId from, const SnapshotMark& mark, std::uint64_t offset,
+                            Instant now) {
+  now_ = now;
+  if (!arriving_ || *arriving_ != mark) return;
+  arriving_chunk_under_way_ = false;
+  arriving_offset_ = offset;
+  reply_snapshot(from, mark, offset);
+}
+
+void Raft::reply_snapshot(ReplicaId to, const SnapshotMark& mark, std::uint64_t offset) {
+  send_after_persist({.type = MessageType::kSnapshotReply, .to = to, .mark = mark, .offset = offset});
+}
+
+void Raft::on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now) {
+  now_ = now;
+  arriving_.reset();
+  CHECK(mark.index > commit_);
+  CHECK(!is_leader());
+  // Raft thesis 5.3: the snapshot replaces the log. (Keeping a matching tail would save little and is not proved here.)
+  log_.reset(mark);
+  configuration_ = mark.configuration;
+  commit_ = handed_out_ = persisted_ = mark.index;
+  output_from_ = mark.index.next();
+  for (auto& [ticket, last] : tickets_) last = mark.index;
+  // The log on disk has to begin behind the mark as well.
+  save_hard_state();
+  send_after_persist({.type = MessageType::kAppendReply, .to = from, .index = mark.index});
+}
+
+void Raft::on_snapshot_reply(const Message& message) {
+  auto found = peers_.find(message.from);
+  if (!is_leader() || found == peers_.end()) return;
+  Progress& progress = found->second;
+  progress.heard = now_;
+  if (progress.feed != Feed::kSnapshot || progress.snapshot != message.mark.index) return;
+  if (!snapshot_ || message.offset > snapshot_size_) return;
+  progress.snapshot_offset = message.offset;
+  progress.chunk_sent = false;
+  if (message.offset < snapshot_size_) {
+    send_chunk(message.from, progress);
+  } else {
+    // Being installed; the append reply that follows ends it. Ask again if that gets lost.
+    progress.snapshot_offset = snapshot_size_ - std::min<std::uint64_t>(snapshot_size_, 1);
+    progress.chunk_sent = true;
+    progress.chunk_sent_at = now_;
+  }
+}
+
+}  // namespace polis::raft

@@ -1,0 +1,21 @@
+#include "consensus/replicated_log.hh"
+
+namespace polis::consensus {
+
+const char* to_string(Role role) {
+  switch (role) {
+    case Role::kFollower: return "follower";
+    case Role::kPreCandidate: return "pre-candidate";
+    case Role::kCandidate: return "candidate";
+    case Role::kMaster: return "master";
+    case Role::kLearner: return "learner";
+  }
+  return "?";
+}
+
+bool Output::empty() const {
+  return !ticket && messages.empty() && messages_after_persist.empty() && committed.empty() &&
+         reads.empty() && reads_refused.empty() && !snapshot_wanted && chunks.empty() && !role;
+}
+
+}  // namespace polis::consensus

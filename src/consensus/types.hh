@@ -1,0 +1,83 @@
+#pragma once
+
+// What both protocols share: who takes part, what a log is made of, and what has to survive a crash.
+//
+// Source: "Consensus: Bridging Theory and Practice" (Ongaro 2014), called "Raft thesis" from here on.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/coding.hh"
+#include "base/strong.hh"
+
+namespace polis::consensus {
+
+using Term = Strong<struct TermTag>;
+using LogIndex = Strong<struct LogIndexTag>;
+using ReplicaId = Strong<struct ReplicaIdTag>;
+// Names one read request of one replica, chosen by the caller, never used twice in a process's life.
+using ReadId = Strong<struct ReadIdTag>;
+// Names one request to persist; tickets are persisted in the order of their numbers.
+using Ticket = Strong<struct TicketTag>;
+
+inline constexpr ReplicaId kNoReplica{0};  // real ids are never 0
+
+// Stored and sent: DO NOT CHANGE the numbers.
+enum class EntryKind : std::uint8_t {
+  kNoop = 0,           // a new master's first entry (Raft thesis 6.4)
+  kCommand = 1,        // bytes for the state machine
+  kConfiguration = 2,  // a Configuration; its place is kept, changes are not yet proposed
+};
+
+struct Entry {
+  Term term;
+  LogIndex index;
+  EntryKind kind = EntryKind::kNoop;
+  SharedBytes data;  // null for kNoop
+
+  std::size_t size() const { return data ? data->size() : 0; }
+};
+
+// What an acceptor must never forget. For Raft `vote` is the candidate voted for in `term`.
+struct HardState {
+  Term term;
+  ReplicaId vote = kNoReplica;
+  LogIndex commit;  // a hint: need not be durable before it is acted on
+
+  bool operator==(const HardState&) const = default;
+};
+
+// Who takes part. During a joint change `voters_outgoing` is the old set and both sets must agree.
+struct Configuration {
+  std::vector<ReplicaId> voters;           // sorted
+  std::vector<ReplicaId> voters_outgoing;  // sorted; empty outside a change
+  std::vector<ReplicaId> learners;         // sorted; receive the log, do not vote
+
+  bool is_voter(ReplicaId id) const;
+  // Everyone who receives the log, each once, sorted.
+  std::vector<ReplicaId> members() const;
+  bool operator==(const Configuration&) const = default;
+};
+
+// The point of the log that a snapshot of the state stands for.
+struct SnapshotMark {
+  LogIndex index;
+  Term term;
+  Configuration configuration;
+
+  bool operator==(const SnapshotMark&) const = default;
+};
+
+void encode(Writer& out, const Entry& entry);
+bool decode(Reader& in, Entry& entry);
+void encode(Writer& out, const Configuration& configuration);
+bool decode(Reader& in, Configuration& configuration);
+void encode(Writer& out, const SnapshotMark& mark);
+bool decode(Reader& in, SnapshotMark& mark);
+
+// The largest number of voters in one configuration; a cell of more gains no availability and loses speed.
+inline constexpr std::size_t kVotersMax = 7;
+inline constexpr std::size_t kMembersMax = 16;
+
+}  // namespace polis::consensus
