@@ -1,0 +1,75 @@
+#include "sim/world.hh"
+
+#include "base/check.hh"
+
+namespace polis::sim {
+
+void World::at(Instant when, std::function<void()> f) {
+  events_.push({std::max(when, now_), ++sequence_, std::move(f)});
+}
+
+bool World::step(Instant until) {
+  if (events_.empty() || events_.top().when > until) {
+    now_ = std::max(now_, until);
+    return false;
+  }
+  Event event = std::move(const_cast<Event&>(events_.top()));
+  events_.pop();
+  CHECK(event.when >= now_);
+  now_ = event.when;
+  event.f();
+  return true;
+}
+
+namespace {
+
+class SimulatedTimer final : public io::Timer {
+ public:
+  explicit SimulatedTimer(std::shared_ptr<bool> alive) : alive_(std::move(alive)) {}
+  ~SimulatedTimer() override { *alive_ = false; }
+
+ private:
+  std::shared_ptr<bool> alive_;  // shared with the event, which may come after the timer's end
+};
+
+}  // namespace
+
+Instant Machine::now() const {
+  auto elapsed = static_cast<double>(world_.now().time_since_epoch().count());
+  return Instant(Duration(static_cast<std::int64_t>(elapsed * (1.0 + drift_))));
+}
+
+void Machine::run(std::uint64_t epoch, std::function<void()> f) {
+  if (epoch != epoch_) return;
+  if (paused()) {
+    world_.at(paused_until_, [this, epoch, f = std::move(f)] { run(epoch, f); });
+    return;
+  }
+  f();
+  if (epoch == epoch_ && turn_end_) turn_end_();
+}
+
+void Machine::post(std::function<void()> f) { deliver(std::move(f)); }
+
+void Machine::deliver(std::function<void()> f) {
+  world_.after(Duration::zero(), [this, epoch = epoch_, f = std::move(f)] { run(epoch, f); });
+}
+
+std::unique_ptr<io::Timer> Machine::after(Duration delay, std::function<void()> f) {
+  auto alive = std::make_shared<bool>(true);
+  auto real = Duration(static_cast<std::int64_t>(static_cast<double>(delay.count()) / (1.0 + drift_)) + 1);
+  world_.after(std::max(real, Duration(1)), [this, epoch = epoch_, alive, f = std::move(f)] {
+    run(epoch, [alive, f] {
+      if (*alive) f();
+    });
+  });
+  return std::make_unique<SimulatedTimer>(alive);
+}
+
+void Machine::crash() {
+  ++epoch_;
+  paused_until_ = {};
+  turn_end_ = nullptr;
+}
+
+}  // namespace polis::sim

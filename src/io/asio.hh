@@ -1,0 +1,29 @@
+#pragma once
+
+// Boost.Asio, compiled once (io/asio.cc). For .cc files of io/ alone.
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/write.hpp>
+
+#include "io/reactor.hh"
+
+namespace polis::io {
+
+namespace asio = boost::asio;
+using Tcp = asio::ip::tcp;
+using ErrorCodeAsio = boost::system::error_code;
+
+struct Reactor::Impl {
+  asio::io_context context{1};  // one thread runs it
+  asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
+  std::vector<std::function<void()>> turn_end;
+  std::unique_ptr<asio::signal_set> signals;
+  bool stopped = false;
+  std::vector<char> read_buffer = std::vector<char>(256 << 10);  // one for all connections
+};
+
+}  // namespace polis::io

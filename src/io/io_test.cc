@@ -1,0 +1,154 @@
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "io/posix_disk.hh"
+#include "io/tcp.hh"
+
+namespace polis::io {
+namespace {
+
+using namespace std::chrono_literals;
+
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() : path_((std::filesystem::temp_directory_path() / ("polis-io-" + std::to_string(entropy()))).string()) {
+    std::filesystem::create_directories(path_);
+  }
+  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+TEST(Address, good_ones_parse_and_bad_ones_say_what_to_write) {
+  EXPECT_EQ(parse_address("127.0.0.1:2379")->port, 2379);
+  EXPECT_EQ(parse_address("[::1]:80")->host, "::1");
+  EXPECT_EQ(parse_address("http://localhost:1")->host, "localhost");
+  EXPECT_EQ(parse_address(":2379")->host, "");
+  for (auto bad : {"", "localhost", "localhost:", "localhost:99999", "localhost:12x"}) {
+    auto parsed = parse_address(bad);
+    ASSERT_FALSE(parsed.has_value()) << bad;
+    EXPECT_NE(parsed.error().text.find("HOST:PORT"), std::string::npos);
+  }
+}
+
+TEST(Reactor, timers_fire_in_order_and_destroyed_ones_never) {
+  Reactor reactor;
+  std::string order;
+  auto a = reactor.after(20ms, [&] { order += "a"; reactor.stop(); });
+  auto b = reactor.after(1ms, [&] { order += "b"; });
+  auto c = reactor.after(2ms, [&] { order += "c"; });
+  c.reset();
+  reactor.run();
+  EXPECT_EQ(order, "ba");
+}
+
+TEST(Reactor, the_end_of_a_turn_comes_after_all_that_was_ready) {
+  Reactor reactor;
+  int handled = 0, seen_at_end = 0;
+  reactor.at_turn_end([&] { seen_at_end = std::max(seen_at_end, handled); });
+  for (int i = 0; i < 100; ++i) reactor.post([&] { ++handled; });
+  reactor.stop();
+  reactor.run();
+  EXPECT_EQ(seen_at_end, 100);
+}
+
+TEST(Tcp, bytes_go_both_ways_and_a_full_socket_pushes_back) {
+  Reactor reactor;
+  std::unique_ptr<TcpStream> server, client;
+  std::string sent(8 << 20, 'x'), received;
+  std::size_t at = 0;
+  bool pushed_back = false;
+  auto listener = listen_tcp(reactor, {"127.0.0.1", 0}, [&](std::unique_ptr<TcpStream> s) {
+    server = std::move(s);
+    server->start({[&](std::string_view bytes) {
+                     received += bytes;
+                     if (received.size() == sent.size()) server->write("done");
+                   },
+                   [](const std::string&) {}, [] {}});
+  });
+  ASSERT_TRUE(listener.has_value());
+  auto connecting = connect_tcp(reactor, {"127.0.0.1", (*listener)->port()}, 1s, [&](auto stream) {
+    ASSERT_TRUE(stream.has_value());
+    client = std::move(*stream);
+    auto push = [&] {
+      while (at < sent.size()) {
+        std::size_t n = client->write(std::string_view(sent).substr(at));
+        at += n;
+        if (at < sent.size()) {
+          pushed_back = true;
+          return;
+        }
+      }
+    };
+    client->start({[&](std::string_view bytes) {
+                     EXPECT_EQ(bytes, "done");
+                     reactor.stop();
+                   },
+                   [](const std::string&) {}, push});
+    push();
+  });
+  reactor.run();
+  EXPECT_EQ(received, sent);
+  EXPECT_TRUE(pushed_back);
+}
+
+TEST(Tcp, an_address_in_use_is_named) {
+  Reactor reactor;
+  auto first = listen_tcp(reactor, {"127.0.0.1", 0}, [](auto) {});
+  ASSERT_TRUE(first.has_value());
+  auto second = listen_tcp(reactor, {"127.0.0.1", (*first)->port()}, [](auto) {});
+  ASSERT_FALSE(second.has_value());
+  EXPECT_NE(second.error().text.find("in use"), std::string::npos);
+}
+
+TEST(Tcp, a_refused_connection_is_an_error_with_the_address) {
+  Reactor reactor;
+  std::uint16_t port;
+  {
+    auto listener = listen_tcp(reactor, {"127.0.0.1", 0}, [](auto) {});
+    port = (*listener)->port();
+  }
+  std::string text;
+  auto connecting = connect_tcp(reactor, {"127.0.0.1", port}, 1s, [&](auto stream) {
+    text = stream.error().text;
+    reactor.stop();
+  });
+  reactor.run();
+  EXPECT_NE(text.find("127.0.0.1:" + std::to_string(port)), std::string::npos);
+}
+
+TEST(PosixDisk, files_keep_what_was_written_and_syncs_report) {
+  TemporaryDirectory directory;
+  Reactor reactor;
+  PosixDisk disk(reactor);
+  ASSERT_TRUE(disk.create_zeroed(directory.path() + "/a", 100'000).has_value());
+  auto file = disk.open(directory.path() + "/a");
+  ASSERT_TRUE(file.has_value());
+  EXPECT_EQ((*file)->size().value(), 100'000u);
+  ASSERT_TRUE((*file)->write(10, "hello").has_value());
+  bool synced = false;
+  (*file)->sync_later([&](Result<void> r) {
+    synced = r.has_value();
+    reactor.stop();
+  });
+  reactor.run();
+  EXPECT_TRUE(synced);
+  EXPECT_EQ((*file)->read(9, 7).value(), std::string("\0hello\0", 7));
+  EXPECT_EQ((*file)->read(99'999, 10).value().size(), 1u);
+  EXPECT_EQ(disk.open(directory.path() + "/none").error().code, ErrorCode::kNotFound);
+}
+
+TEST(PosixDisk, a_directory_is_taken_once) {
+  TemporaryDirectory directory;
+  auto first = lock_directory(directory.path());
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(lock_directory(directory.path()).error().code, ErrorCode::kUnavailable);
+  first->reset();
+  EXPECT_TRUE(lock_directory(directory.path()).has_value());
+}
+
+}  // namespace
+}  // namespace polis::io

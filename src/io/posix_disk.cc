@@ -1,0 +1,249 @@
+#include "io/posix_disk.hh"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+namespace polis::io {
+namespace {
+
+std::unexpected<Error> system_error(std::string_view action, const std::string& path) {
+  const int number = errno;
+  ErrorCode code = number == ENOSPC || number == EDQUOT || number == EFBIG ? ErrorCode::kNoSpace
+                   : number == ENOENT                                      ? ErrorCode::kNotFound
+                                                                           : ErrorCode::kIo;
+  const char* remedy = code == ErrorCode::kNoSpace ? "; free space on this file system, Polis continues by itself"
+                       : number == EACCES || number == EPERM
+                           ? "; the user that runs polis needs read and write permission there"
+                           : "";
+  return fail(code, fmt::format("cannot {} {}: {}{}", action, path, std::strerror(number), remedy));
+}
+
+Result<void> write_all(int fd, std::uint64_t offset, std::string_view bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_error("write", path);
+    offset += static_cast<std::uint64_t>(n);
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+  }
+  return {};
+}
+
+// Writes through a temporary name, so that a crash never leaves a file that is not zeroed to its end. A file that
+// is there already stays: somebody was in a hurry and made it himself.
+Result<void> fill(const std::string& path, std::uint64_t size) {
+  static std::atomic<unsigned> serial{0};
+  const std::string temporary = fmt::format("{}.{}.tmp", path, serial++);
+  int fd = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return system_error("create", temporary);
+  static const std::string zeros(1 << 20, '\0');
+  Result<void> done;
+  for (std::uint64_t at = 0; done && at < size; at += zeros.size()) {
+    done = write_all(fd, at, std::string_view(zeros).substr(0, std::min<std::uint64_t>(zeros.size(), size - at)), temporary);
+  }
+  if (done && ::fsync(fd) != 0) done = system_error("sync", temporary);
+  ::close(fd);
+  if (done && ::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0 && errno != EEXIST) {
+    done = system_error("rename", temporary);
+  }
+  ::unlink(temporary.c_str());
+  return done;
+}
+
+Result<void> sync_directory_at(const std::string& directory) {
+  int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return system_error("open directory", directory);
+  int rc = ::fsync(fd);
+  ::close(fd);
+  if (rc != 0) return system_error("sync directory", directory);
+  return {};
+}
+
+Instant boot_now() {
+  timespec ts;
+  ::clock_gettime(CLOCK_BOOTTIME, &ts);
+  return Instant(std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec));
+}
+
+}  // namespace
+
+class PosixFile final : public File {
+ public:
+  PosixFile(PosixDisk& disk, int fd, std::string path) : disk_(disk), fd_(fd), path_(std::move(path)) {}
+  ~PosixFile() override { ::close(fd_); }
+
+  Result<void> write(std::uint64_t offset, std::string_view bytes) override {
+    return write_all(fd_, offset, bytes, path_);
+  }
+
+  Result<std::string> read(std::uint64_t offset, std::size_t length) override {
+    std::string bytes(length, '\0');
+    std::size_t got = 0;
+    while (got < length) {
+      ssize_t n = ::pread(fd_, bytes.data() + got, length - got, static_cast<off_t>(offset + got));
+      if (n < 0 && errno == EINTR) continue;
+      if (n < 0) return system_error("read", path_);
+      if (n == 0) break;
+      got += static_cast<std::size_t>(n);
+    }
+    bytes.resize(got);
+    return bytes;
+  }
+
+  Result<std::uint64_t> size() override {
+    struct stat st;
+    if (::fstat(fd_, &st) != 0) return system_error("inspect", path_);
+    return static_cast<std::uint64_t>(st.st_size);
+  }
+
+  Result<void> sync() override {
+    if (::fdatasync(fd_) != 0) return system_error("sync", path_);
+    return {};
+  }
+
+  void sync_later(Done done) override {
+    if (disk_.sync_average_ <= kSyncInlineMax) {
+      Instant start = boot_now();
+      Result<void> result = sync();
+      disk_.on_synced(boot_now() - start);
+      done(std::move(result));
+      return;
+    }
+    disk_.syncer_.run([this, done = std::move(done)]() mutable {
+      Instant start = boot_now();
+      Result<void> result = sync();
+      Duration took = boot_now() - start;
+      disk_.loop_.post([&disk = disk_, took, result = std::move(result), done = std::move(done)] {
+        disk.on_synced(took);
+        done(result);
+      });
+    });
+  }
+
+ private:
+  PosixDisk& disk_;
+  int fd_;
+  std::string path_;
+};
+
+void PosixDisk::on_synced(Duration took) { sync_average_ += (took - sync_average_) / 16; }
+
+Result<std::unique_ptr<File>> PosixDisk::open(const std::string& path) {
+  int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return system_error("open", path);
+  return std::make_unique<PosixFile>(*this, fd, path);
+}
+
+Result<std::unique_ptr<File>> PosixDisk::create(const std::string& path) {
+  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return system_error("create", path);
+  return std::make_unique<PosixFile>(*this, fd, path);
+}
+
+Result<void> PosixDisk::create_zeroed(const std::string& path, std::uint64_t size) {
+  if (auto done = fill(path, size); !done) return done;
+  return sync_directory_at(std::filesystem::path(path).parent_path().string());
+}
+
+void PosixDisk::create_zeroed_later(const std::string& path, std::uint64_t size, Done done) {
+  filler_.run([this, path, size, done = std::move(done)]() mutable {
+    Result<void> result = fill(path, size);
+    if (result) result = sync_directory_at(std::filesystem::path(path).parent_path().string());
+    loop_.post([result = std::move(result), done = std::move(done)] { done(result); });
+  });
+}
+
+Result<void> PosixDisk::make_directory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (error) {
+    errno = error.value();
+    return system_error("create directory", path);
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> PosixDisk::list(const std::string& directory) {
+  DIR* dir = ::opendir(directory.c_str());
+  if (dir == nullptr) return system_error("list", directory);
+  std::vector<std::string> names;
+  while (dirent* entry = ::readdir(dir)) {
+    std::string name = entry->d_name;
+    if (name != "." && name != "..") names.push_back(std::move(name));
+  }
+  ::closedir(dir);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Result<void> PosixDisk::remove(const std::string& path) {
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return system_error("remove", path);
+  return {};
+}
+
+Result<void> PosixDisk::rename(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return system_error("rename", from);
+  return {};
+}
+
+Result<void> PosixDisk::sync_directory(const std::string& directory) {
+  return sync_directory_at(directory);
+}
+
+Result<std::uint64_t> PosixDisk::bytes_free(const std::string& directory) {
+  struct statvfs st;
+  if (::statvfs(directory.c_str(), &st) != 0) return system_error("inspect", directory);
+  return static_cast<std::uint64_t>(st.f_bavail) * st.f_frsize;
+}
+
+Result<std::shared_ptr<void>> lock_directory(const std::string& directory) {
+  const std::string path = directory + "/LOCK";
+  int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0) return system_error("open", path);
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    ::close(fd);
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("data directory {} is in use by another polis process; stop that one or choose another --data-dir", directory));
+  }
+  // Shared: nobody; a shared_ptr<void> is the smallest owner of something that has to be closed.
+  return std::shared_ptr<void>(nullptr, [fd](void*) { ::close(fd); });
+}
+
+Result<std::string> read_file(const std::string& path) {
+  int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return system_error("open", path);
+  std::string bytes;
+  char buffer[4096];
+  ssize_t n;
+  while ((n = ::read(fd, buffer, sizeof buffer)) > 0) bytes.append(buffer, static_cast<std::size_t>(n));
+  int error = errno;
+  ::close(fd);
+  errno = error;
+  if (n < 0) return system_error("read", path);
+  return bytes;
+}
+
+Result<void> write_file_atomically(const std::string& path, std::string_view bytes) {
+  const std::string temporary = path + ".tmp";
+  int fd = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return system_error("create", temporary);
+  Result<void> done = write_all(fd, 0, bytes, temporary);
+  if (done && ::fsync(fd) != 0) done = system_error("sync", temporary);
+  ::close(fd);
+  if (!done) return done;
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error("rename", temporary);
+  return sync_directory_at(std::filesystem::path(path).parent_path().string());
+}
+
+}  // namespace polis::io

@@ -1,0 +1,56 @@
+#pragma once
+
+// The real disk. Syncs run on the loop's own thread while the disk is fast, which saves two hand-offs, and on a
+// thread beside it once they take longer than kSyncInlineMax on average.
+//
+// Threads: the loop's. Life: outlives its files.
+
+#include <memory>
+
+#include "base/time.hh"
+#include "io/disk.hh"
+#include "io/loop.hh"
+#include "io/worker.hh"
+
+namespace polis::io {
+
+// Above this average a sync would hold up readers more than handing it to another thread does (about 50 us each way).
+inline constexpr Duration kSyncInlineMax = std::chrono::microseconds(400);
+
+class PosixDisk final : public Disk {
+ public:
+  explicit PosixDisk(Loop& loop) : loop_(loop), syncer_("polis-sync"), filler_("polis-fill") {}
+
+  Result<std::unique_ptr<File>> open(const std::string& path) override;
+  Result<std::unique_ptr<File>> create(const std::string& path) override;
+  Result<void> create_zeroed(const std::string& path, std::uint64_t size) override;
+  void create_zeroed_later(const std::string& path, std::uint64_t size, Done done) override;
+  Result<void> make_directory(const std::string& path) override;
+  Result<std::vector<std::string>> list(const std::string& directory) override;
+  Result<void> remove(const std::string& path) override;
+  Result<void> rename(const std::string& from, const std::string& to) override;
+  Result<void> sync_directory(const std::string& directory) override;
+  Result<std::uint64_t> bytes_free(const std::string& directory) override;
+
+  // Moving average of what a sync takes.
+  Duration sync_average() const { return sync_average_; }
+
+ private:
+  friend class PosixFile;
+  void on_synced(Duration took);
+
+  Loop& loop_;
+  Duration sync_average_{};
+  Worker syncer_;
+  Worker filler_;
+};
+
+// Takes the directory for this process alone, until the returned object is destroyed or the process ends.
+// kUnavailable: another process holds it.
+Result<std::shared_ptr<void>> lock_directory(const std::string& directory);
+
+// Whole small files, for settings and identities. The write is atomic and durable.
+Result<std::string> read_file(const std::string& path);
+Result<void> write_file_atomically(const std::string& path, std::string_view bytes);
+
+}  // namespace polis::io

@@ -1,0 +1,64 @@
+#pragma once
+
+// TCP: listeners and streams on the reactor. Bytes only; what they mean is said above.
+//
+// Threads: the reactor's.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/error.hh"
+#include "io/reactor.hh"
+
+namespace polis::io {
+
+// "HOST:PORT", "[IPV6]:PORT" or ":PORT" for every address of this machine.
+struct Address {
+  std::string host;
+  std::uint16_t port = 0;
+
+  std::string text() const;
+  bool operator==(const Address&) const = default;
+};
+Result<Address> parse_address(std::string_view text);
+
+class TcpStream {
+ public:
+  struct Handlers {
+    std::function<void(std::string_view)> bytes;               // valid during the call
+    std::function<void(const std::string& reason)> closed;     // once, never from within write or close
+    std::function<void()> writable;                            // after write took less than it was given
+  };
+
+  virtual ~TcpStream() = default;  // closes; no handler is called afterwards
+  virtual void start(Handlers handlers) = 0;
+  // Takes as much as the socket has room for now and says how much. After less than all, Handlers::writable follows.
+  virtual std::size_t write(std::string_view bytes) = 0;
+  // No more bytes are delivered until resume: this is how a slow reader slows its sender.
+  virtual void pause_reading() = 0;
+  virtual void resume_reading() = 0;
+  virtual const std::string& peer() const = 0;  // "HOST:PORT"
+};
+
+class TcpListener {
+ public:
+  virtual ~TcpListener() = default;
+  virtual std::uint16_t port() const = 0;  // the real one, when 0 was asked for
+};
+
+// kUnavailable: the address is in use. kInvalid: it is not an address of this machine.
+Result<std::unique_ptr<TcpListener>> listen_tcp(Reactor& reactor, const Address& address,
+                                                std::function<void(std::unique_ptr<TcpStream>)> accepted);
+
+// Destroying the returned object gives up. `done` is called at most once, never from within this call.
+class Connecting {
+ public:
+  virtual ~Connecting() = default;
+};
+[[nodiscard]] std::unique_ptr<Connecting> connect_tcp(
+    Reactor& reactor, const Address& address, Duration timeout,
+    std::function<void(Result<std::unique_ptr<TcpStream>>)> done);
+
+}  // namespace polis::io

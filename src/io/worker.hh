@@ -1,0 +1,34 @@
+#pragma once
+
+// One thread beside the loop for work that takes long: syncing a slow disk, filling files, committing the engine.
+//
+// Threads: run() from the loop. Jobs run one after the other in the order given.
+// Life: the destructor finishes what was given.
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+namespace polis::io {
+
+class Worker {
+ public:
+  explicit Worker(const char* name);  // at most 15 characters
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  void run(std::function<void()> job);
+
+ private:
+  void work();
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::function<void()>> jobs_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace polis::io

@@ -1,0 +1,129 @@
+#include "storage/memory_engine.hh"
+
+#include "base/check.hh"
+#include "storage/snapshot_file.hh"
+
+namespace polis::storage {
+
+MemoryEngine::MemoryEngine(std::shared_ptr<MemoryEngineState> state, io::Loop& loop, io::Disk& disk, Random random,
+                           Duration commit_max)
+    : state_(std::move(state)), loop_(loop), disk_(disk), random_(random), commit_max_(commit_max) {}
+
+MemoryEngine::~MemoryEngine() {
+  if (under_way_ && random_.chance(0.5)) apply(*under_way_);
+}
+
+Duration MemoryEngine::delay() {
+  return Duration(static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(commit_max_.count()) + 1)));
+}
+
+Result<bool> MemoryEngine::get(RecordKey key, const std::function<void(std::string_view)>& use) {
+  auto found = state_->records.find(key);
+  if (found == state_->records.end()) return false;
+  use(*found->second);
+  return true;
+}
+
+Result<void> MemoryEngine::scan(RecordKey from, const std::function<bool(RecordKey, std::string_view)>& use) {
+  for (auto i = state_->records.lower_bound(from); i != state_->records.end(); ++i) {
+    if (!use(i->first, *i->second)) break;
+  }
+  return {};
+}
+
+Result<void> MemoryEngine::scan_named(std::string_view prefix,
+                                      const std::function<void(std::string_view, std::string_view)>& use) {
+  for (auto i = state_->named.lower_bound(std::string(prefix)); i != state_->named.end(); ++i) {
+    if (!i->first.starts_with(prefix)) break;
+    use(i->first, i->second);
+  }
+  return {};
+}
+
+void MemoryEngine::apply(const WriteBatch& batch) {
+  for (const Record& record : batch.records) {
+    CHECK(state_->records.empty() || state_->records.rbegin()->first < record.key);
+    state_->records.emplace_hint(state_->records.end(), record.key, record.bytes);
+  }
+  for (RecordKey key : batch.removed) state_->records.erase(key);
+  for (const auto& [name, value] : batch.named) {
+    if (value) {
+      state_->named[name] = *value;
+    } else {
+      state_->named.erase(name);
+    }
+  }
+}
+
+void MemoryEngine::commit_later(WriteBatch batch, io::Done done) {
+  CHECK(!under_way_);
+  under_way_ = std::move(batch);
+  commit_timer_ = loop_.after(delay(), [this, done = std::move(done)] {
+    auto keep = std::move(commit_timer_);
+    apply(*under_way_);
+    under_way_.reset();
+    done({});
+  });
+}
+
+void MemoryEngine::save_snapshot_later(const std::string& path, std::function<void(Result<SnapshotFile>)> done) {
+  snapshot_timer_ = loop_.after(delay(), [this, path, done = std::move(done)] {
+    auto keep = std::move(snapshot_timer_);
+    done(save(path));
+  });
+}
+
+Result<SnapshotFile> MemoryEngine::save(const std::string& path) {
+  auto file = disk_.create(path);
+  if (!file) return std::unexpected(file.error());
+  std::uint64_t at = 0;
+  SnapshotWriter writer([&](std::string_view bytes) {
+    auto result = (*file)->write(at, bytes);
+    at += bytes.size();
+    return result;
+  });
+  Result<void> done;
+  for (auto& [name, value] : state_->named) {
+    if (done) done = writer.add_named(name, value);
+  }
+  for (auto& [key, bytes] : state_->records) {
+    if (done) done = writer.add_record(key, *bytes);
+  }
+  if (done) done = writer.finish();
+  if (done) done = (*file)->sync();
+  if (!done) return std::unexpected(done.error());
+  return SnapshotFile{writer.bytes()};
+}
+
+void MemoryEngine::load_snapshot_later(const std::string& path, io::Done done) {
+  snapshot_timer_ = loop_.after(delay(), [this, path, done = std::move(done)] {
+    auto keep = std::move(snapshot_timer_);
+    done(load(path));
+  });
+}
+
+Result<void> MemoryEngine::load(const std::string& path) {
+  auto file = disk_.open(path);
+  if (!file) return std::unexpected(file.error());
+  MemoryEngineState loaded;
+  SnapshotRows rows{[&](std::string_view name, std::string_view value) -> Result<void> {
+                      loaded.named[std::string(name)] = value;
+                      return {};
+                    },
+                    [&](RecordKey key, std::string_view bytes) -> Result<void> {
+                      loaded.records[key] = share(std::string(bytes));
+                      return {};
+                    }};
+  auto done = read_snapshot([&](std::uint64_t at, std::size_t n) { return (*file)->read(at, n); }, rows);
+  if (!done) return done;
+  *state_ = std::move(loaded);
+  return {};
+}
+
+std::uint64_t MemoryEngine::bytes_on_disk() const {
+  std::uint64_t bytes = 0;
+  for (auto& [key, value] : state_->records) bytes += value->size() + sizeof key;
+  return bytes;
+}
+
+}  // namespace polis::storage

@@ -1,0 +1,55 @@
+#pragma once
+
+// The engine as an ordered map, for simulation and for unit tests of what stands on it. It keeps the crash rules of the
+// real one: a batch that was under way when the process died is there as a whole or not at all.
+
+#include <map>
+#include <memory>
+
+#include "base/random.hh"
+#include "io/loop.hh"
+#include "storage/engine.hh"
+
+namespace polis::storage {
+
+// What outlives the process.
+struct MemoryEngineState {
+  std::map<RecordKey, SharedBytes> records;
+  std::map<std::string, std::string> named;
+};
+
+class MemoryEngine final : public Engine {
+ public:
+  // Commits take a random time of up to `commit_max`.
+  MemoryEngine(std::shared_ptr<MemoryEngineState> state, io::Loop& loop, io::Disk& disk, Random random,
+               Duration commit_max = Duration::zero());
+  // A commit that is under way may or may not have happened.
+  ~MemoryEngine() override;
+
+  Result<bool> get(RecordKey key, const std::function<void(std::string_view)>& use) override;
+  Result<void> scan(RecordKey from, const std::function<bool(RecordKey, std::string_view)>& use) override;
+  Result<void> scan_named(std::string_view prefix,
+                          const std::function<void(std::string_view, std::string_view)>& use) override;
+  void commit_later(WriteBatch batch, io::Done done) override;
+  bool commit_under_way() const override { return under_way_.has_value(); }
+  void save_snapshot_later(const std::string& path, std::function<void(Result<SnapshotFile>)> done) override;
+  void load_snapshot_later(const std::string& path, io::Done done) override;
+  std::uint64_t bytes_on_disk() const override;
+  std::uint64_t bytes_in_use() const override { return bytes_on_disk(); }
+
+ private:
+  void apply(const WriteBatch& batch);
+  Result<SnapshotFile> save(const std::string& path);
+  Result<void> load(const std::string& path);
+  Duration delay();
+
+  std::shared_ptr<MemoryEngineState> state_;  // shared with the simulated machine, which outlives the process
+  io::Loop& loop_;
+  io::Disk& disk_;
+  Random random_;
+  Duration commit_max_;
+  std::optional<WriteBatch> under_way_;
+  std::unique_ptr<io::Timer> commit_timer_, snapshot_timer_;
+};
+
+}  // namespace polis::storage

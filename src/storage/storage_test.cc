@@ -1,0 +1,330 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "io/posix_disk.hh"
+#include "io/reactor.hh"
+#include "sim/disk.hh"
+#include "storage/lmdb_engine.hh"
+#include "storage/memory_engine.hh"
+#include "storage/wal.hh"
+#include "storage/wal_format.hh"
+
+namespace polis::storage {
+namespace {
+
+using namespace std::chrono_literals;
+using consensus::EntryKind;
+using consensus::ReplicaId;
+
+Entry entry(std::uint64_t index, std::uint64_t term, const std::string& text) {
+  return {Term(term), LogIndex(index), EntryKind::kCommand, share(text)};
+}
+
+// One simulated machine whose log can be closed and opened again.
+class WalTest : public ::testing::Test {
+ protected:
+  WalTest() { open(); }
+
+  Result<void> try_open(Identity identity = {7, ReplicaId(1)}) {
+    wal_.reset();
+    disk_ = std::make_unique<sim::SimulatedDisk>(machine_, contents_, faults_, Random(1));
+    recovered_ = {};
+    auto wal = Wal::open(*disk_, {.directory = "/wal", .identity = identity, .segment_bytes = 4096}, recovered_);
+    if (!wal) return std::unexpected(wal.error());
+    wal_ = std::move(*wal);
+    return {};
+  }
+  void open() {
+    auto done = try_open();
+    ASSERT_TRUE(done.has_value()) << done.error().text;
+  }
+  void append(std::uint64_t index, std::uint64_t term, const std::string& text) {
+    ASSERT_TRUE(wal_->append(HardState{Term(term), ReplicaId(1), LogIndex(index - 1)}, {entry(index, term, text)}).has_value());
+  }
+  void sync() {
+    bool done = false;
+    wal_->sync_later([&](Result<void> r) { done = r.has_value(); });
+    world_.run_until(world_.now() + 1s);
+    ASSERT_TRUE(done);
+  }
+  void crash(std::uint64_t seed) {
+    Random random(seed);
+    machine_.crash();
+    wal_.reset();
+    contents_->crash(random);
+  }
+  std::string texts() {
+    std::string all;
+    for (const Entry& e : recovered_.entries) all += *e.data + " ";
+    return all;
+  }
+
+  sim::World world_{1};
+  sim::Machine machine_{world_, 0};
+  std::shared_ptr<sim::DiskContents> contents_ = std::make_shared<sim::DiskContents>();
+  std::shared_ptr<sim::DiskFaults> faults_ = std::make_shared<sim::DiskFaults>();
+  std::unique_ptr<sim::SimulatedDisk> disk_;
+  std::unique_ptr<Wal> wal_;
+  Recovered recovered_;
+};
+
+TEST_F(WalTest, what_was_synced_is_recovered) {
+  append(1, 1, "a");
+  append(2, 1, "b");
+  sync();
+  crash(1);
+  open();
+  EXPECT_EQ(texts(), "a b ");
+  EXPECT_EQ(recovered_.hard_state.term, Term(1));
+  EXPECT_EQ(recovered_.hard_state.vote, ReplicaId(1));
+}
+
+TEST_F(WalTest, many_segments_are_one_log) {
+  std::string expected;
+  for (std::uint64_t i = 1; i <= 100; ++i) {
+    std::string text(200, static_cast<char>('a' + i % 26));
+    append(i, 1, text);
+    expected += text + " ";
+    if (i % 7 == 0) sync();
+  }
+  sync();
+  crash(2);
+  open();
+  EXPECT_EQ(texts(), expected);
+}
+
+TEST_F(WalTest, a_later_entry_replaces_those_behind_it) {
+  append(1, 1, "a");
+  append(2, 1, "b");
+  append(3, 1, "c");
+  append(2, 2, "B");
+  sync();
+  open();
+  EXPECT_EQ(texts(), "a B ");
+}
+
+TEST_F(WalTest, a_reset_begins_anew) {
+  append(1, 1, "a");
+  ASSERT_TRUE(wal_->reset(LogIndex(50), Term(3)).has_value());
+  append(51, 3, "z");
+  sync();
+  open();
+  EXPECT_EQ(texts(), "z ");
+  EXPECT_EQ(recovered_.base_index, LogIndex(50));
+  EXPECT_EQ(recovered_.base_term, Term(3));
+}
+
+TEST_F(WalTest, calls_that_come_while_a_sync_runs_share_the_next_one) {
+  int syncs = 0, done = 0;
+  faults_->sync_min = faults_->sync_max = 10ms;
+  for (std::uint64_t i = 1; i <= 20; ++i) {
+    append(i, 1, "x");
+    wal_->sync_later([&](Result<void>) { ++done; });
+  }
+  Instant start = world_.now();
+  while (done < 20) {
+    world_.step(world_.now() + 1s);
+    ++syncs;
+  }
+  EXPECT_LE(world_.now() - start, 25ms);  // two syncs
+}
+
+TEST_F(WalTest, released_segments_are_gone_and_the_rest_is_recovered) {
+  for (std::uint64_t i = 1; i <= 100; ++i) append(i, 1, std::string(200, 'x'));
+  sync();
+  std::uint64_t before = wal_->bytes();
+  ASSERT_TRUE(wal_->release_through(LogIndex(80)).has_value());
+  EXPECT_LT(wal_->bytes(), before / 2);
+  crash(3);
+  open();
+  EXPECT_LE(recovered_.base_index, LogIndex(80));
+  EXPECT_EQ(recovered_.entries.back().index, LogIndex(100));
+  EXPECT_EQ(recovered_.base_term, Term(1));
+}
+
+// The heart of it: whatever a crash does to unsynced bytes, what was synced comes back and nothing else is believed.
+TEST_F(WalTest, after_any_crash_the_log_is_a_prefix_that_holds_all_that_was_synced) {
+  for (std::uint64_t seed = 1; seed <= 500; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    contents_ = std::make_shared<sim::DiskContents>();
+    open();
+    Random random(seed);
+    std::vector<std::string> written;
+    std::size_t synced = 0;
+    for (int life = 0; life < 4; ++life) {
+      std::uint64_t count = random.below(40);
+      for (std::uint64_t i = 0; i < count; ++i) {
+        std::string text = std::to_string(random.next()) + std::string(random.below(900), 'p');
+        append(written.size() + 1, 1, text);
+        written.push_back(text);
+        if (random.chance(0.2)) {
+          sync();
+          synced = written.size();
+        }
+      }
+      crash(random.next());
+      open();
+      ASSERT_GE(recovered_.entries.size(), synced);
+      ASSERT_LE(recovered_.entries.size(), written.size());
+      for (std::size_t i = 0; i < recovered_.entries.size(); ++i) ASSERT_EQ(*recovered_.entries[i].data, written[i]);
+      written.resize(recovered_.entries.size());
+      synced = written.size();
+    }
+  }
+}
+
+TEST_F(WalTest, a_flipped_bit_in_what_was_acknowledged_is_called_corruption) {
+  append(1, 1, "first");
+  sync();
+  append(2, 1, "second");
+  sync();
+  wal_.reset();
+  auto& bytes = contents_->names.begin()->second->current;
+  std::size_t at = bytes.find("first");
+  ASSERT_NE(at, std::string::npos);
+  bytes[at] ^= 4;
+  auto opened = try_open();
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
+  EXPECT_NE(opened.error().text.find("000000000001.wal: record 2"), std::string::npos) << opened.error().text;
+}
+
+TEST_F(WalTest, another_cells_log_is_refused_by_name) {
+  auto opened = try_open({8, ReplicaId(1)});
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code, ErrorCode::kInvalid);
+  EXPECT_NE(opened.error().text.find("belongs to cell 7"), std::string::npos) << opened.error().text;
+}
+
+TEST_F(WalTest, a_full_disk_is_reported_and_what_was_there_stays) {
+  for (std::uint64_t i = 1; i <= 10; ++i) append(i, 1, "x");
+  sync();
+  world_.run_until(world_.now() + 1s);
+  faults_->full = true;
+  Result<void> last;
+  for (std::uint64_t i = 11; last && i < 100; ++i) last = wal_->append(std::nullopt, {entry(i, 1, std::string(500, 'y'))});
+  ASSERT_FALSE(last.has_value());
+  EXPECT_EQ(last.error().code, ErrorCode::kNoSpace);
+  faults_->full = false;
+  open();
+  EXPECT_GE(recovered_.entries.size(), 10u);
+}
+
+TEST(WalFormat, no_mutation_of_a_record_is_accepted) {
+  std::string bytes;
+  wal::append_record(bytes, {wal::kEntry, 4096, 4000, "payload"});
+  ASSERT_TRUE(wal::parse_record(bytes, 4096).has_value());
+  EXPECT_FALSE(wal::parse_record(bytes, 8192).has_value());  // misdirected
+  for (std::size_t i = 0; i < wal::kHeaderBytes + 7; ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string mutated = bytes;
+      mutated[i] = static_cast<char>(mutated[i] ^ (1 << bit));
+      EXPECT_FALSE(wal::parse_record(mutated, 4096).has_value()) << i;
+    }
+  }
+}
+
+// The same tests for both engines.
+class EngineTest : public ::testing::TestWithParam<bool> {
+ protected:
+  EngineTest() {
+    directory_ = (std::filesystem::temp_directory_path() / ("polis-engine-" + std::to_string(io::entropy()))).string();
+    std::filesystem::create_directories(directory_);
+    reopen();
+  }
+  ~EngineTest() override {
+    engine_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+  void reopen() {
+    engine_.reset();
+    if (GetParam()) {
+      auto opened = LmdbEngine::open(reactor_, {.directory = directory_, .map_bytes = 1 << 30});
+      ASSERT_TRUE(opened.has_value()) << opened.error().text;
+      engine_ = std::move(*opened);
+    } else {
+      engine_ = std::make_unique<MemoryEngine>(state_, reactor_, disk_, Random(1));
+    }
+  }
+  Result<void> wait(const std::function<void(io::Done)>& start) {
+    Result<void> result;
+    start([&](Result<void> r) {
+      result = std::move(r);
+      reactor_.stop();
+    });
+    reactor_.run();
+    return result;
+  }
+  Result<void> commit(WriteBatch batch) {
+    return wait([&](io::Done done) { engine_->commit_later(std::move(batch), std::move(done)); });
+  }
+  std::string dump() {
+    std::string all;
+    EXPECT_TRUE(engine_->scan({}, [&](RecordKey k, std::string_view v) {
+      all += std::to_string(k.revision) + "." + std::to_string(k.sub) + "=" + std::string(v) + " ";
+      return true;
+    }).has_value());
+    EXPECT_TRUE(engine_->scan_named("", [&](std::string_view k, std::string_view v) { all += std::string(k) + ":" + std::string(v) + " "; }).has_value());
+    return all;
+  }
+
+  std::string directory_;
+  io::Reactor reactor_;
+  io::PosixDisk disk_{reactor_};
+  std::shared_ptr<MemoryEngineState> state_ = std::make_shared<MemoryEngineState>();
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_P(EngineTest, a_batch_is_there_after_reopening) {
+  ASSERT_TRUE(commit({{{{2, 0}, share("b")}, {{300, 1}, share("c")}}, {}, {{"applied", "9"}}}).has_value());
+  reopen();
+  EXPECT_EQ(dump(), "2.0=b 300.1=c applied:9 ");
+  std::string got;
+  EXPECT_TRUE(engine_->get({300, 1}, [&](std::string_view v) { got = v; }).value());
+  EXPECT_EQ(got, "c");
+  EXPECT_FALSE(engine_->get({300, 0}, [](std::string_view) {}).value());
+}
+
+TEST_P(EngineTest, removed_records_and_names_are_gone) {
+  ASSERT_TRUE(commit({{{{1, 0}, share("a")}, {{2, 0}, share("b")}}, {}, {{"x", "1"}, {"y", "2"}}}).has_value());
+  ASSERT_TRUE(commit({{}, {{1, 0}, {7, 7}}, {{"x", std::nullopt}, {"z", std::nullopt}}}).has_value());
+  EXPECT_EQ(dump(), "2.0=b y:2 ");
+}
+
+TEST_P(EngineTest, a_snapshot_carries_everything_into_another_engine) {
+  std::string big(300'000, 'v');
+  ASSERT_TRUE(commit({{{{1, 0}, share(big)}, {{2, 0}, share("")}}, {}, {{"applied", "2"}}}).has_value());
+  std::string before = dump();
+  std::string path = directory_ + "/snapshot";
+  ASSERT_TRUE(wait([&](io::Done done) {
+                engine_->save_snapshot_later(path, [done](Result<SnapshotFile> r) {
+                  EXPECT_GT(r.value().bytes, 300'000u);
+                  done({});
+                });
+              }).has_value());
+  ASSERT_TRUE(commit({{{{3, 0}, share("later")}}, {{1, 0}}, {{"other", "1"}}}).has_value());
+  ASSERT_TRUE(wait([&](io::Done done) { engine_->load_snapshot_later(path, done); }).has_value());
+  EXPECT_EQ(dump(), before);
+  reopen();
+  EXPECT_EQ(dump(), before);
+}
+
+TEST_P(EngineTest, a_damaged_snapshot_changes_nothing) {
+  ASSERT_TRUE(commit({{{{1, 0}, share("a")}}, {}, {{"applied", "1"}}}).has_value());
+  std::string path = directory_ + "/snapshot";
+  ASSERT_TRUE(wait([&](io::Done done) { engine_->save_snapshot_later(path, [done](Result<SnapshotFile>) { done({}); }); }).has_value());
+  auto file = disk_.open(path);
+  ASSERT_TRUE((*file)->write(22, "X").has_value());
+  auto loaded = wait([&](io::Done done) { engine_->load_snapshot_later(path, done); });
+  ASSERT_FALSE(loaded.has_value());
+  EXPECT_EQ(loaded.error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(dump(), "1.0=a applied:1 ");
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, EngineTest, ::testing::Bool(),
+                         [](const auto& engine) { return engine.param ? "Lmdb" : "Memory"; });
+
+}  // namespace
+}  // namespace polis::storage

@@ -1,0 +1,121 @@
+#pragma once
+
+// The write-ahead log: everything that consensus must not forget, in preallocated segments of one directory.
+//
+// A record is durable after the sync that follows its append. Many appends share one sync. The format is described in
+// docs/formats/wal.md. Each record says which position of the log was durable when it was written; so when a record is
+// damaged, recovery knows whether it was ever acknowledged: a damaged record that lies before such a position is
+// corruption and is refused, one behind all of them is the torn end of the last write and is cut off.
+//
+// Threads: the loop's. Errors: after any failed write or sync the object refuses everything (what the disk holds is
+// unknown); the replica has to stop and recover.
+// Source: the recovery rule follows "Protocol-Aware Recovery for Consensus-Based Storage" (FAST '18), section 3.3: tell a
+// crash from corruption.
+
+#include <deque>
+#include <map>
+#include <memory>
+
+#include "consensus/types.hh"
+#include "io/disk.hh"
+
+namespace polis::storage {
+
+using consensus::Entry;
+using consensus::HardState;
+using consensus::LogIndex;
+using consensus::SnapshotMark;
+using consensus::Term;
+
+// Whose log it is: opened with another identity it is refused.
+struct Identity {
+  std::uint64_t cell = 0;
+  consensus::ReplicaId replica;
+
+  bool operator==(const Identity&) const = default;
+};
+
+struct WalOptions {
+  std::string directory;
+  Identity identity;
+  // Size of one segment, bytes. Larger means fewer files and more to keep after a compaction.
+  std::uint64_t segment_bytes = 16 << 20;
+};
+
+// What a log of a former life held.
+struct Recovered {
+  HardState hard_state;
+  LogIndex base_index;         // the entry before the first one kept
+  Term base_term;
+  std::vector<Entry> entries;  // consecutive, from base_index + 1
+  std::uint64_t torn_bytes = 0;  // cut off at the end: never acknowledged
+};
+
+class Wal {
+ public:
+  // Creates or recovers the log. kCorrupt: a record that was acknowledged is damaged; the text names file, position and
+  // remedy. kInvalid: the log belongs to another cell or replica, or was written by a newer version.
+  static Result<std::unique_ptr<Wal>> open(io::Disk& disk, WalOptions options, Recovered& recovered);
+
+  // Hands the records to the system. Entries replace those of the same and higher indexes.
+  Result<void> append(const std::optional<HardState>& hard_state, const std::vector<Entry>& entries);
+  // The log begins anew behind this point; nothing before it counts any more.
+  Result<void> reset(LogIndex index, Term term);
+  // Calls `done` when everything appended so far is durable; may be called before this returns. The calls that come
+  // while a sync is under way share the next one.
+  void sync_later(io::Done done);
+  // Entries through `index` are not needed any more: removes the segments that hold nothing else.
+  Result<void> release_through(LogIndex index);
+
+  std::uint64_t bytes() const;  // on disk, all segments
+  // Bytes handed to the system so far in this life, for measurements.
+  std::uint64_t bytes_written() const { return end_.position - start_position_; }
+
+ private:
+  struct Segment {
+    std::uint64_t number = 0;
+    std::uint64_t base = 0;  // position of its first byte in the whole log
+    LogIndex last;           // the highest index that any record in it speaks of
+    std::string path;
+  };
+  struct End {
+    std::uint64_t position = 0;  // where the next record goes, in the whole log
+  };
+
+  Wal(io::Disk& disk, WalOptions options) : disk_(disk), options_(std::move(options)) {}
+  Result<void> recover(Recovered& recovered);
+  Result<void> scan_segment(Segment& segment, bool newest, Recovered& recovered);
+  Result<void> start_segment(std::uint64_t number);
+  Result<void> roll_if_full(std::size_t bytes);
+  void prepare_next();
+  void add_record(std::uint8_t type, std::string_view payload);
+  Result<void> write_pending();
+  void start_sync();
+  void on_synced(std::uint64_t position, Result<void> result);
+  std::string segment_path(std::uint64_t number) const;
+  Result<void> failed(Error error);
+
+  io::Disk& disk_;
+  WalOptions options_;
+  std::deque<Segment> segments_;    // oldest first; the last one is written
+  std::unique_ptr<io::File> file_;  // of the last segment
+  End end_;
+  std::uint64_t start_position_ = 0;
+  std::uint64_t durable_ = 0;  // everything before this position is durable
+  std::string pending_;        // records not yet handed to the system
+
+  // The newest state, repeated at the head of each segment so that older ones can go.
+  HardState hard_state_;
+  LogIndex last_index_;
+  Term last_term_;
+
+  bool sync_under_way_ = false;
+  std::vector<io::Done> waiting_;   // for the next sync
+  std::vector<io::Done> syncing_;   // for the one under way
+  bool preparing_ = false;          // the next segment is being filled
+  std::optional<Error> failure_;
+  // Shared with callbacks that may come after the log is gone.
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>();
+};
+
+}  // namespace polis::storage

@@ -1,0 +1,208 @@
+// Reading a write-ahead log back: which records count, what is a torn end, what is corruption.
+
+#include <fmt/format.h>
+
+#include "base/check.hh"
+#include "storage/wal.hh"
+#include "storage/wal_format.hh"
+
+namespace polis::storage {
+namespace {
+
+constexpr const char* kRemedy =
+    "This replica must not guess what it promised: keep the other replicas running, move its data directory away and let it "
+    "be rebuilt from them.";
+
+struct Head {
+  std::uint32_t version = 0;
+  Identity identity;
+  std::uint64_t number = 0;
+  std::uint64_t segment_bytes = 0;
+  HardState hard_state;
+  LogIndex index;
+  Term term;
+};
+
+std::optional<Head> parse_head(std::string_view payload) {
+  Reader in(payload);
+  Head head;
+  head.version = in.u32();
+  head.identity.cell = in.u64();
+  head.identity.replica = consensus::ReplicaId(in.u64());
+  head.number = in.u64();
+  head.segment_bytes = in.u64();
+  if (head.version != wal::kVersion) return in.ok() ? std::optional(head) : std::nullopt;
+  head.hard_state.term = Term(in.varint());
+  head.hard_state.vote = consensus::ReplicaId(in.varint());
+  head.hard_state.commit = LogIndex(in.varint());
+  head.index = LogIndex(in.varint());
+  head.term = Term(in.varint());
+  return in.done() ? std::optional(head) : std::nullopt;
+}
+
+// The first record's position is not known from elsewhere: it names itself, and its checksum vouches for it.
+std::optional<wal::Record> parse_first(std::string_view bytes) {
+  if (bytes.size() < wal::kHeaderBytes) return std::nullopt;
+  Reader in(bytes.substr(8));
+  return wal::parse_record(bytes, in.u64());
+}
+
+// Whether any intact record behind `at` proves that everything through `at` was durable once.
+bool proven_durable(std::string_view bytes, std::size_t at, std::uint64_t base) {
+  for (std::size_t i = at + wal::kAlign; i + wal::kHeaderBytes <= bytes.size(); i += wal::kAlign) {
+    auto record = wal::parse_record(bytes.substr(i), base + i);
+    if (record && record->durable > base + at) return true;
+  }
+  return false;
+}
+
+bool all_zero(std::string_view bytes) { return bytes.find_first_not_of('\0') == std::string_view::npos; }
+
+void forget_from(Recovered& recovered, LogIndex index) {
+  while (!recovered.entries.empty() && recovered.entries.back().index >= index) recovered.entries.pop_back();
+}
+
+// False: the record contradicts the ones before it.
+bool replay(const wal::Record& record, Recovered& recovered) {
+  Reader in(record.payload);
+  if (record.type == wal::kHardState) {
+    recovered.hard_state = {Term(in.varint()), consensus::ReplicaId(in.varint()), LogIndex(in.varint())};
+    return in.done();
+  }
+  if (record.type == wal::kReset) {
+    recovered.base_index = LogIndex(in.varint());
+    recovered.base_term = Term(in.varint());
+    recovered.entries.clear();
+    return in.done();
+  }
+  if (record.type != wal::kEntry) return false;
+  Entry entry;
+  if (!decode(in, entry) || !in.done()) return false;
+  LogIndex last = recovered.base_index + recovered.entries.size();
+  if (entry.index <= recovered.base_index || entry.index > last.next()) return false;
+  forget_from(recovered, entry.index);
+  recovered.entries.push_back(std::move(entry));
+  return true;
+}
+
+}  // namespace
+
+Result<void> Wal::recover(Recovered& recovered) {
+  auto names = disk_.list(options_.directory);
+  if (!names) return std::unexpected(names.error());
+  std::vector<std::uint64_t> numbers;
+  for (const std::string& name : *names) {
+    if (name.ends_with(".tmp")) {
+      if (auto done = disk_.remove(options_.directory + "/" + name); !done) return done;
+    } else if (name.ends_with(".wal")) {
+      numbers.push_back(std::strtoull(name.c_str(), nullptr, 10));
+    }
+  }
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    if (i > 0 && numbers[i] != numbers[i - 1] + 1) {
+      return fail(ErrorCode::kCorrupt, fmt::format("{} is missing, though {} is there. {}", segment_path(numbers[i - 1] + 1),
+                                                   segment_path(numbers[i]), kRemedy));
+    }
+    segments_.push_back({numbers[i], 0, LogIndex(), segment_path(numbers[i])});
+  }
+  // The newest segments may be prepared ones that were never begun.
+  while (!segments_.empty()) {
+    auto file = disk_.open(segments_.back().path);
+    if (!file) return std::unexpected(file.error());
+    auto start = (*file)->read(0, 4096);
+    if (!start) return std::unexpected(start.error());
+    if (!all_zero(*start)) break;
+    if (segments_.size() == 1) break;
+    if (auto done = disk_.remove(segments_.back().path); !done) return done;
+    segments_.pop_back();
+  }
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    if (auto done = scan_segment(segments_[i], i + 1 == segments_.size(), recovered); !done) return done;
+  }
+  hard_state_ = recovered.hard_state;
+  last_index_ = recovered.base_index + recovered.entries.size();
+  last_term_ = recovered.entries.empty() ? recovered.base_term : recovered.entries.back().term;
+  start_position_ = end_.position;
+  durable_ = end_.position;
+  if (segments_.empty()) {
+    if (auto done = start_segment(1); !done) return done;
+    return write_pending();
+  }
+  auto file = disk_.open(segments_.back().path);
+  if (!file) return std::unexpected(file.error());
+  file_ = std::move(*file);
+  if (end_.position == segments_.back().base) {  // its head was torn or never written
+    std::uint64_t number = segments_.back().number;
+    segments_.pop_back();
+    if (auto done = start_segment(number); !done) return done;
+    return write_pending();
+  }
+  return {};
+}
+
+Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recovered) {
+  auto file = disk_.open(segment.path);
+  if (!file) return std::unexpected(file.error());
+  auto size = (*file)->size();
+  if (!size) return std::unexpected(size.error());
+  auto content = (*file)->read(0, *size);
+  if (!content) return std::unexpected(content.error());
+  std::string_view bytes = *content;
+
+  std::size_t at = 0;
+  std::uint64_t records = 0;
+  segment.base = end_.position;
+  auto record = parse_first(bytes);
+  if (record) {
+    auto head = record->type == wal::kSegmentHead ? parse_head(record->payload) : std::nullopt;
+    if (head && head->version > wal::kVersion) {
+      return fail(ErrorCode::kInvalid, fmt::format("{} was written by a newer polis (format {}, this one reads up to {}); start the newer binary",
+                                                   segment.path, head->version, wal::kVersion));
+    }
+    if (!head || head->number != segment.number) record.reset();
+    if (head && head->identity != options_.identity) {
+      return fail(ErrorCode::kInvalid, fmt::format("{} belongs to cell {:x} replica {:x}, this is cell {:x} replica {:x}; check --data-dir and --name",
+                                                   segment.path, head->identity.cell, head->identity.replica.value,
+                                                   options_.identity.cell, options_.identity.replica.value));
+    }
+    if (head && record) {
+      segment.base = record->position;
+      options_.segment_bytes = head->segment_bytes;
+      if (&segment == &segments_.front()) {
+        recovered.base_index = head->index;
+        recovered.base_term = head->term;
+      }
+      recovered.hard_state = head->hard_state;
+      segment.last = head->index;
+    }
+  }
+  while (record) {
+    if (record->type != wal::kSegmentHead && !replay(*record, recovered)) {
+      return fail(ErrorCode::kCorrupt, fmt::format("{}: record {} at byte {} contradicts the ones before it. {}", segment.path,
+                                                   records, at, kRemedy));
+    }
+    segment.last = std::max(segment.last, recovered.base_index + recovered.entries.size());
+    at += record->stored_bytes();
+    ++records;
+    record = at < bytes.size() ? wal::parse_record(bytes.substr(at), segment.base + at) : std::nullopt;
+  }
+  std::string_view rest = bytes.substr(std::min(at, bytes.size()));
+  // A segment that another one follows was durable to its end before that one began.
+  bool acknowledged = proven_durable(bytes, at, segment.base) || (!newest && !all_zero(rest));
+  if (acknowledged) {
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("{}: record {} at byte {} fails its checksum, and later records prove that it was durable: this is corruption, not a torn "
+                            "write. {}",
+                            segment.path, records, at, kRemedy));
+  }
+  if (!all_zero(rest)) {
+    // What is left of a torn write must not come to life behind records that are written later.
+    recovered.torn_bytes = rest.find_last_not_of('\0') + 1;
+    if (auto done = (*file)->write(at, std::string(rest.size(), '\0')); !done) return done;
+    if (auto done = (*file)->sync(); !done) return done;
+  }
+  end_.position = newest ? segment.base + at : segment.base + options_.segment_bytes;
+  return {};
+}
+
+}  // namespace polis::storage
