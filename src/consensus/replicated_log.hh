@@ -108,6 +108,7 @@ struct Status {
   LogIndex last;
   LogIndex first;
   LogIndex persisted;
+  std::size_t log_bytes = 0;  // in memory
   Configuration configuration;
   std::vector<PeerProgress> peers;  // filled on the master only
 };

@@ -45,6 +45,7 @@ struct WriteBatch {
 // What a snapshot's file says of itself.
 struct SnapshotFile {
   std::uint64_t bytes = 0;
+  std::string named;  // the named value that was asked for, as the file holds it
 };
 
 class Engine {
@@ -63,8 +64,10 @@ class Engine {
   virtual void commit_later(WriteBatch batch, io::Done done) = 0;
   virtual bool commit_under_way() const = 0;
 
-  // Writes the last committed state to a file of the format in docs/formats/snapshot.md, beside the loop.
-  virtual void save_snapshot_later(const std::string& path, std::function<void(Result<SnapshotFile>)> done) = 0;
+  // Writes the last committed state to a file of the format in docs/formats/snapshot.md, beside the loop. Commits go on
+  // meanwhile; `name` says which named value to report from the state that was written.
+  virtual void save_snapshot_later(const std::string& path, const std::string& name,
+                                   std::function<void(Result<SnapshotFile>)> done) = 0;
   // Checks the file and makes it the engine's state, atomically and durably, in place of everything it held.
   // kCorrupt: the file is damaged, nothing changed.
   virtual void load_snapshot_later(const std::string& path, io::Done done) = 0;

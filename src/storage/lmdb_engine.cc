@@ -201,10 +201,12 @@ class OutputFile {
 }  // namespace
 
 LmdbEngine::LmdbEngine(io::Loop& loop, LmdbOptions options)
-    : loop_(loop), options_(std::move(options)), worker_(std::make_unique<io::Worker>("polis-engine")) {}
+    : loop_(loop), options_(std::move(options)), worker_(std::make_unique<io::Worker>("polis-engine")),
+      snapshot_worker_(std::make_unique<io::Worker>("polis-snapshot")) {}
 
 LmdbEngine::~LmdbEngine() {
-  worker_.reset();  // waits
+  worker_.reset();  // both wait
+  snapshot_worker_.reset();
   alive_.reset();
 }
 
@@ -261,14 +263,17 @@ void LmdbEngine::commit_later(WriteBatch batch, io::Done done) {
   });
 }
 
-void LmdbEngine::save_snapshot_later(const std::string& to, std::function<void(Result<SnapshotFile>)> done) {
-  worker_->run([this, to, done = std::move(done), alive = std::weak_ptr(alive_)]() mutable {
+void LmdbEngine::save_snapshot_later(const std::string& to, const std::string& name,
+                                     std::function<void(Result<SnapshotFile>)> done) {
+  snapshot_worker_->run([this, to, name, done = std::move(done), alive = std::weak_ptr(alive_)]() mutable {
     auto save = [&]() -> Result<SnapshotFile> {
       OutputFile file(to);
       SnapshotWriter writer([&](std::string_view bytes) { return file.write(bytes); });
       MDB_txn* txn = nullptr;
       if (int rc = mdb_txn_begin(environment_->env(), nullptr, MDB_RDONLY, &txn); rc != 0) return lmdb_error(rc, "read", path());
+      std::string reported;
       auto result = walk(txn, environment_->named(), nullptr, path(), [&](const MDB_val& k, const MDB_val& v) -> Result<bool> {
+        if (view(k) == name) reported = view(v);
         return and_go_on(writer.add_named(view(k), view(v)));
       });
       if (result) {
@@ -280,7 +285,7 @@ void LmdbEngine::save_snapshot_later(const std::string& to, std::function<void(R
       if (result) result = writer.finish();
       if (result) result = file.sync();
       if (!result) return std::unexpected(result.error());
-      return SnapshotFile{writer.bytes()};
+      return SnapshotFile{writer.bytes(), reported};
     };
     auto result = save();
     loop_.post([result = std::move(result), done = std::move(done), alive] {
@@ -290,7 +295,7 @@ void LmdbEngine::save_snapshot_later(const std::string& to, std::function<void(R
 }
 
 void LmdbEngine::load_snapshot_later(const std::string& from, io::Done done) {
-  worker_->run([this, from, done = std::move(done), alive = std::weak_ptr(alive_)]() mutable {
+  snapshot_worker_->run([this, from, done = std::move(done), alive = std::weak_ptr(alive_)]() mutable {
     const std::string beside = path() + ".new";
     auto load = [&]() -> Result<void> {
       ::unlink(beside.c_str());

@@ -33,7 +33,8 @@ class LmdbEngine final : public Engine {
                           const std::function<void(std::string_view, std::string_view)>& use) override;
   void commit_later(WriteBatch batch, io::Done done) override;
   bool commit_under_way() const override { return commit_under_way_; }
-  void save_snapshot_later(const std::string& path, std::function<void(Result<SnapshotFile>)> done) override;
+  void save_snapshot_later(const std::string& path, const std::string& name,
+                           std::function<void(Result<SnapshotFile>)> done) override;
   void load_snapshot_later(const std::string& path, io::Done done) override;
   std::uint64_t bytes_on_disk() const override;
   std::uint64_t bytes_in_use() const override;
@@ -48,7 +49,8 @@ class LmdbEngine final : public Engine {
   std::unique_ptr<Environment> environment_;
   bool commit_under_way_ = false;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>();  // shared with posted callbacks that may come too late
-  std::unique_ptr<io::Worker> worker_;
+  std::unique_ptr<io::Worker> worker_;           // commits
+  std::unique_ptr<io::Worker> snapshot_worker_;  // snapshots, which take long
 };
 
 }  // namespace polis::storage

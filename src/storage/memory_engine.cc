@@ -66,14 +66,15 @@ void MemoryEngine::commit_later(WriteBatch batch, io::Done done) {
   });
 }
 
-void MemoryEngine::save_snapshot_later(const std::string& path, std::function<void(Result<SnapshotFile>)> done) {
-  snapshot_timer_ = loop_.after(delay(), [this, path, done = std::move(done)] {
+void MemoryEngine::save_snapshot_later(const std::string& path, const std::string& name,
+                                       std::function<void(Result<SnapshotFile>)> done) {
+  snapshot_timer_ = loop_.after(delay(), [this, path, name, done = std::move(done)] {
     auto keep = std::move(snapshot_timer_);
-    done(save(path));
+    done(save(path, name));
   });
 }
 
-Result<SnapshotFile> MemoryEngine::save(const std::string& path) {
+Result<SnapshotFile> MemoryEngine::save(const std::string& path, const std::string& name) {
   auto file = disk_.create(path);
   if (!file) return std::unexpected(file.error());
   std::uint64_t at = 0;
@@ -92,7 +93,7 @@ Result<SnapshotFile> MemoryEngine::save(const std::string& path) {
   if (done) done = writer.finish();
   if (done) done = (*file)->sync();
   if (!done) return std::unexpected(done.error());
-  return SnapshotFile{writer.bytes()};
+  return SnapshotFile{writer.bytes(), state_->named[name]};
 }
 
 void MemoryEngine::load_snapshot_later(const std::string& path, io::Done done) {

@@ -32,14 +32,15 @@ class MemoryEngine final : public Engine {
                           const std::function<void(std::string_view, std::string_view)>& use) override;
   void commit_later(WriteBatch batch, io::Done done) override;
   bool commit_under_way() const override { return under_way_.has_value(); }
-  void save_snapshot_later(const std::string& path, std::function<void(Result<SnapshotFile>)> done) override;
+  void save_snapshot_later(const std::string& path, const std::string& name,
+                           std::function<void(Result<SnapshotFile>)> done) override;
   void load_snapshot_later(const std::string& path, io::Done done) override;
   std::uint64_t bytes_on_disk() const override;
   std::uint64_t bytes_in_use() const override { return bytes_on_disk(); }
 
  private:
   void apply(const WriteBatch& batch);
-  Result<SnapshotFile> save(const std::string& path);
+  Result<SnapshotFile> save(const std::string& path, const std::string& name);
   Result<void> load(const std::string& path);
   Duration delay();
 

@@ -299,8 +299,9 @@ TEST_P(EngineTest, a_snapshot_carries_everything_into_another_engine) {
   std::string before = dump();
   std::string path = directory_ + "/snapshot";
   ASSERT_TRUE(wait([&](io::Done done) {
-                engine_->save_snapshot_later(path, [done](Result<SnapshotFile> r) {
+                engine_->save_snapshot_later(path, "applied", [done](Result<SnapshotFile> r) {
                   EXPECT_GT(r.value().bytes, 300'000u);
+                  EXPECT_EQ(r->named, "2");
                   done({});
                 });
               }).has_value());
@@ -314,7 +315,7 @@ TEST_P(EngineTest, a_snapshot_carries_everything_into_another_engine) {
 TEST_P(EngineTest, a_damaged_snapshot_changes_nothing) {
   ASSERT_TRUE(commit({{{{1, 0}, share("a")}}, {}, {{"applied", "1"}}}).has_value());
   std::string path = directory_ + "/snapshot";
-  ASSERT_TRUE(wait([&](io::Done done) { engine_->save_snapshot_later(path, [done](Result<SnapshotFile>) { done({}); }); }).has_value());
+  ASSERT_TRUE(wait([&](io::Done done) { engine_->save_snapshot_later(path, "applied", [done](Result<SnapshotFile>) { done({}); }); }).has_value());
   auto file = disk_.open(path);
   ASSERT_TRUE((*file)->write(22, "X").has_value());
   auto loaded = wait([&](io::Done done) { engine_->load_snapshot_later(path, done); });

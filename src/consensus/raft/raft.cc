@@ -279,6 +279,7 @@ consensus::Status Raft::status() const {
                            .last = log_.last_index(),
                            .first = log_.first_index(),
                            .persisted = persisted_,
+                           .log_bytes = log_.bytes(),
                            .configuration = configuration_,
                            .peers = {}};
   for (const auto& [id, progress] : peers_) {

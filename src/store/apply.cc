@@ -1,0 +1,219 @@
+// Applying what the log brings.
+
+#include "api/etcd/rpc.pb.h"
+#include "base/check.hh"
+#include "base/crc32c.hh"
+#include "store/store.hh"
+
+namespace polis::store {
+
+using etcdserverpb::CompactionRequest;
+using etcdserverpb::DeleteRangeRequest;
+using etcdserverpb::LeaseGrantRequest;
+using etcdserverpb::LeaseRevokeRequest;
+
+void Store::apply(const consensus::Entry& entry, ApplySink& sink) {
+  CHECK(entry.index == applied_.index.next());
+  applied_.index = entry.index;
+  applied_.term = entry.term;
+  if (entry.kind != consensus::EntryKind::kCommand) return;
+  BundleReader reader(*entry.data);
+  Origin origin;
+  std::vector<Command> commands;
+  while (reader.next(origin, commands)) apply_bundle(origin, commands, sink);
+  CHECK(reader.ok());  // the master proposes only what it could read itself
+}
+
+void Store::apply_bundle(const Origin& origin, const std::vector<Command>& commands, ApplySink& sink) {
+  if (!windows_[origin.replica].admit(origin.incarnation, origin.bundle)) {
+    sink.on_duplicate(origin);
+    return;
+  }
+  const bool want_replies = sink.wants_replies(origin);
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    Reply reply = apply_command(commands[i], want_replies, sink);
+    reply.revision = revision_;
+    if (want_replies) sink.on_reply(origin, i, std::move(reply));
+  }
+}
+
+Reply Store::apply_command(const Command& command, bool want_reply, ApplySink& sink) {
+  switch (command.kind) {
+    case CommandKind::kPut: return apply_put(command.bytes, want_reply);
+    case CommandKind::kDeleteRange: return apply_delete(command.bytes, want_reply);
+    case CommandKind::kTxn: return apply_txn(command.bytes, want_reply);
+    case CommandKind::kCompact: return apply_compact(command.bytes);
+    case CommandKind::kLeaseGrant: return apply_lease_grant(command.bytes, sink);
+    case CommandKind::kLeaseRevoke: return apply_lease_revoke(command.bytes, sink);
+  }
+  return {status::malformed(), {}, 0};
+}
+
+// --- changes of keys -----------------------------------------------------------------------------------------------
+
+std::string Store::key_value_of(const KeyInfo& info, std::string_view key) const {
+  std::string bytes;
+  bool found = read_record(info.newest(), [&](const RecordView& record) { bytes = record.key_value; });
+  CHECK_MSG(found, "the newest record of a key is gone: " + std::string(key));
+  return bytes;
+}
+
+Status Store::check_put(const PutView& put) const {
+  if (put.lease != 0 && !leases_.contains(put.lease)) return status::lease_not_found();
+  if (put.ignore_value || put.ignore_lease) {
+    auto found = index_.find(put.key);
+    if (found == index_.end() || found->second.tombstone) return status::key_not_found();
+  }
+  return {};
+}
+
+// Writes the record, which becomes the newest of its key.
+void Store::append(const RecordView& record, std::string_view key, KeyInfo& info) {
+  RecordView stored = record;
+  stored.key = key;
+  stored.previous = info.newest();
+  std::string bytes = encode_record(stored);
+  std::size_t prefix = 1 + varint_bytes(stored.previous.revision) + varint_bytes(stored.previous.sub);
+  // Without the pointer: whether it names a tombstone or nothing depends on how far this replica has compacted.
+  history_hash_ = crc32c(std::string_view(bytes).substr(prefix), history_hash_);
+  info.mod_revision = static_cast<std::uint64_t>(record.mod_revision);
+  info.sub = next_sub_++;
+  info.tombstone = record.tombstone;
+  info.key_value_bytes = static_cast<std::uint32_t>(bytes.size() - prefix);
+  tail_bytes_ += bytes.size();
+  tail_.push_back({info.newest(), share(std::move(bytes))});
+}
+
+void Store::put(const PutView& put, std::string* previous_key_value) {
+  const std::uint64_t revision = revision_ + 1;
+  auto [entry, is_new] = index_.try_emplace(std::string(put.key));
+  KeyInfo& info = entry->second;
+  const bool alive = !is_new && !info.tombstone;
+  std::int64_t lease = put.lease;
+  std::string kept_value;
+  std::string_view value = put.value;
+  if (alive && put.ignore_lease && info.leased) lease = leases_.lease_of(entry->first);
+  if (alive && (put.ignore_value || previous_key_value != nullptr)) {
+    read_record(info.newest(), [&](const RecordView& record) {
+      if (previous_key_value != nullptr) *previous_key_value = record.key_value;
+      if (put.ignore_value) value = kept_value = record.value;
+    });
+  }
+  if (!alive) {
+    info.create_revision = revision;
+    info.version = 0;
+  }
+  if (info.version != UINT32_MAX) ++info.version;
+  if (lease != 0 || info.leased) leases_.attach(entry->first, lease);
+  info.leased = lease != 0;
+  append({.create_revision = static_cast<std::int64_t>(info.create_revision),
+          .mod_revision = static_cast<std::int64_t>(revision),
+          .version = info.version,
+          .value = value,
+          .lease = lease},
+         entry->first, info);
+}
+
+void Store::delete_key(const std::string& key, KeyInfo& info) {
+  if (info.leased) leases_.attach(key, 0);
+  info.leased = false;
+  info.version = 0;
+  append({.tombstone = true, .mod_revision = static_cast<std::int64_t>(revision_ + 1)}, key, info);
+}
+
+std::int64_t Store::delete_range(const KeyRange& range, std::vector<std::string>* previous_key_values) {
+  std::int64_t deleted = 0;
+  for (auto i = index_.lower_bound(range.key); i != index_.end() && range.contains(i->first); ++i) {
+    if (i->second.tombstone) continue;
+    if (previous_key_values != nullptr) previous_key_values->push_back(key_value_of(i->second, i->first));
+    delete_key(i->first, i->second);
+    ++deleted;
+  }
+  return deleted;
+}
+
+// A change without effect makes no revision.
+void Store::finish_change() {
+  if (next_sub_ == 0) return;
+  ++revision_;
+  next_sub_ = 0;
+}
+
+Reply Store::apply_put(std::string_view bytes, bool want_reply) {
+  auto request = parse_put(bytes);
+  if (!request) return {status::malformed(), {}, 0};
+  if (Status refused = check_put(*request); !refused.ok()) return {refused, {}, 0};
+  std::string previous;
+  put(*request, want_reply && request->prev_kv ? &previous : nullptr);
+  finish_change();
+  Reply reply;
+  if (!previous.empty()) append_tag_bytes(reply.body, 2, previous);
+  return reply;
+}
+
+Reply Store::apply_delete(std::string_view bytes, bool want_reply) {
+  DeleteRangeRequest request;
+  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {status::malformed(), {}, 0};
+  std::vector<std::string> previous;
+  std::int64_t deleted = delete_range({request.key(), request.range_end()}, want_reply && request.prev_kv() ? &previous : nullptr);
+  finish_change();
+  Reply reply;
+  append_tag_varint(reply.body, 2, static_cast<std::uint64_t>(deleted));
+  for (const std::string& key_value : previous) append_tag_bytes(reply.body, 3, key_value);
+  return reply;
+}
+
+Reply Store::apply_compact(std::string_view bytes) {
+  CompactionRequest request;
+  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {status::malformed(), {}, 0};
+  auto revision = static_cast<std::uint64_t>(request.revision());
+  if (request.revision() <= 0 || revision <= compacted_) return {status::compacted(), {}, 0};
+  if (revision > revision_) return {status::future_revision(), {}, 0};
+  compacted_ = revision;
+  return {};
+}
+
+// --- leases --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::string lease_name(std::int64_t id) {
+  std::string name = "lease/";
+  append_big_endian(name, static_cast<std::uint64_t>(id));
+  return name;
+}
+
+}  // namespace
+
+Reply Store::apply_lease_grant(std::string_view bytes, ApplySink& sink) {
+  LeaseGrantRequest request;
+  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {status::malformed(), {}, 0};
+  if (request.id() == 0) return {status::malformed(), {}, 0};
+  if (leases_.contains(request.id())) return {status::lease_exists(), {}, 0};
+  std::int64_t ttl = std::max(request.ttl(), kLeaseTtlMin);
+  leases_.grant(request.id(), ttl);
+  std::string value;
+  Writer(value).i64(ttl);
+  named_[lease_name(request.id())] = value;
+  sink.on_lease(request.id(), ttl, true);
+  Reply reply;
+  append_tag_varint(reply.body, 2, static_cast<std::uint64_t>(request.id()));
+  append_tag_varint(reply.body, 3, static_cast<std::uint64_t>(ttl));
+  return reply;
+}
+
+Reply Store::apply_lease_revoke(std::string_view bytes, ApplySink& sink) {
+  LeaseRevokeRequest request;
+  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {status::malformed(), {}, 0};
+  const Lease* lease = leases_.find(request.id());
+  if (lease == nullptr) return {status::lease_not_found(), {}, 0};
+  const std::set<std::string> keys = lease->keys;  // deleting a key detaches it
+  for (const std::string& key : keys) delete_key(key, index_.at(key));
+  finish_change();
+  leases_.revoke(request.id());
+  named_[lease_name(request.id())] = std::nullopt;
+  sink.on_lease(request.id(), 0, false);
+  return {};
+}
+
+}  // namespace polis::store

@@ -1,0 +1,55 @@
+#pragma once
+
+// One change of one key, as it rests in the engine: where the key's previous record is, and the etcd KeyValue in wire form,
+// which goes into answers and events as it is. See docs/formats/record.md.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "storage/engine.hh"
+
+namespace polis::store {
+
+using storage::RecordKey;
+
+struct RecordView {
+  bool tombstone = false;
+  RecordKey previous;  // revision 0: there is none
+  std::string_view key_value;  // mvccpb.KeyValue, wire form
+
+  // The parts of key_value.
+  std::string_view key;
+  std::int64_t create_revision = 0;
+  std::int64_t mod_revision = 0;
+  std::int64_t version = 0;
+  std::string_view value;
+  std::int64_t lease = 0;
+};
+
+std::string encode_record(const RecordView& record);
+
+// Nothing: the bytes are not a record.
+std::optional<RecordView> decode_record(std::string_view bytes);
+
+// mvccpb.KeyValue in wire form, from the parts of `record`; without the value if `keys_only`.
+void append_key_value(std::string& out, const RecordView& record, bool keys_only);
+
+// Protobuf wire form by hand, for what is on the path of every request.
+void append_tag_varint(std::string& out, int field, std::uint64_t value);  // nothing for 0
+void append_tag_bytes(std::string& out, int field, std::string_view bytes);  // also when empty
+std::size_t varint_bytes(std::uint64_t value);
+
+// PutRequest, read by hand: every replica reads every one.
+struct PutView {
+  std::string_view key;
+  std::string_view value;
+  std::int64_t lease = 0;
+  bool prev_kv = false;
+  bool ignore_value = false;
+  bool ignore_lease = false;
+};
+std::optional<PutView> parse_put(std::string_view bytes);
+
+}  // namespace polis::store

@@ -1,0 +1,265 @@
+// Opening, the engine, and single records.
+
+#include "store/store.hh"
+
+#include <fmt/format.h>
+
+#include "base/check.hh"
+#include "base/crc32c.hh"
+
+namespace polis::store {
+namespace {
+
+// Stored names: DO NOT CHANGE.
+constexpr std::string_view kLeasePrefix = "lease/";
+constexpr std::string_view kWindowPrefix = "window/";
+constexpr std::uint8_t kMetaVersion = 1;
+
+}  // namespace
+
+std::optional<SnapshotMark> mark_of_meta(std::string_view meta) {
+  Reader in(meta);
+  SnapshotMark mark;
+  if (in.u8() != kMetaVersion || !decode(in, mark)) return std::nullopt;
+  return mark;
+}
+
+std::string Store::encode_meta() const {
+  std::string bytes;
+  Writer out(bytes);
+  out.u8(kMetaVersion);
+  encode(out, applied_);
+  out.u64(revision_);
+  out.u64(compacted_);
+  out.u32(history_hash_);
+  out.u64(compaction_done_);
+  return bytes;
+}
+
+Result<void> Store::restore_named() {
+  Result<void> result;
+  auto broken = [&](std::string_view name) {
+    result = fail(ErrorCode::kCorrupt, fmt::format("the engine's value '{}' cannot be read; restore this replica from its peers", name));
+  };
+  auto scanned = engine_.scan_named("", [&](std::string_view name, std::string_view value) {
+    Reader in(value);
+    if (name == kMetaName) {
+      if (in.u8() != kMetaVersion || !decode(in, applied_)) return broken(name);
+      revision_ = in.u64();
+      compacted_ = in.u64();
+      history_hash_ = in.u32();
+      compaction_done_ = in.u64();
+    } else if (name.starts_with(kLeasePrefix)) {
+      leases_.grant(static_cast<std::int64_t>(big_endian(name.substr(kLeasePrefix.size()))), in.i64());
+    } else if (name.starts_with(kWindowPrefix)) {
+      ReplicaId id(big_endian(name.substr(kWindowPrefix.size())));
+      if (!windows_[id].decode(value)) return broken(name);
+      return;
+    }
+    if (!in.done() && name != kMetaName) broken(name);
+  });
+  return scanned ? result : scanned;
+}
+
+void Store::restore_record(RecordKey key, const RecordView& record) {
+  KeyInfo& info = index_[std::string(record.key)];
+  if (info.leased) leases_.attach(std::string(record.key), 0);
+  info = {.create_revision = static_cast<std::uint64_t>(record.create_revision),
+          .mod_revision = key.revision,
+          .version = static_cast<std::uint32_t>(std::min<std::int64_t>(record.version, UINT32_MAX)),
+          .key_value_bytes = static_cast<std::uint32_t>(record.key_value.size()),
+          .sub = key.sub,
+          .tombstone = record.tombstone,
+          .leased = false};
+  if (record.lease != 0 && leases_.contains(record.lease)) {
+    leases_.attach(std::string(record.key), record.lease);
+    info.leased = true;
+  }
+}
+
+Result<void> Store::open() {
+  if (auto done = restore_named(); !done) return done;
+  Result<void> result;
+  auto scanned = engine_.scan({}, [&](RecordKey key, std::string_view bytes) {
+    auto record = decode_record(bytes);
+    if (!record || key.revision > revision_) {
+      result = fail(ErrorCode::kCorrupt, fmt::format("the engine's record of revision {}.{} cannot be read; restore this replica from its peers",
+                                                     key.revision, key.sub));
+      return false;
+    }
+    restore_record(key, *record);
+    return true;
+  });
+  if (!scanned) return scanned;
+  durable_ = applied_;
+  return result;
+}
+
+Result<void> Store::reopen() {
+  index_.clear();
+  leases_.clear();
+  windows_.clear();
+  tail_.clear();
+  named_.clear();
+  named_saving_.clear();
+  removed_.clear();
+  removed_saving_.clear();
+  tail_bytes_ = tail_saving_ = 0;
+  revision_ = 1;
+  compacted_ = compaction_done_ = 0;
+  return open();
+}
+
+SharedBytes Store::find_in_tail(RecordKey key) const {
+  if (tail_.empty() || key < tail_.front().key) return nullptr;
+  auto found = std::lower_bound(tail_.begin(), tail_.end(), key, [](const Record& r, RecordKey k) { return r.key < k; });
+  return found != tail_.end() && found->key == key ? found->bytes : nullptr;
+}
+
+bool Store::read_record(RecordKey key, const std::function<void(const RecordView&)>& use) const {
+  auto decode_and_use = [&](std::string_view bytes) {
+    auto record = decode_record(bytes);
+    CHECK(record.has_value());
+    use(*record);
+  };
+  if (SharedBytes bytes = find_in_tail(key)) {
+    decode_and_use(*bytes);
+    return true;
+  }
+  auto found = engine_.get(key, decode_and_use);
+  CHECK_MSG(found.has_value(), found ? "" : found.error().text);  // the disk no longer gives what it took
+  return *found;
+}
+
+void Store::scan_records(RecordKey from, const std::function<bool(RecordKey, const RecordView&)>& use) const {
+  bool more = true;
+  RecordKey tail_from = tail_.empty() ? RecordKey{UINT64_MAX, 0} : tail_.front().key;
+  if (from < tail_from) {
+    auto scanned = engine_.scan(from, [&](RecordKey key, std::string_view bytes) {
+      if (key >= tail_from) return false;
+      auto record = decode_record(bytes);
+      CHECK(record.has_value());
+      return more = use(key, *record);
+    });
+    CHECK_MSG(scanned.has_value(), scanned ? "" : scanned.error().text);
+  }
+  auto i = std::lower_bound(tail_.begin(), tail_.end(), from, [](const Record& r, RecordKey k) { return r.key < k; });
+  for (; more && i != tail_.end(); ++i) {
+    auto record = decode_record(*i->bytes);
+    CHECK(record.has_value());
+    more = use(i->key, *record);
+  }
+}
+
+std::optional<RecordKey> Store::find_at(const KeyInfo& info, std::uint64_t revision) const {
+  if (info.mod_revision <= revision) {
+    return info.tombstone ? std::nullopt : std::optional(info.newest());
+  }
+  RecordKey at = info.newest();
+  while (at.revision > revision) {
+    RecordKey previous;
+    if (!read_record(at, [&](const RecordView& record) { previous = record.previous; })) return std::nullopt;
+    if (previous.revision == 0) return std::nullopt;
+    at = previous;
+  }
+  bool tombstone = false;
+  if (!read_record(at, [&](const RecordView& record) { tombstone = record.tombstone; })) return std::nullopt;
+  return tombstone ? std::nullopt : std::optional(at);
+}
+
+Result<std::uint32_t> Store::hash_at(std::uint64_t revision) const {
+  std::uint32_t crc = 0;
+  for (const auto& [key, info] : index_) {
+    auto at = find_at(info, revision);
+    if (!at) continue;
+    read_record(*at, [&](const RecordView& record) { crc = crc32c(record.key_value, crc); });
+  }
+  return crc;
+}
+
+// --- the engine ----------------------------------------------------------------------------------------------------
+
+std::optional<WriteBatch> Store::take_batch() {
+  CHECK(tail_saving_ == 0 && named_saving_.empty() && removed_saving_.empty());
+  if (applied_ == durable_ && removed_.empty() && named_.empty()) return std::nullopt;
+  WriteBatch batch;
+  batch.records.assign(tail_.begin(), tail_.end());
+  tail_saving_ = tail_.size();
+  for (auto& [id, window] : windows_) {
+    std::string name(kWindowPrefix), value;
+    append_big_endian(name, id.value);
+    window.encode(value);
+    batch.named.emplace_back(std::move(name), std::move(value));
+  }
+  for (auto& [name, value] : named_) batch.named.emplace_back(name, value);
+  named_saving_ = std::exchange(named_, {});
+  removed_saving_ = std::exchange(removed_, {});
+  batch.removed = removed_saving_;
+  batch.named.emplace_back(std::string(kMetaName), encode_meta());
+  saving_ = applied_;
+  return batch;
+}
+
+void Store::on_batch_committed() {
+  for (std::size_t i = 0; i < tail_saving_; ++i) {
+    tail_bytes_ -= tail_.front().bytes->size();
+    tail_.pop_front();
+  }
+  tail_saving_ = 0;
+  named_saving_.clear();
+  removed_saving_.clear();
+  durable_ = saving_;
+}
+
+void Store::on_batch_failed() {
+  tail_saving_ = 0;
+  named_saving_.merge(named_);  // keeps the older of two values ...
+  for (auto& [name, value] : named_) named_saving_[name] = value;  // ... and the newer one wins
+  named_ = std::exchange(named_saving_, {});
+  removed_.insert(removed_.end(), removed_saving_.begin(), removed_saving_.end());
+  removed_saving_.clear();
+}
+
+// --- physical compaction -------------------------------------------------------------------------------------------
+
+void Store::unpin(std::uint64_t revision) {
+  auto pin = pins_.find(revision);
+  CHECK(pin != pins_.end());
+  if (--pin->second == 0) pins_.erase(pin);
+}
+
+// A record with revision < compacted makes the key's previous record unreadable; a tombstone is unreadable itself. So one
+// pass over the records of the compacted span finds everything, and each record is looked at once.
+bool Store::compact_some(std::size_t records_max) {
+  if (compacted_ == 0 || compaction_done_ >= compacted_ - 1) return false;
+  // A watcher may begin at the compacted revision itself and has to see a deletion there: its tombstone stays.
+  std::uint64_t limit = compacted_ - 1;
+  if (!pins_.empty()) limit = std::min(limit, pins_.begin()->first);
+  if (!tail_.empty()) limit = std::min(limit, tail_.front().key.revision - 1);
+  if (limit <= compaction_done_) return false;  // held back: by a reader, or until the tail is saved
+  std::uint64_t through = limit;
+  std::size_t looked = 0;
+  std::vector<std::pair<std::string, RecordKey>> dead_keys;
+  scan_records({compaction_done_ + 1, 0}, [&](RecordKey key, const RecordView& record) {
+    if (key.revision > limit) return false;
+    if (looked >= records_max && key.sub == 0) {
+      through = key.revision - 1;
+      return false;
+    }
+    ++looked;
+    if (record.previous.revision != 0) removed_.push_back(record.previous);
+    if (record.tombstone) {
+      removed_.push_back(key);
+      dead_keys.emplace_back(record.key, key);
+    }
+    return true;
+  });
+  for (auto& [name, at] : dead_keys) {
+    auto found = index_.find(name);
+    if (found != index_.end() && found->second.newest() == at) index_.erase(found);
+  }
+  compaction_done_ = through;
+  return compaction_done_ < compacted_ - 1;
+}
+
+}  // namespace polis::store

@@ -1,0 +1,219 @@
+#pragma once
+
+// The replicated state machine: etcd's data model over the engine. Multi-version keys with one revision counter, leases,
+// transactions, compaction. Pure over the engine: applying is deterministic, so replicas at equal index are equal.
+//
+// What is applied is in memory at once (the index, and the newest records in `tail_`) and goes to the engine in batches, in
+// the background. After a crash the engine holds a prefix with its applied index, and the log gives the rest; nothing is
+// applied twice.
+//
+// Threads: the loop's.
+// Life: construct -> open() -> apply() in log order, reads at any time -> take_batch()/on_batch_committed() now and then.
+// Source: etcd v3's documented data model and API.
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "consensus/types.hh"
+#include "storage/engine.hh"
+#include "store/command.hh"
+#include "store/index.hh"
+#include "store/leases.hh"
+#include "store/replay_window.hh"
+#include "store/status.hh"
+
+namespace etcdserverpb {
+class TxnRequest;
+class TxnResponse;
+class RequestOp;
+class ResponseOp;
+class Compare;
+class RangeRequest;
+class RangeResponse;
+}  // namespace etcdserverpb
+
+namespace polis::store {
+
+using consensus::Configuration;
+using consensus::LogIndex;
+using consensus::SnapshotMark;
+using consensus::Term;
+using storage::Engine;
+using storage::Record;
+using storage::WriteBatch;
+
+// Bounds of one request, etcd's defaults where it has them.
+inline constexpr std::size_t kRequestBytesMax = 1536 << 10;  // 1.5 MiB
+inline constexpr int kTxnOpsMax = 128;
+inline constexpr int kTxnDepthMax = 16;
+inline constexpr std::int64_t kLeaseTtlMax = 9'000'000'000;  // seconds
+inline constexpr std::int64_t kLeaseTtlMin = 2;              // shorter ones could not be renewed in time
+
+// How one command ended. `body` is the etcd response without its header (field 1), in wire form.
+struct Reply {
+  Status status;
+  std::string body;
+  std::uint64_t revision = 0;  // of the store when it was applied, for the header
+};
+
+// The engine's named value that says what the state stands for, and how to read it. Stored: DO NOT CHANGE.
+inline constexpr std::string_view kMetaName = "meta";
+std::optional<SnapshotMark> mark_of_meta(std::string_view meta);
+
+// What applying an entry led to besides the new state.
+class ApplySink {
+ public:
+  virtual ~ApplySink() = default;
+  // Whether somebody here waits for the replies of this bundle: only then are they made.
+  virtual bool wants_replies(const Origin& origin) = 0;
+  // One call per command of such a bundle, in order.
+  virtual void on_reply(const Origin& origin, std::size_t command, Reply reply) = 0;
+  // The bundle had been applied before, or came too late to know: its outcome is unknown to whoever waits for it.
+  virtual void on_duplicate(const Origin& origin) = 0;
+  // A lease was granted or revoked.
+  virtual void on_lease(std::int64_t id, std::int64_t ttl, bool granted) = 0;
+};
+
+// A read of a range, etcd's RangeRequest with everything checked.
+struct RangeQuery {
+  enum class Target : std::uint8_t { kKey, kVersion, kCreate, kMod, kValue };
+  KeyRange range;
+  std::uint64_t revision = 0;  // 0: the newest
+  std::int64_t limit = 0;      // 0: none
+  Target target = Target::kKey;
+  bool descending = false;
+  bool keys_only = false;
+  bool count_only = false;
+  std::int64_t min_mod = 0, max_mod = 0, min_create = 0, max_create = 0;  // 0: none
+
+  bool filters() const { return min_mod || max_mod || min_create || max_create; }
+  bool key_order() const { return target == Target::kKey && !descending; }
+};
+
+// Checks bytes before they are proposed. The text of a refusal is etcd's.
+Status validate(CommandKind kind, std::string_view bytes);
+// RangeRequest -> RangeQuery.
+Status parse_range(std::string_view bytes, RangeQuery& query, bool& serializable);
+
+class Store {
+ public:
+  explicit Store(Engine& engine) : engine_(engine) {}
+
+  // Builds the index from the engine. kCorrupt: the engine's content contradicts itself.
+  Result<void> open();
+  // The engine holds another state now (a snapshot was loaded): forgets everything and opens again.
+  Result<void> reopen();
+
+  // --- state
+  std::uint64_t revision() const { return revision_; }            // of the newest change; 1 when nothing was written
+  std::uint64_t compacted() const { return compacted_; }          // revisions below this cannot be read; 0: all can
+  LogIndex applied() const { return applied_.index; }
+  const SnapshotMark& applied_mark() const { return applied_; }
+  // What the engine holds durably.
+  const SnapshotMark& durable_mark() const { return durable_; }
+  const Leases& leases() const { return leases_; }
+  std::size_t keys() const { return index_.size(); }
+  // A checksum over every change so far: equal on replicas of equal revision.
+  std::uint32_t history_hash() const { return history_hash_; }
+  // A checksum over what can be read at `revision`. Precondition: readable(revision).
+  Result<std::uint32_t> hash_at(std::uint64_t revision) const;
+
+  // --- changes
+  // Applies the entry at applied() + 1. Entries that are not commands only move the index.
+  void apply(const consensus::Entry& entry, ApplySink& sink);
+  // Takes the configuration that the log had at applied(); it travels with snapshots.
+  void set_configuration(Configuration configuration) { applied_.configuration = std::move(configuration); }
+
+  // --- reads; they see everything that was applied
+  Status readable(std::uint64_t revision) const;
+  // The whole answer (RangeResponse without header) in memory: for small ones.
+  Reply range(const RangeQuery& query) const;
+  // Calls use(record, key) with one record. False: it is not there (compacted).
+  bool read_record(RecordKey key, const std::function<void(const RecordView&)>& use) const;
+  // Records from `from` on, oldest first, until `use` says false.
+  void scan_records(RecordKey from, const std::function<bool(RecordKey, const RecordView&)>& use) const;
+  // The record of a key that was the newest at `revision`, if it is not a tombstone.
+  std::optional<RecordKey> find_at(const KeyInfo& info, std::uint64_t revision) const;
+  const Index& index() const { return index_; }
+
+  // --- the engine
+  // What has changed since the last batch; nothing if nothing did. One batch at a time.
+  std::optional<WriteBatch> take_batch();
+  void on_batch_committed();
+  // The batch did not happen: it will be part of the next one.
+  void on_batch_failed();
+  std::size_t unsaved_bytes() const { return tail_bytes_; }
+
+  // Removes up to `records_max` records that compaction made unreadable. True: there is more to do. Readers of old
+  // revisions hold it back with pin().
+  bool compact_some(std::size_t records_max);
+  // Until unpin, records that can be read at `revision` stay.
+  void pin(std::uint64_t revision) { ++pins_[revision]; }
+  void unpin(std::uint64_t revision);
+
+ private:
+  struct Change;  // one entry's, or one transaction's, changes: apply.cc
+
+  void apply_bundle(const Origin& origin, const std::vector<Command>& commands, ApplySink& sink);
+  Reply apply_command(const Command& command, bool want_reply, ApplySink& sink);
+  Reply apply_put(std::string_view bytes, bool want_reply);
+  Reply apply_delete(std::string_view bytes, bool want_reply);
+  Reply apply_txn(std::string_view bytes, bool want_reply);
+  Reply apply_compact(std::string_view bytes);
+  Reply apply_lease_grant(std::string_view bytes, ApplySink& sink);
+  Reply apply_lease_revoke(std::string_view bytes, ApplySink& sink);
+
+  // Within one change of revision revision_ + 1.
+  Status check_put(const PutView& put) const;
+  void put(const PutView& put, std::string* previous_key_value);
+  std::int64_t delete_range(const KeyRange& range, std::vector<std::string>* previous_key_values);
+  void delete_key(const std::string& key, KeyInfo& info);
+  void append(const RecordView& record, std::string_view key, KeyInfo& info);
+  void finish_change();
+
+  // txn.cc
+  bool compare(const etcdserverpb::Compare& compare) const;
+  bool compare_one(const etcdserverpb::Compare& compare, const KeyInfo* info) const;
+  void choose_paths(const etcdserverpb::TxnRequest& txn, std::vector<bool>& path) const;
+  Status check_ops(const etcdserverpb::TxnRequest& txn, const std::vector<bool>& path, std::size_t& at) const;
+  void run_txn(const etcdserverpb::TxnRequest& txn, const std::vector<bool>& path, std::size_t& at,
+               etcdserverpb::TxnResponse& response);
+  void run_op(const etcdserverpb::RequestOp& op, const std::vector<bool>& path, std::size_t& at,
+              etcdserverpb::ResponseOp& response);
+
+  std::string key_value_of(const KeyInfo& info, std::string_view key) const;
+  SharedBytes find_in_tail(RecordKey key) const;
+  void restore_record(RecordKey key, const RecordView& record);
+  Result<void> restore_named();
+  std::string encode_meta() const;
+
+  Engine& engine_;
+  Index index_;
+  Leases leases_;
+  std::uint64_t revision_ = 1;
+  std::uint64_t compacted_ = 0;
+  SnapshotMark applied_;
+  std::uint32_t history_hash_ = 0;
+  std::map<ReplicaId, ReplayWindow> windows_;
+
+  // The change that is being made: its revision is revision_ + 1, the next record's place next_sub_.
+  std::uint32_t next_sub_ = 0;
+
+  // Records not yet durable in the engine, oldest first; the first `tail_saving_` are in the batch under way.
+  std::deque<Record> tail_;
+  std::size_t tail_bytes_ = 0;
+  std::size_t tail_saving_ = 0;
+  SnapshotMark durable_, saving_;
+  // Named values that changed since the last batch, and those in the batch under way.
+  std::map<std::string, std::optional<std::string>> named_, named_saving_;
+  std::vector<RecordKey> removed_, removed_saving_;
+
+  // Physical compaction: records through this one have been looked at. Not replicated.
+  std::uint64_t compaction_done_ = 0;
+  std::map<std::uint64_t, int> pins_;
+};
+
+}  // namespace polis::store
