@@ -74,7 +74,7 @@ void MemoryEngine::save_snapshot_later(const std::string& path, const std::strin
   });
 }
 
-Result<SnapshotFile> MemoryEngine::save(const std::string& path, const std::string& name) {
+Result<SnapshotFile> MemoryEngine::save(const std::string& path, const std::string& reported) {
   auto file = disk_.create(path);
   if (!file) return std::unexpected(file.error());
   std::uint64_t at = 0;
@@ -93,7 +93,7 @@ Result<SnapshotFile> MemoryEngine::save(const std::string& path, const std::stri
   if (done) done = writer.finish();
   if (done) done = (*file)->sync();
   if (!done) return std::unexpected(done.error());
-  return SnapshotFile{writer.bytes(), state_->named[name]};
+  return SnapshotFile{writer.bytes(), state_->named[reported]};
 }
 
 void MemoryEngine::load_snapshot_later(const std::string& path, io::Done done) {

@@ -1,0 +1,299 @@
+#include "http/client.hh"
+
+#include <charconv>
+#include <unordered_map>
+
+#include "base/check.hh"
+
+namespace polis::http {
+namespace {
+
+struct OpenCall final : BodySource {
+  OpenCall(std::size_t message_max) : reader(message_max) {}
+  GrpcReader reader;
+  std::string queue;
+  bool half_closed = false;
+  std::function<void(std::string_view)> on_message;
+  std::function<void(const GrpcStatus&)> closed;
+  GrpcStatus status = grpc_status(GrpcCode::kUnavailable, "the call ended without a status");
+  bool has_status = false;
+  Instant deadline = Instant::max();
+
+  State read(std::string& out, std::size_t bytes_max) override {
+    std::size_t n = std::min(bytes_max, queue.size());
+    out.append(queue, 0, n);
+    queue.erase(0, n);
+    if (!queue.empty()) return State::kMore;
+    return half_closed ? State::kEnd : State::kWait;
+  }
+};
+
+}  // namespace
+
+struct ClientConnection::Impl final : SessionEvents {
+  io::Reactor& reactor;
+  io::Address address;
+  ClientOptions options;
+  std::string authority;
+  Session session;
+  std::unique_ptr<io::Connecting> connecting;
+  std::unique_ptr<io::TcpStream> stream;
+  std::unique_ptr<io::Timer> timer;
+  std::string out;
+  std::size_t out_at = 0;
+  bool blocked = false, failed = false, dirty = true, pinged = false;
+  Instant heard;
+  std::unordered_map<StreamId, std::shared_ptr<OpenCall>> calls;  // shared with callbacks on the stack
+  std::size_t with_deadline = 0;
+  std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // shared with ClientCalls, which may outlive the connection
+
+  Impl(io::Reactor& r, io::Address a, ClientOptions o)
+      : reactor(r), address(std::move(a)), options(std::move(o)), authority(address.text()),
+        session(Session::Role::kClient, options.session, *this), heard(r.now()) {
+    connecting = io::connect_tcp(reactor, address, options.connect_timeout, [this](Result<std::unique_ptr<io::TcpStream>> connected) {
+      if (!connected) return fail(connected.error().text);
+      stream = std::move(*connected);
+      stream->start({[this](std::string_view bytes) { on_bytes(bytes); }, [this](const std::string& reason) { fail(reason); },
+                     [this] {
+                       blocked = false;
+                       flush();
+                     }});
+      flush();
+    });
+    tick();
+  }
+
+  void tick() {
+    Instant now = reactor.now();
+    if (with_deadline > 0) expire(now);
+    if (!failed && stream && !calls.empty()) {
+      if (pinged && now - heard > options.keepalive_interval + options.keepalive_timeout) {
+        fail("no answer to a keep-alive ping");
+      } else if (!pinged && now - heard > options.keepalive_interval) {
+        pinged = true;
+        session.ping();
+        flush();
+      }
+    }
+    if (failed) return;
+    timer = reactor.after(std::chrono::milliseconds(20), [this] {
+      auto keep = std::move(timer);
+      tick();
+    });
+  }
+
+  void expire(Instant now) {
+    std::vector<StreamId> late;
+    for (auto& [id, call] : calls) {
+      if (now >= call->deadline) late.push_back(id);
+    }
+    for (StreamId id : late) {
+      session.reset(id, kCancel);
+      end(id, grpc_status(GrpcCode::kDeadlineExceeded, "context deadline exceeded"));
+    }
+    flush();
+  }
+
+  void on_bytes(std::string_view bytes) {
+    heard = reactor.now();
+    pinged = false;
+    std::weak_ptr<bool> still = alive;
+    bool good = session.feed(bytes);
+    if (still.expired()) return;
+    dirty = true;
+    if (!good) fail(address.text() + " does not speak gRPC over HTTP/2, or broke the protocol");
+  }
+
+  void flush() {
+    dirty = false;
+    if (!stream || blocked || failed) return;
+    while (true) {
+      if (out_at == out.size()) {
+        out.clear();
+        out_at = 0;
+        session.drain(out);
+        if (out.empty()) break;
+      }
+      out_at += stream->write(std::string_view(out).substr(out_at));
+      if (out_at < out.size()) {
+        blocked = true;
+        return;
+      }
+    }
+  }
+
+  void fail(const std::string& reason) {
+    if (failed) return;
+    failed = true;
+    auto open = std::move(calls);
+    calls.clear();
+    for (auto& [id, call] : open) {
+      auto closed = std::move(call->closed);
+      call->on_message = nullptr;
+      if (closed) closed(grpc_status(GrpcCode::kUnavailable, reason));
+    }
+  }
+
+  std::shared_ptr<OpenCall> begin(std::string_view path, Duration timeout, StreamId& id) {
+    auto call = std::make_shared<OpenCall>(options.message_bytes_max);
+    std::string deadline = timeout > Duration::zero() ? format_grpc_timeout(timeout) : "";
+    Headers headers{{":method", "POST"}, {":scheme", "http"}, {":path", path}, {":authority", authority},
+                    {"content-type", "application/grpc"}, {"te", "trailers"}, {"user-agent", "polis"}};
+    if (timeout > Duration::zero()) {
+      headers.emplace_back("grpc-timeout", deadline);
+      call->deadline = reactor.now() + timeout;
+      ++with_deadline;
+    }
+    id = failed ? 0 : session.request(headers, call.get());
+    if (id != 0) calls[id] = call;
+    dirty = true;
+    return call;
+  }
+
+  void end(StreamId id, const GrpcStatus& status) {
+    auto found = calls.find(id);
+    if (found == calls.end()) return;
+    auto call = std::move(found->second);
+    calls.erase(found);
+    if (call->deadline != Instant::max()) --with_deadline;
+    // The session may still ask its body for bytes until the stream's end: it is kept until then.
+    finished_bodies[id] = call;
+    auto closed = std::move(call->closed);
+    call->on_message = nullptr;
+    if (closed) closed(status);
+  }
+  std::unordered_map<StreamId, std::shared_ptr<OpenCall>> finished_bodies;
+
+  void on_headers(StreamId id, const Headers& headers, bool) override {
+    auto found = calls.find(id);
+    if (found == calls.end()) return;
+    for (const auto& [name, value] : headers) {
+      if (name == "grpc-status") {
+        int code = 2;
+        std::from_chars(value.data(), value.data() + value.size(), code);
+        found->second->status.code = code;
+        if (!found->second->has_status) found->second->status.message.clear();
+        found->second->has_status = true;
+      } else if (name == "grpc-message") {
+        found->second->status.message = percent_decode(value);
+        found->second->has_status = true;
+      } else if (name == ":status" && value != "200") {
+        found->second->status = grpc_status(GrpcCode::kUnavailable, "HTTP status " + std::string(value));
+      }
+    }
+  }
+
+  void on_data(StreamId id, std::string_view bytes) override {
+    session.consumed(id, bytes.size());
+    auto found = calls.find(id);
+    if (found == calls.end()) return;
+    auto call = found->second;
+    call->reader.add(bytes);
+    std::string_view message;
+    while (call->on_message) {
+      auto outcome = call->reader.next(message);
+      if (outcome == GrpcReader::Outcome::kMore) break;
+      if (outcome != GrpcReader::Outcome::kMessage) {
+        session.reset(id, kCancel);
+        return end(id, grpc_status(GrpcCode::kInternal, "the answer is too large or compressed"));
+      }
+      auto on_message = call->on_message;  // it may end the call
+      on_message(message);
+    }
+  }
+
+  void on_end(StreamId id) override {
+    auto found = calls.find(id);
+    if (found != calls.end()) end(id, found->second->status);
+  }
+  void on_close(StreamId id, std::uint32_t error) override {
+    auto found = calls.find(id);
+    if (found != calls.end()) {
+      if (error != kNoError && !found->second->has_status) {
+        end(id, grpc_status(error == kCancel ? GrpcCode::kCancelled : GrpcCode::kUnavailable, "the stream was reset"));
+      } else {
+        end(id, found->second->status);
+      }
+    }
+    finished_bodies.erase(id);
+  }
+  void on_ping_ack() override {}
+  void on_goaway(StreamId) override { going_away = true; }
+  bool going_away = false;
+};
+
+ClientConnection::ClientConnection(io::Reactor& reactor, io::Address address, ClientOptions options)
+    : impl_(std::make_unique<Impl>(reactor, std::move(address), std::move(options))) {}
+
+ClientConnection::~ClientConnection() { impl_->alive.reset(); }
+
+void ClientConnection::unary(std::string_view path, std::string_view request, Duration timeout, UnaryDone done) {
+  if (impl_->failed) return done(grpc_status(GrpcCode::kUnavailable, "connection to " + impl_->address.text() + " is closed"), {});
+  StreamId id;
+  auto call = impl_->begin(path, timeout, id);
+  if (id == 0) return done(grpc_status(GrpcCode::kUnavailable, "connection takes no more calls"), {});
+  append_grpc_prefix(call->queue, request.size());
+  call->queue += request;
+  call->half_closed = true;
+  auto response = std::make_shared<std::string>();  // shared by the two callbacks
+  call->on_message = [response](std::string_view message) { *response = message; };
+  call->closed = [response, done = std::move(done)](const GrpcStatus& status) { done(status, *response); };
+}
+
+namespace {
+
+class StreamCall final : public ClientCall {
+ public:
+  StreamCall(ClientConnection::Impl& impl, StreamId id, std::shared_ptr<OpenCall> call)
+      : impl_(impl), alive_(impl.alive), id_(id), call_(std::move(call)) {}
+  ~StreamCall() override {
+    if (alive_.expired() || !impl_.calls.contains(id_)) return;
+    impl_.session.reset(id_, kCancel);
+    impl_.finished_bodies[id_] = call_;
+    impl_.calls.erase(id_);
+    impl_.flush();
+  }
+  void send(std::string_view message) override {
+    if (alive_.expired() || !impl_.calls.contains(id_)) return;
+    append_grpc_prefix(call_->queue, message.size());
+    call_->queue += message;
+    impl_.session.resume(id_);
+    impl_.dirty = true;
+  }
+  void half_close() override {
+    if (alive_.expired() || !impl_.calls.contains(id_)) return;
+    call_->half_closed = true;
+    impl_.session.resume(id_);
+    impl_.dirty = true;
+  }
+
+ private:
+  ClientConnection::Impl& impl_;
+  std::weak_ptr<bool> alive_;
+  StreamId id_;
+  std::shared_ptr<OpenCall> call_;
+};
+
+}  // namespace
+
+std::unique_ptr<ClientCall> ClientConnection::stream(std::string_view path, std::function<void(std::string_view)> on_message,
+                                                     std::function<void(const GrpcStatus&)> closed) {
+  StreamId id;
+  auto call = impl_->begin(path, Duration::zero(), id);
+  call->on_message = std::move(on_message);
+  call->closed = std::move(closed);
+  if (id == 0) {
+    impl_->reactor.post([call, text = impl_->address.text()] {
+      if (call->closed) call->closed(grpc_status(GrpcCode::kUnavailable, "connection to " + text + " is closed"));
+    });
+  }
+  return std::make_unique<StreamCall>(*impl_, id, call);
+}
+
+bool ClientConnection::failed() const { return impl_->failed || impl_->going_away; }
+
+void ClientConnection::turn_end() {
+  if (impl_->dirty) impl_->flush();
+}
+
+}  // namespace polis::http

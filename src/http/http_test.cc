@@ -1,0 +1,257 @@
+#include <gtest/gtest.h>
+
+#include "http/client.hh"
+#include "http/server.hh"
+
+namespace polis::http {
+namespace {
+
+using namespace std::chrono_literals;
+
+TEST(Grpc, timeouts_are_read_and_written) {
+  EXPECT_EQ(parse_grpc_timeout("100m"), Duration(100ms));
+  EXPECT_EQ(parse_grpc_timeout("2S"), Duration(2s));
+  for (auto bad : {"", "m", "-1S", "123456789S", "5x", "1 S"}) EXPECT_FALSE(parse_grpc_timeout(bad).has_value()) << bad;
+  EXPECT_EQ(parse_grpc_timeout(format_grpc_timeout(1500ms)), Duration(1500ms));
+}
+
+TEST(Grpc, messages_survive_percent_encoding) {
+  std::string text = "100% \xc3\xa4\n~";
+  EXPECT_EQ(percent_decode(percent_encode(text)), text);
+  EXPECT_EQ(percent_decode("50%"), "50%");
+}
+
+TEST(Grpc, the_reader_takes_any_cut_and_refuses_what_is_too_large) {
+  std::string bytes;
+  append_grpc_prefix(bytes, 3);
+  bytes += "abc";
+  append_grpc_prefix(bytes, 0);
+  GrpcReader reader(10);
+  std::string_view message;
+  int seen = 0;
+  for (char c : bytes) {
+    reader.add(std::string_view(&c, 1));
+    while (reader.next(message) == GrpcReader::Outcome::kMessage) ++seen;
+  }
+  EXPECT_EQ(seen, 2);
+  std::string large;
+  append_grpc_prefix(large, 11);
+  reader.add(large);
+  EXPECT_EQ(reader.next(message), GrpcReader::Outcome::kTooLarge);
+}
+
+// A server with a few methods, and a client, on one reactor.
+class HttpTest : public ::testing::Test {
+ protected:
+  HttpTest() { serve({}); }
+  void serve(ServerOptions options) {
+    server_ = std::make_unique<Server>(reactor_, options);
+    server_->add_unary("/t.T/Echo", [](CallPtr call, std::string_view request) { call->reply(request); });
+    server_->add_unary("/t.T/Fail", [](CallPtr call, std::string_view) { call->finish({5, "not \xc3\xa4 here"}); });
+    server_->add_unary("/t.T/Never", [this](CallPtr call, std::string_view) {
+      call->on_close = [this] { ++closed_; };
+      kept_.push_back(call);
+    });
+    server_->add_unary("/t.T/Large", [](CallPtr call, std::string_view) {
+      struct Source : MessageSource {
+        std::uint64_t left = 50 << 20;
+        std::uint64_t size() const override { return 50 << 20; }
+        bool read(std::string& out, std::size_t n) override {
+          n = std::min<std::size_t>(n, left);
+          out.append(n, 'z');
+          left -= n;
+          return n > 0;
+        }
+      };
+      call->send_from(std::make_unique<Source>());
+      call->finish({});
+    });
+    server_->add_stream("/t.T/Chat", [this](CallPtr call) {
+      call->on_message = [call = call.get()](std::string_view m) { call->send("re: " + std::string(m)); };
+      call->on_half_close = [call = call.get()] { call->finish({}); };
+      call->on_close = [this] { ++closed_; };
+    });
+    server_->set_http([](std::string_view path, auto respond) { respond({path == "/health" ? 200 : 404, "text/plain", std::string(path)}); });
+    ASSERT_TRUE(server_->listen({"127.0.0.1", 0}).has_value());
+    client_ = connect();
+    reactor_.at_turn_end([this] {
+      if (server_) server_->turn_end();
+      if (client_) client_->turn_end();
+      if (done_ && done_()) {
+        done_ = nullptr;
+        reactor_.stop();
+      }
+    });
+  }
+  std::unique_ptr<ClientConnection> connect() {
+    return std::make_unique<ClientConnection>(reactor_, io::Address{"127.0.0.1", server_->port()});
+  }
+  // Runs until `done` says so, at most 10 s.
+  void run_until(std::function<bool()> done) {
+    auto patience = reactor_.after(10s, [&] {
+      ADD_FAILURE() << "timed out";
+      reactor_.stop();
+    });
+    done_ = std::move(done);
+    reactor_.post([] {});
+    reactor_.run();
+    done_ = nullptr;
+  }
+  std::pair<GrpcStatus, std::string> call(std::string_view path, std::string_view request, Duration timeout = 0s) {
+    // Shared with a callback that may come after a failed wait.
+    auto result = std::make_shared<std::optional<std::pair<GrpcStatus, std::string>>>();
+    client_->unary(path, request, timeout, [result](const GrpcStatus& s, std::string_view r) { *result = {s, std::string(r)}; });
+    run_until([result] { return result->has_value(); });
+    return result->value_or(std::pair<GrpcStatus, std::string>{});
+  }
+  std::string raw(const std::string& request) {
+    auto answer = std::make_shared<std::string>();
+    auto closed = std::make_shared<bool>(false);
+    std::unique_ptr<io::TcpStream> stream;
+    auto connecting = io::connect_tcp(reactor_, {"127.0.0.1", server_->port()}, 1s, [&](auto connected) {
+      stream = std::move(*connected);
+      stream->start({[answer](std::string_view b) { *answer += b; }, [closed](const std::string&) { *closed = true; }, [] {}});
+      stream->write(request);
+    });
+    run_until([closed] { return *closed; });
+    return *answer;
+  }
+
+  io::Reactor reactor_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<ClientConnection> client_;
+  std::vector<CallPtr> kept_;
+  int closed_ = 0;
+  std::function<bool()> done_;
+};
+
+TEST_F(HttpTest, a_unary_call_is_answered) {
+  auto [status, response] = call("/t.T/Echo", "hello");
+  EXPECT_TRUE(status.ok());
+  EXPECT_EQ(response, "hello");
+  EXPECT_EQ(call("/t.T/Echo", "").second, "");
+  std::string large(1 << 20, 'q');
+  EXPECT_TRUE(call("/t.T/Echo", large).second == large);
+}
+
+TEST_F(HttpTest, a_failure_carries_code_and_message) {
+  auto [status, response] = call("/t.T/Fail", "x");
+  EXPECT_EQ(status.code, 5);
+  EXPECT_EQ(status.message, "not \xc3\xa4 here");
+}
+
+TEST_F(HttpTest, an_unknown_method_is_unimplemented_by_name) {
+  auto status = call("/t.T/None", "x").first;
+  EXPECT_EQ(status.code, 12);
+  EXPECT_NE(status.message.find("/t.T/None"), std::string::npos);
+}
+
+TEST_F(HttpTest, a_message_over_the_limit_is_refused_and_the_connection_lives_on) {
+  EXPECT_EQ(call("/t.T/Echo", std::string(3 << 20, 'x')).first.code, 8);
+  EXPECT_TRUE(call("/t.T/Echo", "still here").first.ok());
+}
+
+TEST_F(HttpTest, a_deadline_ends_the_call_on_both_sides) {
+  EXPECT_EQ(call("/t.T/Never", "x", 80ms).first.code, 4);
+  run_until([this] { return closed_ == 1; });
+  EXPECT_FALSE(kept_[0]->open());
+  kept_[0]->reply("too late");  // does nothing
+}
+
+TEST_F(HttpTest, a_large_answer_is_made_while_it_is_sent) {
+  auto [status, response] = call("/t.T/Large", "");
+  EXPECT_TRUE(status.ok());
+  EXPECT_EQ(response.size(), 50u << 20);
+}
+
+TEST_F(HttpTest, a_stream_goes_both_ways_until_the_client_ends_it) {
+  std::string got;
+  bool ended = false;
+  auto chat = client_->stream("/t.T/Chat", [&](std::string_view m) { got += m; got += ";"; },
+                              [&](const GrpcStatus& s) { ended = s.ok(); });
+  chat->send("a");
+  chat->send("b");
+  run_until([&] { return got == "re: a;re: b;"; });
+  chat->half_close();
+  run_until([&] { return ended; });
+  run_until([this] { return closed_ == 1; });
+}
+
+TEST_F(HttpTest, cancelling_a_stream_is_noticed_by_the_server) {
+  std::string got;
+  auto chat = client_->stream("/t.T/Chat", [&](std::string_view m) { got += m; }, [](const GrpcStatus&) {});
+  chat->send("a");
+  run_until([&] { return !got.empty(); });
+  chat.reset();
+  run_until([&] { return closed_ == 1; });
+}
+
+TEST_F(HttpTest, a_lost_connection_ends_its_calls_on_both_sides) {
+  auto chat = client_->stream("/t.T/Chat", [](std::string_view) {}, [](const GrpcStatus&) {});
+  chat->send("a");
+  run_until([this] { return server_->counters().calls_open == 1; });
+  client_.reset();
+  run_until([this] { return closed_ == 1; });
+}
+
+TEST_F(HttpTest, thousand_calls_at_once_are_all_answered) {
+  int done = 0;
+  for (int i = 0; i < 3000; ++i) {
+    client_->unary("/t.T/Echo", std::to_string(i), 0s, [&done, i](const GrpcStatus& s, std::string_view r) {
+      EXPECT_TRUE(s.ok());
+      EXPECT_EQ(r, std::to_string(i));
+      ++done;
+    });
+  }
+  run_until([&] { return done == 3000; });
+}
+
+TEST_F(HttpTest, http1_is_served_on_the_same_port) {
+  std::string answer = raw("GET /health HTTP/1.0\r\n\r\n");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK")) << answer;
+  EXPECT_TRUE(answer.ends_with("/health"));
+  EXPECT_TRUE(raw("POST / HTTP/1.1\r\n\r\n").starts_with("HTTP/1.1 405"));
+  EXPECT_TRUE(raw("\x16\x03\x01 tls hello? \r\n\r\n").starts_with("HTTP/1.1 400"));
+  EXPECT_TRUE(raw("GET /" + std::string(9000, 'a')).starts_with("HTTP/1.1 431"));
+}
+
+TEST_F(HttpTest, garbage_after_the_preface_closes_that_connection_alone) {
+  raw("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + std::string(100, '\xff'));
+  EXPECT_TRUE(call("/t.T/Echo", "others notice nothing").first.ok());
+}
+
+TEST_F(HttpTest, draining_lets_open_calls_end_and_refuses_new_ones) {
+  bool finished = false;
+  client_->unary("/t.T/Never", "x", 0s, [&](const GrpcStatus& s, std::string_view) { finished = s.ok(); });
+  run_until([this] { return kept_.size() == 1; });
+  server_->drain_and_stop();
+  run_until([this] { return client_->failed(); });  // it was told to go elsewhere
+  kept_[0]->reply("done");
+  run_until([&] { return finished; });
+  client_.reset();
+  run_until([this] { return server_->stopped(); });
+}
+
+TEST(HttpLimits, a_flood_of_pings_ends_the_connection) {
+  struct Quiet : SessionEvents {
+    void on_headers(StreamId, const Headers&, bool) override {}
+    void on_data(StreamId, std::string_view) override {}
+    void on_end(StreamId) override {}
+    void on_close(StreamId, std::uint32_t) override {}
+    void on_ping_ack() override {}
+    void on_goaway(StreamId) override {}
+  } quiet;
+  Session client(Session::Role::kClient, {}, quiet), server(Session::Role::kServer, {.control_frames_max = 100}, quiet);
+  bool refused = false;
+  for (int i = 0; i < 1000 && !refused; ++i) {
+    client.ping();
+    std::string bytes, answer;
+    client.drain(bytes);
+    refused = !server.feed(bytes);
+    server.drain(answer);
+  }
+  EXPECT_TRUE(refused);
+}
+
+}  // namespace
+}  // namespace polis::http

@@ -1,0 +1,229 @@
+// Recovery, and performing what consensus decided.
+
+#include "replica/replica.hh"
+
+#include <fmt/format.h>
+
+#include "base/check.hh"
+#include "consensus/raft/raft_log.hh"
+#include "replica/wire.hh"
+
+namespace polis::replica {
+
+Replica::Replica(Options options, Environment environment)
+    : options_(std::move(options)), env_(std::move(environment)), store_(env_.engine) {}
+
+Replica::~Replica() = default;
+
+Result<std::unique_ptr<Replica>> Replica::open(Options options, Environment environment) {
+  auto replica = std::unique_ptr<Replica>(new Replica(std::move(options), std::move(environment)));
+  if (auto done = replica->recover(); !done) return std::unexpected(done.error());
+  replica->schedule_tick();
+  replica->upkeep();
+  return replica;
+}
+
+Result<void> Replica::recover() {
+  if (auto done = store_.open(); !done) return done;
+  if (store_.applied() == LogIndex()) store_.set_configuration(options_.initial);
+  storage::Recovered found;
+  auto wal = storage::Wal::open(env_.disk, {.directory = options_.directory + "/wal", .identity = options_.identity,
+                                            .segment_bytes = options_.wal_segment_bytes}, found);
+  if (!wal) return std::unexpected(wal.error());
+  wal_ = std::move(*wal);
+  if (auto done = env_.disk.make_directory(options_.directory + "/snapshots"); !done) return done;
+
+  const SnapshotMark& state = store_.applied_mark();
+  if (state.index < found.base_index) {
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("the state in {} ends at entry {} but the log begins behind entry {}: one of the two is from another time. Move "
+                            "the data directory away and let this replica be rebuilt from its peers",
+                            options_.directory, state.index.value, found.base_index.value));
+  }
+  LogIndex last = found.base_index + found.entries.size();
+  auto term_at = [&](LogIndex i) {
+    return i == found.base_index ? found.base_term : found.entries[i - found.base_index - 1].term;
+  };
+  consensus::Restored restored{found.hard_state, {found.base_index, found.base_term, state.configuration}, {}, state.index};
+  if (state.index > last || term_at(state.index) != state.term) {
+    // A crash between installing a snapshot and saying so in the log: the state is what counts.
+    restored.mark = state;
+    if (auto done = wal_->reset(state.index, state.term); !done) return done;
+  } else {
+    restored.entries = std::move(found.entries);
+  }
+  options_.raft.id = options_.identity.replica;
+  options_.raft.seed = options_.seed;
+  if (auto valid = options_.raft.validate(); !valid) return valid;
+  log_ = std::make_unique<raft::RaftLog>(options_.raft, std::move(restored), env_.loop.now());
+  role_ = log_->status().role;
+  return {};
+}
+
+bool Replica::is_master() const { return role_.role == consensus::Role::kMaster; }
+
+void Replica::fail_with(const Error& error) {
+  if (failed_) return;
+  failed_ = true;
+  env_.fatal(error);
+}
+
+void Replica::on_message(ReplicaId from, std::string_view bytes) {
+  if (failed_) return;
+  ++counters_.messages_received;
+  Reader in(bytes);
+  auto kind = static_cast<WireKind>(in.u8());
+  switch (kind) {
+    case WireKind::kConsensus: {
+      // While a snapshot replaces the state, the log must not move: to the peers this replica is silent.
+      if (installing_) return;
+      // A malformed message is the peer's fault and is dropped; the peer will try again.
+      [[maybe_unused]] auto done = log_->step(from, bytes.substr(1), env_.loop.now());
+      return;
+    }
+    case WireKind::kForward: return on_forward(from, bytes.substr(1));
+    case WireKind::kQuestion: return on_question(from, in);
+    case WireKind::kAnswer: return on_answer(in);
+  }
+}
+
+void Replica::turn_end() {
+  if (failed_ || in_turn_end_) return;
+  in_turn_end_ = true;
+  close_bundle();
+  propose_collected();
+  if (!installing_) {
+    flush_reads();
+    for (consensus::Output output = log_->take_output(); !output.empty() && !failed_; output = log_->take_output()) {
+      perform(std::move(output));
+      // What came of it (a new master, commands answered) may be work for the same turn.
+      close_bundle();
+      propose_collected();
+      flush_reads();
+    }
+  }
+  env_.transport.flush();
+  in_turn_end_ = false;
+  if (!failed_) schedule_tick();
+}
+
+// The order is the contract's (consensus/replicated_log.hh).
+void Replica::perform(consensus::Output output) {
+  if (output.role) on_role(*output.role);
+  if (output.ticket && !persist(output)) return;
+  for (consensus::Outgoing& message : output.messages) send(message);
+  if (!output.messages_after_persist.empty()) {
+    if (held_.empty()) {
+      for (consensus::Outgoing& message : output.messages_after_persist) send(message);
+    } else {
+      auto& waiting = held_.back().messages;
+      std::move(output.messages_after_persist.begin(), output.messages_after_persist.end(), std::back_inserter(waiting));
+    }
+  }
+  if (output.ticket) {
+    // Peers write while this replica syncs.
+    env_.transport.flush();
+    ++counters_.syncs;
+    wal_->sync_later([this, ticket = *output.ticket, alive = std::weak_ptr(alive_)](Result<void> result) {
+      if (!alive.expired()) on_persisted(ticket, result);
+    });
+  }
+  apply(output.committed);
+  for (const consensus::ReadReady& ready : output.reads) {
+    auto round = rounds_.find(ready.id);
+    if (round == rounds_.end()) continue;
+    reads_ready_.emplace(ready.index, std::move(round->second.waiters));
+    rounds_.erase(round);
+  }
+  for (ReadId id : output.reads_refused) {
+    auto round = rounds_.find(id);
+    if (round == rounds_.end()) continue;
+    // Asked again when there is a master who can answer.
+    reads_not_before_ = env_.loop.now() + std::chrono::milliseconds(10);
+    for (Waiter& waiter : round->second.waiters) reads_waiting_.push_back(std::move(waiter));
+    rounds_.erase(round);
+  }
+  serve_reads();
+  if (output.snapshot_wanted) make_snapshot();
+  for (consensus::ChunkArrived& chunk : output.chunks) on_chunk(chunk);
+}
+
+bool Replica::persist(const consensus::Output& output) {
+  if (auto done = wal_->append(output.hard_state, output.entries); !done) {
+    fail_with(done.error());
+    return false;
+  }
+  held_.push_back({*output.ticket, {}});
+  return true;
+}
+
+void Replica::on_persisted(Ticket ticket, const Result<void>& result) {
+  if (failed_) return;
+  if (!result) return fail_with(result.error());
+  while (!held_.empty() && held_.front().ticket <= ticket) {
+    Held held = std::move(held_.front());
+    held_.pop_front();
+    for (consensus::Outgoing& message : held.messages) send(message);
+  }
+  log_->on_persisted(ticket, env_.loop.now());
+}
+
+void Replica::send(consensus::Outgoing& message) {
+  std::string bytes;
+  bytes.reserve(message.bytes.size() + 1 + (message.chunk ? message.chunk->length : 0));
+  bytes.push_back(static_cast<char>(WireKind::kConsensus));
+  bytes += message.bytes;
+  if (message.chunk && !read_chunk(*message.chunk, bytes)) return;
+  ++counters_.messages_sent;
+  env_.transport.send(message.to, std::move(bytes));
+}
+
+void Replica::apply(const std::vector<consensus::Entry>& entries) {
+  for (const consensus::Entry& entry : entries) store_.apply(entry, *this);
+  if (store_.unsaved_bytes() >= options_.engine_bytes) save_to_engine();
+}
+
+void Replica::on_role(const consensus::RoleState& role) {
+  const bool was_master = is_master();
+  role_ = role;
+  ++counters_.role_changes;
+  if (is_master() && !was_master) lease_keeper_.start(store_.leases(), env_.loop.now());
+  if (!is_master()) lease_keeper_.stop();
+  resend_to_new_master();
+  if (was_master && !is_master() && handed_over_) std::exchange(handed_over_, nullptr)();
+  if (env_.role_changed) env_.role_changed(role);
+}
+
+void Replica::schedule_tick() {
+  Instant deadline = log_->next_deadline();
+  if (tick_timer_ && tick_at_ <= deadline) return;  // it will look again when it fires
+  tick_at_ = deadline;
+  tick_timer_ = env_.loop.after(deadline - env_.loop.now(), [this] {
+    auto keep = std::move(tick_timer_);
+    if (!failed_ && !installing_) log_->tick(env_.loop.now());
+    if (!failed_) {
+      tick_timer_.reset();
+      schedule_tick();
+    }
+  });
+}
+
+void Replica::hand_over(std::function<void()> done) {
+  if (!is_master() || failed_) return done();
+  ReplicaId best;
+  LogIndex furthest;
+  consensus::Status status = log_->status();
+  for (const consensus::PeerProgress& peer : status.peers) {
+    if (status.configuration.is_voter(peer.id) && !peer.snapshotting && peer.match >= furthest) {
+      furthest = peer.match;
+      best = peer.id;
+    }
+  }
+  if (best == consensus::kNoReplica || !log_->transfer(best, env_.loop.now())) return done();
+  handed_over_ = std::move(done);
+  hand_over_timer_ = env_.loop.after(std::chrono::seconds(1), [this] {
+    if (handed_over_) std::exchange(handed_over_, nullptr)();
+  });
+}
+
+}  // namespace polis::replica

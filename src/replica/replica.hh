@@ -1,0 +1,264 @@
+#pragma once
+
+// The one driver: performs what consensus decided, in order, over disk, engine, store and transport. It drives any
+// consensus::ReplicatedLog and cannot tell which protocol stands behind it.
+//
+// Work is done in turns. During a turn requests and messages are taken in; turn_end() makes one entry of all that was
+// submitted, one round of all reads, and performs the outputs: write, send, sync, apply, answer.
+//
+// Any replica takes any request. Submitted commands go to the master in bundles and come back through the log; the replica
+// that took them answers when it applies them itself. When the master changes, bundles that are not applied yet go to the
+// next one; the store admits each bundle once (store/replay_window.hh), so sending again is always safe.
+//
+// Threads: the loop's.
+// Life: open() -> submit / read / ask / on_message ... with turn_end() after each turn -> destroy.
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <unordered_map>
+
+#include "consensus/raft/raft.hh"
+#include "consensus/replicated_log.hh"
+#include "io/disk.hh"
+#include "io/loop.hh"
+#include "replica/lease_keeper.hh"
+#include "replica/transport.hh"
+#include "storage/engine.hh"
+#include "storage/wal.hh"
+#include "store/command.hh"
+#include "store/store.hh"
+
+namespace polis::replica {
+
+using consensus::Configuration;
+using consensus::LogIndex;
+using consensus::ReadId;
+using consensus::ReplicaId;
+using consensus::SnapshotMark;
+using consensus::Term;
+using consensus::Ticket;
+using store::CommandKind;
+using store::Reply;
+using store::Status;
+
+enum class Protocol : std::uint8_t { kRaft };
+
+struct Options {
+  storage::Identity identity;
+  Protocol protocol = Protocol::kRaft;
+  Configuration initial;             // who takes part when the log is empty; the same on every replica
+  std::uint64_t incarnation = 1;     // larger after every start
+  std::string directory;             // wal/ and snapshots/ lie here
+  raft::Options raft;                // id and seed are set by open()
+  std::uint64_t seed = 1;
+  std::uint64_t wal_segment_bytes = 16 << 20;
+
+  // Applied log that is kept in memory for followers that lag a little, bytes. Those that lag more get a snapshot.
+  std::size_t log_retain_bytes = 8 << 20;
+  // How often the engine takes what was applied, and at how many bytes it takes it sooner.
+  Duration engine_interval = std::chrono::milliseconds(100);
+  std::size_t engine_bytes = 8 << 20;
+  // Applied but not yet in the engine; more than this and new commands are refused until it has caught up.
+  std::size_t unsaved_bytes_max = 256 << 20;
+  // Commands waiting for their outcome; more than this and new ones are refused.
+  std::size_t pending_bytes_max = 64 << 20;
+  // A request that has no outcome after this time is answered "timed out": what became of it is unknown.
+  Duration request_timeout = std::chrono::seconds(7);
+  // A bundle or question that was sent and not answered is sent again after this time.
+  Duration resend_interval = std::chrono::seconds(1);
+  // Commands are refused while less than this is free on the disk.
+  std::uint64_t disk_free_min = 96 << 20;
+};
+
+// Questions that only the master can answer, without the log. Sent: DO NOT CHANGE the numbers.
+enum class Question : std::uint8_t {
+  kLeaseRenew = 1,      // body: lease id i64; answer: ttl i64
+  kLeaseRemaining = 2,  // body: lease id i64; answer: remaining i64 seconds
+  kTransfer = 3,        // body: target u64; answer: empty
+};
+
+// Why a replica cannot go on. It must be destroyed; what it had acknowledged is safe.
+using Fatal = std::function<void(const Error&)>;
+
+// What is worth telling people and measuring.
+struct Counters {
+  std::uint64_t entries_proposed = 0, commands_applied = 0, syncs = 0, snapshots_sent = 0, snapshots_installed = 0;
+  std::uint64_t messages_sent = 0, messages_received = 0, role_changes = 0;
+};
+
+class Replica final : private store::ApplySink {
+ public:
+  struct Environment {
+    io::Loop& loop;
+    io::Disk& disk;
+    storage::Engine& engine;
+    Transport& transport;
+    Fatal fatal;
+    std::function<void(const consensus::RoleState&)> role_changed;
+    // The store was replaced by a snapshot: cursors and positions into the old one are void.
+    std::function<void()> store_replaced;
+  };
+
+  // Recovers from disk and engine. kCorrupt, kInvalid: as Wal::open and Store::open.
+  static Result<std::unique_ptr<Replica>> open(Options options, Environment environment);
+  ~Replica() override;
+
+  // --- requests, from any client of this replica
+  // A command that store::validate accepted. `done` is called once, in this or a later turn.
+  void submit(CommandKind kind, std::string_view bytes, std::function<void(Reply)> done);
+  // Calls `done` when every change acknowledged anywhere before this call can be read here.
+  void read_barrier(std::function<void(Status)> done);
+  // Asks the master. `done(status, body)` once.
+  using Answered = std::function<void(Status, std::string)>;
+  void ask(Question question, std::string body, Answered done);
+
+  // --- from the transport
+  void on_message(ReplicaId from, std::string_view bytes);
+
+  // Performs everything that this turn led to.
+  void turn_end();
+
+  // Hands mastership to the best follower if this is the master; `done` when it is not any more, or after a second.
+  void hand_over(std::function<void()> done);
+
+  const store::Store& store() const { return store_; }
+  store::Store& store() { return store_; }
+  consensus::Status status() const { return log_->status(); }
+  const consensus::ReplicatedLog& log() const { return *log_; }
+  const Counters& counters() const { return counters_; }
+  bool disk_full() const { return disk_full_; }
+  std::uint64_t wal_bytes() const { return wal_->bytes(); }
+
+ private:
+  using Request = std::function<void(Reply)>;
+  struct PendingBundle {
+    std::string bytes;               // wire form, for sending again
+    std::vector<Request> requests;   // in order of the commands
+    std::size_t answered = 0;
+    Instant deadline;
+    Instant sent;
+    Term sent_in;                    // the term whose master it was sent to; 0: not yet sent
+  };
+  struct PendingQuestion {
+    Question question;
+    std::string body;
+    Answered done;
+    Instant deadline;
+    Instant sent;
+    Term sent_in;
+  };
+  struct Waiter {
+    std::function<void(Status)> done;
+    Instant deadline;
+  };
+  struct ReadRound {
+    std::vector<Waiter> waiters;
+    Instant sent;
+  };
+  struct Held {
+    Ticket ticket;
+    std::vector<consensus::Outgoing> messages;
+  };
+
+  Replica(Options options, Environment environment);
+  Result<void> recover();
+
+  // replica.cc: performing outputs
+  void perform(consensus::Output output);
+  bool persist(const consensus::Output& output);
+  void on_persisted(Ticket ticket, const Result<void>& result);
+  void send(consensus::Outgoing& message);
+  void apply(const std::vector<consensus::Entry>& entries);
+  void on_role(const consensus::RoleState& role);
+  void fail_with(const Error& error);
+
+  // requests.cc
+  bool wants_replies(const store::Origin& origin) override;
+  void on_reply(const store::Origin& origin, std::size_t command, Reply reply) override;
+  void on_duplicate(const store::Origin& origin) override;
+  void on_lease(std::int64_t id, std::int64_t ttl, bool granted) override;
+  Status may_accept(std::size_t bytes) const;
+  void close_bundle();
+  void send_bundle(PendingBundle& bundle);
+  void propose_collected();
+  void flush_reads();
+  void serve_reads();
+  void on_forward(ReplicaId from, std::string_view bytes);
+  void on_question(ReplicaId from, Reader& in);
+  void on_answer(Reader& in);
+  void send_question(std::uint64_t id, PendingQuestion& question);
+  void answer(Question question, std::string_view body, Instant asked, const Answered& done);
+  void resend_to_new_master();
+  void expire_requests();
+  void revoke_expired_leases();
+  bool is_master() const;
+
+  // upkeep.cc: engine, compaction, snapshots
+  void schedule_tick();
+  void upkeep();
+  void save_to_engine();
+  void compact_log();
+  void make_snapshot();
+  void on_snapshot_made(const std::string& path, Result<storage::SnapshotFile> made);
+  void on_chunk(consensus::ChunkArrived& chunk);
+  void install_snapshot(ReplicaId from, const SnapshotMark& mark);
+  bool read_chunk(const consensus::ChunkReference& chunk, std::string& out);
+  void check_disk_space();
+
+  Options options_;
+  Environment env_;
+  store::Store store_;
+  std::unique_ptr<storage::Wal> wal_;
+  std::unique_ptr<consensus::ReplicatedLog> log_;
+  consensus::RoleState role_;
+  LeaseKeeper lease_keeper_;
+  Counters counters_;
+  bool failed_ = false;
+  bool in_turn_end_ = false;
+  bool disk_full_ = false;
+
+  // Tickets under way to the disk, oldest first, with the messages that wait for them.
+  std::deque<Held> held_;
+
+  // Commands of this turn; then bundles that wait for their outcome.
+  store::Bundle collecting_;
+  std::vector<Request> collecting_requests_;
+  std::uint64_t next_bundle_ = 1;
+  std::map<std::uint64_t, PendingBundle> bundles_;
+  std::size_t pending_bytes_ = 0;
+  // Master only: bundles of this turn, own and forwarded, for one entry.
+  std::string proposal_;
+
+  // Reads: this turn's, those whose index is being asked for, and those whose index is not applied yet.
+  std::vector<Waiter> reads_waiting_;
+  std::map<ReadId, ReadRound> rounds_;
+  std::uint64_t next_read_ = 1;
+  Instant reads_not_before_{};  // after a refusal: the master is being looked for
+  std::multimap<LogIndex, std::vector<Waiter>> reads_ready_;
+
+  std::map<std::uint64_t, PendingQuestion> questions_;
+  std::uint64_t next_question_ = 1;
+
+  // Snapshots: the one that can be sent, the one that is made, the one that arrives.
+  std::optional<SnapshotMark> snapshot_;
+  std::string snapshot_path_;
+  std::uint64_t snapshot_bytes_ = 0;
+  std::unique_ptr<io::File> snapshot_file_;
+  bool making_snapshot_ = false;
+  std::uint64_t snapshot_serial_ = 0;
+  std::unique_ptr<io::File> arriving_;
+  bool installing_ = false;  // from the last chunk until the store is open again: the log stands still
+  std::function<void()> install_next_;
+
+  std::function<void()> handed_over_;
+  std::unique_ptr<io::Timer> tick_timer_, upkeep_timer_, hand_over_timer_;
+  Instant tick_at_{};
+  Instant engine_saved_{};
+  Instant engine_retry_{};
+  Instant disk_checked_{};
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>();  // shared with callbacks that may come too late
+};
+
+}  // namespace polis::replica

@@ -1,0 +1,320 @@
+// Commands, reads and questions: from a client of this replica to the master and back.
+
+#include "api/etcd/rpc.pb.h"
+#include "base/check.hh"
+#include "replica/replica.hh"
+#include "replica/wire.hh"
+
+namespace polis::replica {
+namespace {
+
+// Rounds of reads that one replica has under way; what comes meanwhile shares the next one.
+constexpr std::size_t kReadRoundsMax = 4;
+// One entry's worth of commands.
+constexpr std::size_t kProposalBytesMax = 4 << 20;
+// Leases revoked in one turn, so that a million that end together do not stop everything else.
+constexpr std::size_t kRevokesPerTurn = 256;
+
+}  // namespace
+
+// --- commands ------------------------------------------------------------------------------------------------------
+
+Status Replica::may_accept(std::size_t bytes) const {
+  if (failed_) return store::status::stopped();
+  if (disk_full_) return store::status::no_space();
+  if (pending_bytes_ > 0 && pending_bytes_ + bytes > options_.pending_bytes_max) return store::status::too_many_requests();
+  if (store_.unsaved_bytes() > options_.unsaved_bytes_max) return store::status::too_many_requests();
+  return {};
+}
+
+void Replica::submit(CommandKind kind, std::string_view bytes, std::function<void(Reply)> done) {
+  if (Status refused = may_accept(bytes.size()); !refused.ok()) return done({refused, {}, store_.revision()});
+  if (collecting_.bytes() + bytes.size() > kProposalBytesMax) close_bundle();
+  collecting_.add(kind, bytes);
+  collecting_requests_.push_back(std::move(done));
+  pending_bytes_ += bytes.size();
+}
+
+// Makes a bundle of what this turn has submitted so far, and sends it on its way.
+void Replica::close_bundle() {
+  if (collecting_.size() == 0) return;
+  Instant now = env_.loop.now();
+  std::uint64_t number = next_bundle_++;
+  PendingBundle& bundle = bundles_[number];
+  pending_bytes_ -= std::min(pending_bytes_, collecting_.bytes());
+  collecting_.take({options_.identity.replica, options_.incarnation, number}, bundle.bytes);
+  pending_bytes_ += bundle.bytes.size();
+  bundle.requests = std::exchange(collecting_requests_, {});
+  bundle.deadline = now + options_.request_timeout;
+  send_bundle(bundle);
+}
+
+void Replica::send_bundle(PendingBundle& bundle) {
+  if (role_.master == consensus::kNoReplica) return;  // goes out as soon as there is one
+  bundle.sent = env_.loop.now();
+  bundle.sent_in = role_.term;
+  if (is_master()) {
+    if (!proposal_.empty() && proposal_.size() + bundle.bytes.size() > kProposalBytesMax) propose_collected();
+    proposal_ += bundle.bytes;
+    return;
+  }
+  std::string message(1, static_cast<char>(WireKind::kForward));
+  message += bundle.bytes;
+  ++counters_.messages_sent;
+  env_.transport.send(role_.master, std::move(message));
+}
+
+void Replica::on_forward(ReplicaId, std::string_view bytes) {
+  if (!is_master() || installing_) return;  // its sender will find the new master
+  store::BundleReader reader(bytes);
+  store::Origin origin;
+  std::vector<store::Command> commands;
+  while (reader.next(origin, commands)) {
+  }
+  if (!reader.ok() || bytes.empty()) return;
+  if (disk_full_) return;
+  if (!proposal_.empty() && proposal_.size() + bytes.size() > kProposalBytesMax) propose_collected();
+  proposal_ += bytes;
+}
+
+void Replica::propose_collected() {
+  if (proposal_.empty() || installing_) return;
+  auto payload = share(std::exchange(proposal_, {}));
+  // Refused (mastership is going elsewhere, too much under way): the bundles are still pending at their origins, who send
+  // them again.
+  if (log_->propose(payload, env_.loop.now())) ++counters_.entries_proposed;
+}
+
+void Replica::resend_to_new_master() {
+  if (role_.master == consensus::kNoReplica) return;
+  for (auto& [number, bundle] : bundles_) {
+    if (bundle.sent_in != role_.term) send_bundle(bundle);
+  }
+  for (auto& [id, question] : questions_) {
+    if (question.sent_in != role_.term) send_question(id, question);
+  }
+}
+
+bool Replica::wants_replies(const store::Origin& origin) {
+  return origin.replica == options_.identity.replica && origin.incarnation == options_.incarnation &&
+         bundles_.contains(origin.bundle);
+}
+
+void Replica::on_reply(const store::Origin& origin, std::size_t command, Reply reply) {
+  auto found = bundles_.find(origin.bundle);
+  CHECK(found != bundles_.end() && command < found->second.requests.size());
+  ++counters_.commands_applied;
+  Request request = std::move(found->second.requests[command]);
+  if (++found->second.answered == found->second.requests.size()) {
+    pending_bytes_ -= std::min(pending_bytes_, found->second.bytes.size());
+    bundles_.erase(found);
+  }
+  request(std::move(reply));
+}
+
+// It was applied, but the replies went by unseen (they were part of a snapshot): nobody can say what they were.
+void Replica::on_duplicate(const store::Origin& origin) {
+  if (!wants_replies(origin)) return;
+  auto found = bundles_.find(origin.bundle);
+  auto requests = std::move(found->second.requests);
+  pending_bytes_ -= std::min(pending_bytes_, found->second.bytes.size());
+  bundles_.erase(found);
+  for (Request& request : requests) {
+    if (request) request({store::status::timed_out(), {}, store_.revision()});
+  }
+}
+
+// --- reads ---------------------------------------------------------------------------------------------------------
+
+void Replica::read_barrier(std::function<void(Status)> done) {
+  if (failed_) return done(store::status::stopped());
+  reads_waiting_.push_back({std::move(done), env_.loop.now() + options_.request_timeout});
+}
+
+void Replica::flush_reads() {
+  if (reads_waiting_.empty() || role_.master == consensus::kNoReplica || rounds_.size() >= kReadRoundsMax) return;
+  if (env_.loop.now() < reads_not_before_) return;
+  ReadId id(next_read_++);
+  rounds_[id] = {std::exchange(reads_waiting_, {}), env_.loop.now()};
+  log_->read(id, env_.loop.now());
+}
+
+void Replica::serve_reads() {
+  while (!reads_ready_.empty() && reads_ready_.begin()->first <= store_.applied()) {
+    auto waiters = std::move(reads_ready_.begin()->second);
+    reads_ready_.erase(reads_ready_.begin());
+    for (Waiter& waiter : waiters) waiter.done({});
+  }
+}
+
+// --- questions -----------------------------------------------------------------------------------------------------
+
+void Replica::ask(Question question, std::string body, Answered done) {
+  if (failed_) return done(store::status::stopped(), {});
+  if (is_master()) return answer(question, body, env_.loop.now(), done);
+  std::uint64_t id = next_question_++;
+  PendingQuestion& pending = questions_[id];
+  pending = {question, std::move(body), std::move(done), env_.loop.now() + options_.request_timeout, {}, {}};
+  send_question(id, pending);
+}
+
+void Replica::send_question(std::uint64_t id, PendingQuestion& pending) {
+  if (role_.master == consensus::kNoReplica) return;
+  pending.sent = env_.loop.now();
+  pending.sent_in = role_.term;
+  if (is_master()) {
+    // It became master while the question was open.
+    PendingQuestion own = std::move(pending);
+    env_.loop.post([this, id, own = std::move(own), alive = std::weak_ptr(alive_)] {
+      if (alive.expired()) return;
+      questions_.erase(id);
+      answer(own.question, own.body, own.sent, own.done);
+    });
+    return;
+  }
+  std::string message;
+  Writer out(message);
+  out.u8(static_cast<std::uint8_t>(WireKind::kQuestion));
+  out.varint(id);
+  out.u8(static_cast<std::uint8_t>(pending.question));
+  message += pending.body;
+  env_.transport.send(role_.master, std::move(message));
+}
+
+void Replica::on_question(ReplicaId from, Reader& in) {
+  std::uint64_t id = in.varint();
+  auto question = static_cast<Question>(in.u8());
+  std::string_view body = in.take(in.remaining());
+  if (!in.ok() || !is_master()) return;
+  answer(question, body, env_.loop.now(), [this, from, id](Status status, std::string reply) {
+    // Not master any more: the asker will find the next one.
+    if (status.code == store::Code::kUnavailable) return;
+    std::string message;
+    Writer out(message);
+    out.u8(static_cast<std::uint8_t>(WireKind::kAnswer));
+    out.varint(id);
+    out.varint(static_cast<std::uint64_t>(status.code));
+    out.string(status.text);
+    out.string(reply);
+    env_.transport.send(from, std::move(message));
+  });
+}
+
+void Replica::on_answer(Reader& in) {
+  std::uint64_t id = in.varint();
+  auto code = static_cast<store::Code>(in.varint());
+  std::string text(in.string());
+  std::string body(in.string());
+  auto found = questions_.find(id);
+  if (!in.done() || found == questions_.end() || !found->second.done) return;
+  Answered done = std::move(found->second.done);
+  questions_.erase(found);
+  done({code, text}, std::move(body));
+}
+
+// Answers as master, and only after a quorum has confirmed that this still is the master.
+void Replica::answer(Question question, std::string_view body, Instant asked, const Answered& done) {
+  Reader in(body);
+  if (question == Question::kTransfer) {
+    ReplicaId target(in.u64());
+    if (target == options_.identity.replica) return done({}, {});
+    auto started = log_->transfer(target, env_.loop.now());
+    if (!started && started.error().code == ErrorCode::kInvalid) return done(store::status::bad_transferee(), {});
+    if (!started) return done(store::status::no_leader(), {});
+    return done({}, {});
+  }
+  std::int64_t id = in.i64();
+  if (!in.done()) return done(store::status::malformed(), {});
+  read_barrier([this, question, id, asked, done](Status status) {
+    if (!status.ok()) return done(status, {});
+    if (!is_master()) return done(store::status::leader_changed(), {});
+    const store::Lease* lease = store_.leases().find(id);
+    std::string body_out;
+    Writer out(body_out);
+    if (lease == nullptr) return done(store::status::lease_not_found(), {});
+    if (question == Question::kLeaseRenew) {
+      if (!lease_keeper_.renew(id, lease->ttl, asked)) return done(store::status::lease_not_found(), {});
+      out.i64(lease->ttl);
+    } else {
+      auto remaining = lease_keeper_.remaining(id, env_.loop.now());
+      out.i64(remaining ? std::chrono::ceil<std::chrono::seconds>(*remaining).count() : 0);
+    }
+    done({}, std::move(body_out));
+  });
+}
+
+// --- leases --------------------------------------------------------------------------------------------------------
+
+void Replica::on_lease(std::int64_t id, std::int64_t ttl, bool granted) {
+  if (granted) {
+    lease_keeper_.on_granted(id, ttl, env_.loop.now());
+  } else {
+    lease_keeper_.on_revoked(id);
+  }
+}
+
+void Replica::revoke_expired_leases() {
+  if (!is_master()) return;
+  for (std::int64_t id : lease_keeper_.take_expired(env_.loop.now(), kRevokesPerTurn)) {
+    etcdserverpb::LeaseRevokeRequest request;
+    request.set_id(id);
+    submit(CommandKind::kLeaseRevoke, request.SerializeAsString(), [this, id](const Reply& reply) {
+      if (!reply.status.ok()) lease_keeper_.on_revoke_failed(id, env_.loop.now());
+    });
+  }
+}
+
+// --- deadlines -----------------------------------------------------------------------------------------------------
+
+void Replica::expire_requests() {
+  Instant now = env_.loop.now();
+  std::vector<Request> late;
+  for (auto i = bundles_.begin(); i != bundles_.end();) {
+    PendingBundle& bundle = i->second;
+    if (now >= bundle.deadline) {
+      for (Request& request : bundle.requests) late.push_back(std::move(request));
+      pending_bytes_ -= std::min(pending_bytes_, bundle.bytes.size());
+      i = bundles_.erase(i);
+      continue;
+    }
+    if (now - bundle.sent >= options_.resend_interval) send_bundle(bundle);
+    ++i;
+  }
+  for (Request& request : late) {
+    if (request) request({store::status::timed_out(), {}, store_.revision()});
+  }
+
+  std::vector<Waiter> expired;
+  auto keep_waiting = [&](std::vector<Waiter>& waiters) {
+    for (Waiter& waiter : waiters) {
+      if (now >= waiter.deadline) expired.push_back(std::move(waiter));
+    }
+    std::erase_if(waiters, [&](const Waiter& waiter) { return now >= waiter.deadline; });
+  };
+  for (auto i = rounds_.begin(); i != rounds_.end();) {
+    if (now - i->second.sent < options_.resend_interval) {
+      ++i;
+      continue;
+    }
+    // Lost on the way: asked again under a new name.
+    for (Waiter& waiter : i->second.waiters) reads_waiting_.push_back(std::move(waiter));
+    i = rounds_.erase(i);
+  }
+  keep_waiting(reads_waiting_);
+  for (auto& [index, waiters] : reads_ready_) keep_waiting(waiters);
+  for (Waiter& waiter : expired) waiter.done(store::status::timed_out());
+
+  std::vector<Answered> unanswered;
+  for (auto i = questions_.begin(); i != questions_.end();) {
+    if (now >= i->second.deadline) {
+      if (i->second.done) unanswered.push_back(std::move(i->second.done));
+      i = questions_.erase(i);
+      continue;
+    }
+    if (now - i->second.sent >= options_.resend_interval) send_question(i->first, i->second);
+    ++i;
+  }
+  for (Answered& done : unanswered) done(store::status::timed_out(), {});
+}
+
+}  // namespace polis::replica

@@ -1,0 +1,17 @@
+#pragma once
+
+// The first byte of what replicas send each other. See docs/formats/peer.md.
+
+#include <cstdint>
+
+namespace polis::replica {
+
+// Sent: DO NOT CHANGE the numbers.
+enum class WireKind : std::uint8_t {
+  kConsensus = 1,  // a message of the protocol
+  kForward = 2,    // a bundle of commands for the master (store/command.hh)
+  kQuestion = 3,   // id varint, Question u8, body
+  kAnswer = 4,     // id varint, status code varint, text string, body string
+};
+
+}  // namespace polis::replica
