@@ -290,6 +290,7 @@ std::unique_ptr<ClientCall> ClientConnection::stream(std::string_view path, std:
   return std::make_unique<StreamCall>(*impl_, id, call);
 }
 
+bool ClientConnection::connected() const { return impl_->stream != nullptr; }
 bool ClientConnection::failed() const { return impl_->failed || impl_->going_away; }
 
 void ClientConnection::turn_end() {

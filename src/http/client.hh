@@ -43,7 +43,8 @@ class ClientConnection {
   // A stream of messages both ways. `closed` is called once, at the end.
   [[nodiscard]] std::unique_ptr<ClientCall> stream(std::string_view path, std::function<void(std::string_view)> on_message,
                                                    std::function<void(const GrpcStatus&)> closed);
-  bool failed() const;  // the connection is gone; make another
+  bool connected() const;  // it stood at some time: what was called may have arrived
+  bool failed() const;     // the connection is gone; make another
   void turn_end();
 
   struct Impl;

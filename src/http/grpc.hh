@@ -33,6 +33,7 @@ struct GrpcStatus {
 inline GrpcStatus grpc_status(GrpcCode code, std::string message) { return {static_cast<int>(code), std::move(message)}; }
 
 inline constexpr std::size_t kGrpcPrefixBytes = 5;
+inline constexpr std::uint64_t kGrpcMessageMax = 0xffffffff;
 
 // Flag and length before a message of `length` bytes.
 void append_grpc_prefix(std::string& out, std::uint64_t length);

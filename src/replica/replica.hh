@@ -127,6 +127,8 @@ class Replica final : private store::ApplySink {
   store::Store& store() { return store_; }
   consensus::Status status() const { return log_->status(); }
   const consensus::ReplicatedLog& log() const { return *log_; }
+  // As status().role, without the cost.
+  const consensus::RoleState& status_role() const { return role_; }
   const Counters& counters() const { return counters_; }
   bool disk_full() const { return disk_full_; }
   std::uint64_t wal_bytes() const { return wal_->bytes(); }

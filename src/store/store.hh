@@ -95,6 +95,8 @@ struct RangeQuery {
 
 // Checks bytes before they are proposed. The text of a refusal is etcd's.
 Status validate(CommandKind kind, std::string_view bytes);
+// Whether a transaction reads only, whichever path it takes. Precondition: validate accepted it.
+bool only_reads(std::string_view txn);
 // RangeRequest -> RangeQuery.
 Status parse_range(std::string_view bytes, RangeQuery& query, bool& serializable);
 
@@ -131,6 +133,8 @@ class Store {
   Status readable(std::uint64_t revision) const;
   // The whole answer (RangeResponse without header) in memory: for small ones.
   Reply range(const RangeQuery& query) const;
+  // A transaction that only reads, on either path. Precondition: validate and only_reads.
+  Reply read_txn(std::string_view bytes);
   // Calls use(record, key) with one record. False: it is not there (compacted).
   bool read_record(RecordKey key, const std::function<void(const RecordView&)>& use) const;
   // Records from `from` on, oldest first, until `use` says false.

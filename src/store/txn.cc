@@ -125,6 +125,14 @@ void Store::run_txn(const TxnRequest& txn, const std::vector<bool>& path, std::s
   for (const RequestOp& op : branch(txn, success)) run_op(op, path, at, *response.add_responses());
 }
 
+Reply Store::read_txn(std::string_view bytes) {
+  const std::uint64_t before = revision_;
+  Reply reply = apply_txn(bytes, true);
+  CHECK(revision_ == before);
+  reply.revision = revision_;
+  return reply;
+}
+
 Reply Store::apply_txn(std::string_view bytes, bool want_reply) {
   TxnRequest txn;
   if (!txn.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {status::malformed(), {}, 0};

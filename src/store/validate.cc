@@ -95,7 +95,19 @@ Status validate_txn(const TxnRequest& txn, int depth, Writes& writes) {
   return {};
 }
 
+bool ops_only_read(const google::protobuf::RepeatedPtrField<RequestOp>& ops) {
+  return std::all_of(ops.begin(), ops.end(), [](const RequestOp& op) {
+    if (op.has_request_txn()) return ops_only_read(op.request_txn().success()) && ops_only_read(op.request_txn().failure());
+    return op.has_request_range();
+  });
+}
+
 }  // namespace
+
+bool only_reads(std::string_view bytes) {
+  TxnRequest txn;
+  return parse(txn, bytes) && ops_only_read(txn.success()) && ops_only_read(txn.failure());
+}
 
 Status validate(CommandKind kind, std::string_view bytes) {
   if (bytes.size() > kRequestBytesMax) return status::too_large();

@@ -1,0 +1,26 @@
+#pragma once
+
+// What the etcd services share: the response header, and how a status travels.
+
+#include <string>
+
+#include "http/server.hh"
+#include "replica/replica.hh"
+
+namespace polis::cell {
+
+struct EtcdContext {
+  replica::Replica& replica;
+  std::uint64_t cell_id;
+  std::uint64_t member_id;
+};
+
+// Field 1 of every response: ResponseHeader in wire form.
+void append_header(std::string& out, const EtcdContext& context, std::uint64_t revision);
+
+inline http::GrpcStatus to_grpc(const store::Status& status) { return {static_cast<int>(status.code), status.text}; }
+
+// Ends the call with the reply: header and body, or the refusal.
+void answer(const http::CallPtr& call, const EtcdContext& context, const store::Reply& reply);
+
+}  // namespace polis::cell

@@ -1,0 +1,24 @@
+#pragma once
+
+// etcdserverpb.Lease: grant and revoke through the log; renewals and remaining times from the master.
+//
+// Threads: the reactor's.
+
+#include "cell/etcd_common.hh"
+
+namespace polis::cell {
+
+class EtcdLease {
+ public:
+  EtcdLease(EtcdContext context, http::Server& server);
+
+ private:
+  void on_grant(const http::CallPtr& call, std::string_view request);
+  void on_revoke(const http::CallPtr& call, std::string_view request);
+  void on_keep_alive(const http::CallPtr& call);
+  void on_time_to_live(const http::CallPtr& call, std::string_view request);
+  void on_list(const http::CallPtr& call);
+  EtcdContext context_;
+};
+
+}  // namespace polis::cell

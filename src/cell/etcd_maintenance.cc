@@ -1,0 +1,105 @@
+#include "cell/etcd_maintenance.hh"
+
+#include "api/etcd/rpc.pb.h"
+#include "cell/version.hh"
+
+namespace polis::cell {
+namespace {
+
+using namespace etcdserverpb;
+
+template <typename Message>
+bool parse(Message& message, std::string_view bytes) {
+  return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+}  // namespace
+
+EtcdMaintenance::EtcdMaintenance(EtcdContext context, http::Server& server, const std::vector<Peer>& members, const PeerLinks& links,
+                                 const storage::Engine& engine, std::string client_address)
+    : context_(context), members_(members), links_(links), engine_(engine), client_address_(std::move(client_address)) {
+  server.add_unary("/etcdserverpb.Cluster/MemberList", [this](const http::CallPtr& c, std::string_view r) { on_member_list(c, r); });
+  server.add_unary("/etcdserverpb.Maintenance/Status", [this](const http::CallPtr& c, std::string_view) { on_status(c); });
+  server.add_unary("/etcdserverpb.Maintenance/Alarm", [this](const http::CallPtr& c, std::string_view r) { on_alarm(c, r); });
+  server.add_unary("/etcdserverpb.Maintenance/HashKV", [this](const http::CallPtr& c, std::string_view r) { on_hash_kv(c, r); });
+  server.add_unary("/etcdserverpb.Maintenance/MoveLeader", [this](const http::CallPtr& c, std::string_view r) { on_move_leader(c, r); });
+}
+
+void EtcdMaintenance::on_member_list(const http::CallPtr& call, std::string_view bytes) {
+  MemberListRequest request;
+  if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
+  if (!request.linearizable()) return list_members(call);
+  context_.replica.read_barrier([this, call](const store::Status& status) {
+    status.ok() ? list_members(call) : call->finish(to_grpc(status));
+  });
+}
+
+void EtcdMaintenance::list_members(const http::CallPtr& call) {
+  MemberListResponse response;
+  for (const Peer& peer : members_) {
+    Member* member = response.add_members();
+    member->set_id(peer.id.value);
+    member->set_name(peer.name);
+    member->add_peerurls("http://" + peer.address.text());
+    std::string client = peer.id.value == context_.member_id ? client_address_ : links_.state(peer.id).client_address;
+    if (!client.empty()) member->add_clienturls("http://" + client);
+  }
+  answer(call, context_, {{}, response.SerializeAsString(), context_.replica.store().revision()});
+}
+
+void EtcdMaintenance::on_status(const http::CallPtr& call) {
+  consensus::Status log = context_.replica.status();
+  StatusResponse response;
+  response.set_version(kEtcdApiVersion);
+  response.set_dbsize(static_cast<std::int64_t>(engine_.bytes_on_disk()));
+  response.set_dbsizeinuse(static_cast<std::int64_t>(engine_.bytes_in_use()));
+  response.set_leader(log.role.master.value);
+  response.set_raftindex(log.commit.value);
+  response.set_raftterm(log.role.term.value);
+  response.set_raftappliedindex(context_.replica.store().applied().value);
+  response.set_islearner(log.role.role == consensus::Role::kLearner);
+  if (log.role.master == consensus::kNoReplica) response.add_errors("etcdserver: no leader");
+  if (context_.replica.disk_full()) response.add_errors("polis: the disk is nearly full; writes are refused until there is space");
+  answer(call, context_, {{}, response.SerializeAsString(), context_.replica.store().revision()});
+}
+
+void EtcdMaintenance::on_alarm(const http::CallPtr& call, std::string_view bytes) {
+  AlarmRequest request;
+  if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
+  if (request.action() == AlarmRequest::ACTIVATE) {
+    return call->finish(to_grpc({store::Code::kUnimplemented, "polis: alarms are raised and cleared by the state they report"}));
+  }
+  AlarmResponse response;
+  if (context_.replica.disk_full()) {
+    auto* alarm = response.add_alarms();
+    alarm->set_memberid(context_.member_id);
+    alarm->set_alarm(NOSPACE);
+  }
+  answer(call, context_, {{}, response.SerializeAsString(), context_.replica.store().revision()});
+}
+
+void EtcdMaintenance::on_hash_kv(const http::CallPtr& call, std::string_view bytes) {
+  HashKVRequest request;
+  if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
+  const store::Store& store = context_.replica.store();
+  auto revision = request.revision() <= 0 ? store.revision() : static_cast<std::uint64_t>(request.revision());
+  if (store::Status refused = store.readable(revision); !refused.ok()) return call->finish(to_grpc(refused));
+  auto hash = store.hash_at(revision);
+  if (!hash) return call->finish(to_grpc({store::Code::kInternal, hash.error().text}));
+  HashKVResponse response;
+  response.set_hash(*hash);
+  response.set_compact_revision(store.compacted() == 0 ? -1 : static_cast<std::int64_t>(store.compacted()));
+  answer(call, context_, {{}, response.SerializeAsString(), store.revision()});
+}
+
+void EtcdMaintenance::on_move_leader(const http::CallPtr& call, std::string_view bytes) {
+  MoveLeaderRequest request;
+  if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
+  std::string body;
+  Writer(body).u64(request.targetid());
+  context_.replica.ask(replica::Question::kTransfer, body, [this, call](const store::Status& status, const std::string&) {
+    answer(call, context_, {status, {}, context_.replica.store().revision()});
+  });
+}
+
+}  // namespace polis::cell

@@ -1,0 +1,32 @@
+#pragma once
+
+// etcdserverpb.Watch: many watches on one stream.
+//
+// Threads: the reactor's.
+
+#include "cell/etcd_common.hh"
+#include "cell/watch_hub.hh"
+
+namespace polis::cell {
+
+// Watches that one stream may hold; an idle one costs about 300 bytes here.
+inline constexpr std::size_t kWatchesPerStreamMax = 100'000;
+
+class EtcdWatch {
+ public:
+  EtcdWatch(EtcdContext context, http::Server& server, io::Reactor& reactor, std::size_t queue_bytes_max);
+  void turn_end();
+  void on_store_replaced() { hub_.on_store_replaced(); }
+  std::size_t watches() const { return hub_.size(); }
+
+ private:
+  class Stream;
+  void notify_progress();
+  EtcdContext context_;
+  io::Reactor& reactor_;
+  std::size_t queue_bytes_max_;
+  WatchHub hub_;
+  std::unique_ptr<io::Timer> progress_timer_;
+};
+
+}  // namespace polis::cell

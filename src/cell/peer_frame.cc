@@ -1,0 +1,63 @@
+#include "cell/peer_frame.hh"
+
+#include "base/crc32c.hh"
+
+namespace polis::cell {
+namespace {
+
+constexpr std::string_view kMagic = "POLISPEER";
+
+}  // namespace
+
+std::string encode(const Greeting& greeting) {
+  std::string bytes(kMagic);
+  Writer out(bytes);
+  out.u32(greeting.protocol);
+  out.u64(greeting.cell);
+  out.u64(greeting.from.value);
+  out.u64(greeting.to.value);
+  out.string(greeting.name);
+  out.string(greeting.client_address);
+  out.string(greeting.version);
+  return bytes;
+}
+
+std::optional<Greeting> decode_greeting(std::string_view bytes) {
+  if (!bytes.starts_with(kMagic)) return std::nullopt;
+  Reader in(bytes.substr(kMagic.size()));
+  Greeting greeting;
+  greeting.protocol = in.u32();
+  greeting.cell = in.u64();
+  greeting.from = consensus::ReplicaId(in.u64());
+  greeting.to = consensus::ReplicaId(in.u64());
+  greeting.name = in.string();
+  greeting.client_address = in.string();
+  greeting.version = in.string();
+  if (!in.ok()) return std::nullopt;  // more may follow from a newer version
+  return greeting;
+}
+
+void append_frame(std::string& out, std::string_view bytes) {
+  Writer writer(out);
+  writer.u32(static_cast<std::uint32_t>(bytes.size()));
+  writer.u32(crc32c(bytes));
+  out += bytes;
+}
+
+Result<std::optional<std::string_view>> FrameReader::next() {
+  std::string_view rest = std::string_view(buffer_).substr(at_);
+  Reader in(rest);
+  std::uint32_t length = in.u32(), crc = in.u32();
+  if (in.ok() && length > kFrameBytesMax) return fail(ErrorCode::kCorrupt, "a frame announces more bytes than any may have");
+  if (!in.ok() || in.remaining() < length) {
+    buffer_.erase(0, at_);
+    at_ = 0;
+    return std::nullopt;
+  }
+  std::string_view frame = in.take(length);
+  if (crc32c(frame) != crc) return fail(ErrorCode::kCorrupt, "a frame fails its checksum");
+  at_ += kFrameHeaderBytes + length;
+  return frame;
+}
+
+}  // namespace polis::cell

@@ -1,0 +1,45 @@
+#pragma once
+
+// The bytes between replicas: a greeting, then frames. See docs/formats/peer.md.
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/error.hh"
+#include "consensus/types.hh"
+
+namespace polis::cell {
+
+inline constexpr std::uint32_t kPeerProtocol = 1;
+inline constexpr std::size_t kFrameHeaderBytes = 8;
+inline constexpr std::uint32_t kFrameBytesMax = 32 << 20;
+
+struct Greeting {
+  std::uint32_t protocol = kPeerProtocol;
+  std::uint64_t cell = 0;
+  consensus::ReplicaId from, to;
+  std::string name;            // of the sender
+  std::string client_address;  // of the sender
+  std::string version;
+};
+
+std::string encode(const Greeting& greeting);
+std::optional<Greeting> decode_greeting(std::string_view bytes);
+
+// length u32 | crc32c u32 | bytes
+void append_frame(std::string& out, std::string_view bytes);
+
+// Cuts frames out of a stream of bytes.
+class FrameReader {
+ public:
+  void add(std::string_view bytes) { buffer_ += bytes; }
+  // The next whole frame, valid until the next call; nothing if there is none yet. kCorrupt: length or checksum is wrong.
+  Result<std::optional<std::string_view>> next();
+
+ private:
+  std::string buffer_;
+  std::size_t at_ = 0;
+};
+
+}  // namespace polis::cell

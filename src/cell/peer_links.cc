@@ -1,0 +1,205 @@
+#include "cell/peer_links.hh"
+
+#include "cell/log.hh"
+#include "cell/peer_frame.hh"
+#include "cell/version.hh"
+
+namespace polis::cell {
+namespace {
+
+constexpr Duration kReconnectMin = std::chrono::milliseconds(50);
+constexpr Duration kReconnectMax = std::chrono::seconds(1);
+constexpr Duration kConnectTimeout = std::chrono::seconds(2);
+// A peer that takes nothing for this long is connected to anew: what waits for it is of no use any more.
+constexpr Duration kStallMax = std::chrono::seconds(3);
+constexpr std::size_t kQueueBytesMax = 64 << 20;
+
+}  // namespace
+
+// The connection to one peer, made again and again.
+class PeerLinks::Outgoing {
+ public:
+  Outgoing(PeerLinks& links, Peer peer) : links_(links), peer_(std::move(peer)), state_(links.states_[peer_.id]) { connect(); }
+
+  void send(std::string_view message) {
+    if (!stream_ || queue_.size() - at_ + message.size() > kQueueBytesMax) {
+      ++state_.messages_lost;
+      return;
+    }
+    append_frame(queue_, message);
+  }
+
+  void flush() {
+    if (!stream_ || blocked_ || at_ == queue_.size()) {
+      if (blocked_ && links_.reactor_.now() - progressed_ > kStallMax) reconnect("it takes no bytes");
+      return;
+    }
+    std::size_t n = stream_->write(std::string_view(queue_).substr(at_));
+    state_.bytes_sent += n;
+    at_ += n;
+    if (n > 0) progressed_ = links_.reactor_.now();
+    if (at_ == queue_.size()) {
+      queue_.clear();
+      at_ = 0;
+    } else {
+      blocked_ = true;
+      if (at_ > (1 << 20)) {
+        queue_.erase(0, at_);
+        at_ = 0;
+      }
+    }
+  }
+
+ private:
+  void connect() {
+    connecting_ = io::connect_tcp(links_.reactor_, peer_.address, kConnectTimeout, [this](Result<std::unique_ptr<io::TcpStream>> result) {
+      if (!result) return reconnect(result.error().text);
+      stream_ = std::move(*result);
+      state_.connected = true;
+      delay_ = kReconnectMin;
+      complained_ = false;
+      progressed_ = links_.reactor_.now();
+      log_info("connected to replica {} at {}", peer_.name, peer_.address.text());
+      stream_->start({[](std::string_view) {}, [this](const std::string& reason) { reconnect(reason); },
+                      [this] {
+                        blocked_ = false;
+                        flush();
+                      }});
+      append_frame(queue_, encode(Greeting{.cell = links_.own_.cell, .from = links_.own_.id, .to = peer_.id, .name = links_.own_.name,
+                                           .client_address = links_.own_.client_address, .version = kVersion}));
+      flush();
+    });
+  }
+
+  void reconnect(const std::string& reason) {
+    if (!complained_) log_warn("no connection to replica {}: {}; trying again", peer_.name, reason);
+    complained_ = true;
+    state_.connected = false;
+    // Not here: the stream or the attempt may be the caller.
+    retry_ = links_.reactor_.after(delay_, [this] {
+      auto keep = std::move(retry_);
+      stream_.reset();
+      queue_.clear();
+      at_ = 0;
+      blocked_ = false;
+      connect();
+    });
+    delay_ = std::min(delay_ * 2, kReconnectMax);
+  }
+
+  PeerLinks& links_;
+  Peer peer_;
+  PeerState& state_;
+  std::unique_ptr<io::Connecting> connecting_;
+  std::unique_ptr<io::TcpStream> stream_;
+  std::unique_ptr<io::Timer> retry_;
+  Duration delay_ = kReconnectMin;
+  std::string queue_;
+  std::size_t at_ = 0;
+  bool blocked_ = false, complained_ = false;
+  Instant progressed_;
+};
+
+// A connection that a peer made to us.
+class PeerLinks::Incoming {
+ public:
+  Incoming(PeerLinks& links, std::uint64_t id, std::unique_ptr<io::TcpStream> stream)
+      : links_(links), id_(id), stream_(std::move(stream)) {
+    stream_->start({[this](std::string_view bytes) { on_bytes(bytes); }, [this](const std::string&) { close(); }, [] {}});
+  }
+
+ private:
+  void on_bytes(std::string_view bytes) {
+    if (closed_) return;
+    reader_.add(bytes);
+    while (!closed_) {
+      auto frame = reader_.next();
+      if (!frame) {
+        log_warn("closing the peer connection from {}: {}", stream_->peer(), frame.error().text);
+        return close();
+      }
+      if (!*frame) break;
+      greeted_ ? links_.received_(from_, **frame) : greet(**frame);
+    }
+    if (greeted_) links_.states_[from_].bytes_received += bytes.size();
+  }
+
+  void greet(std::string_view bytes) {
+    auto greeting = decode_greeting(bytes);
+    std::string wrong;
+    if (!greeting) {
+      wrong = "it is no replica of Polis; does another program use the --peer address?";
+    } else if (greeting->cell != links_.own_.cell) {
+      wrong = fmt::format("replica {} belongs to another cell ({:x}, this is {:x}); check --initial on both", greeting->name, greeting->cell,
+                          links_.own_.cell);
+    } else if (greeting->to != links_.own_.id || !links_.outgoing_.contains(greeting->from)) {
+      wrong = fmt::format("replica {} took this one for another; check the addresses in --initial", greeting->name);
+    } else if (greeting->protocol != kPeerProtocol) {
+      wrong = fmt::format("replica {} speaks peer protocol {}, this one {}; run versions that are next to each other", greeting->name,
+                          greeting->protocol, kPeerProtocol);
+    }
+    if (!wrong.empty()) {
+      log_error("refusing the peer connection from {}: {}", stream_->peer(), wrong);
+      return close();
+    }
+    greeted_ = true;
+    from_ = greeting->from;
+    links_.states_[from_].client_address = greeting->client_address;
+    links_.states_[from_].version = greeting->version;
+  }
+
+  void close() {
+    if (closed_) return;
+    closed_ = true;
+    links_.reactor_.post([&links = links_, id = id_] { links.incoming_.erase(id); });
+  }
+
+  PeerLinks& links_;
+  std::uint64_t id_;
+  std::unique_ptr<io::TcpStream> stream_;
+  FrameReader reader_;
+  bool greeted_ = false, closed_ = false;
+  ReplicaId from_;
+};
+
+PeerLinks::PeerLinks(io::Reactor& reactor, Own own, const std::vector<Peer>& peers) : reactor_(reactor), own_(std::move(own)) {
+  for (const Peer& peer : peers) {
+    if (peer.id != own_.id) states_[peer.id];
+  }
+  for (const Peer& peer : peers) {
+    if (peer.id != own_.id) outgoing_[peer.id] = std::make_unique<Outgoing>(*this, peer);
+  }
+}
+
+PeerLinks::~PeerLinks() = default;
+
+Result<void> PeerLinks::start(Received received) {
+  received_ = std::move(received);
+  auto listener = io::listen_tcp(reactor_, own_.listen, [this](std::unique_ptr<io::TcpStream> stream) { accept(std::move(stream)); });
+  if (!listener) return std::unexpected(listener.error());
+  listener_ = std::move(*listener);
+  return {};
+}
+
+void PeerLinks::accept(std::unique_ptr<io::TcpStream> stream) {
+  // Every peer has one; a few more are there while old ones die.
+  if (incoming_.size() > 8 * (outgoing_.size() + 1)) return;
+  std::uint64_t id = next_incoming_++;
+  incoming_[id] = std::make_unique<Incoming>(*this, id, std::move(stream));
+}
+
+void PeerLinks::send(ReplicaId to, std::string message) {
+  auto found = outgoing_.find(to);
+  if (found != outgoing_.end()) found->second->send(message);
+}
+
+void PeerLinks::flush() {
+  for (auto& [id, link] : outgoing_) link->flush();
+}
+
+PeerState PeerLinks::state(ReplicaId id) const {
+  auto found = states_.find(id);
+  return found == states_.end() ? PeerState() : found->second;
+}
+
+}  // namespace polis::cell

@@ -1,0 +1,67 @@
+#pragma once
+
+// The real transport between replicas: one TCP connection in each direction, frames with a checksum. What cannot be sent is
+// lost; the protocol above copes. See docs/formats/peer.md.
+//
+// Threads: the reactor's.
+
+#include <functional>
+#include <map>
+#include <memory>
+
+#include "io/tcp.hh"
+#include "replica/transport.hh"
+
+namespace polis::cell {
+
+using consensus::ReplicaId;
+
+struct Peer {
+  ReplicaId id;
+  std::string name;
+  io::Address address;
+};
+
+struct PeerState {
+  bool connected = false;      // we reach it
+  std::string client_address;  // as it told us; empty until it has
+  std::string version;
+  std::uint64_t bytes_sent = 0, bytes_received = 0, messages_lost = 0;
+};
+
+class PeerLinks final : public replica::Transport {
+ public:
+  struct Own {
+    std::uint64_t cell = 0;
+    ReplicaId id;
+    std::string name;
+    io::Address listen;
+    std::string client_address;  // told to the peers
+  };
+  using Received = std::function<void(ReplicaId from, std::string_view message)>;
+
+  PeerLinks(io::Reactor& reactor, Own own, const std::vector<Peer>& peers);
+  ~PeerLinks() override;
+
+  // Begins to accept and to connect. kUnavailable: the address is in use.
+  Result<void> start(Received received);
+  void send(ReplicaId to, std::string message) override;
+  void flush() override;
+  PeerState state(ReplicaId id) const;
+
+ private:
+  class Outgoing;
+  class Incoming;
+  void accept(std::unique_ptr<io::TcpStream> stream);
+
+  io::Reactor& reactor_;
+  Own own_;
+  Received received_;
+  std::unique_ptr<io::TcpListener> listener_;
+  std::map<ReplicaId, std::unique_ptr<Outgoing>> outgoing_;
+  std::map<std::uint64_t, std::unique_ptr<Incoming>> incoming_;
+  std::map<ReplicaId, PeerState> states_;
+  std::uint64_t next_incoming_ = 1;
+};
+
+}  // namespace polis::cell

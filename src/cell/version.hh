@@ -1,0 +1,9 @@
+#pragma once
+
+namespace polis::cell {
+
+inline constexpr const char* kVersion = "0.1.0";
+// The etcd API that is served, as etcd's clients ask for it.
+inline constexpr const char* kEtcdApiVersion = "3.5.0";
+
+}  // namespace polis::cell

@@ -1,0 +1,213 @@
+// polis dev, polis cell run|status, polis config dump
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "api/etcd/rpc.pb.h"
+#include "cell/cell.hh"
+#include "cli/cli.hh"
+
+extern char** environ;
+
+namespace polis::cli {
+namespace {
+
+using namespace etcdserverpb;
+
+std::map<std::string, std::string> environment() {
+  std::map<std::string, std::string> all;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    std::string_view line = *entry;
+    std::size_t equals = line.find('=');
+    if (line.starts_with("POLIS_") && equals != std::string_view::npos) all[std::string(line.substr(0, equals))] = line.substr(equals + 1);
+  }
+  return all;
+}
+
+// Flags for every setting; what is given lands in `given`.
+struct SettingFlags {
+  std::map<std::string, std::string> given;
+  std::string file;
+
+  void add_to(CLI::App& app) {
+    app.add_option("--config", file, "YAML file with settings, by the names of these flags")->envname("POLIS_CONFIG");
+    for (const cell::SettingInfo& info : cell::setting_infos()) {
+      std::string help = info.help;
+      if (*info.standard != '\0') help += fmt::format(" [{}]", info.standard);
+      app.add_option_function<std::string>(fmt::format("--{}", info.name), [this, name = std::string(info.name)](const std::string& value) { given[name] = value; },
+                                           help);
+    }
+  }
+  Result<cell::SettingValues> collect() const { return cell::collect_settings(file, given, environment()); }
+};
+
+int run_cell(const Result<cell::SettingValues>& values) {
+  if (!values) return complain(values.error());
+  auto settings = cell::parse_settings(*values);
+  if (!settings) return complain(settings.error());
+  cell::set_up_log(settings->log_level, settings->log_format, settings->name);
+  auto opened = cell::Cell::open(*settings);
+  if (!opened) {
+    cell::log_error("cannot start: {}", opened.error().text);
+    return opened.error().code == ErrorCode::kInvalid || opened.error().code == ErrorCode::kUnavailable ? kWrongUsage : kRefused;
+  }
+  return (*opened)->run();
+}
+
+void add_run(CLI::App& cell_app, Run& run) {
+  auto* app = cell_app.add_subcommand("run", "Run one replica of a cell");
+  app->footer("Example, three replicas on one machine; each in its own terminal:\n"
+              "  polis cell run --name a --data-dir /tmp/a --client :2379 --peer 127.0.0.1:2380 \\\n"
+              "    --initial a=127.0.0.1:2380,b=127.0.0.1:3380,c=127.0.0.1:4380\n"
+              "Every setting can also stand in the environment (POLIS_DATA_DIR) and in the --config file (data-dir:).");
+  auto flags = std::make_shared<SettingFlags>();
+  flags->add_to(*app);
+  app->callback([=, &run] { run = [=] { return run_cell(flags->collect()); }; });
+}
+
+void add_dev(CLI::App& top, Run& run) {
+  auto* app = top.add_subcommand("dev", "Run a cell of one replica, to develop against");
+  app->footer("Example:\n  polis dev --data-dir /tmp/polis &\n  polis kv put greeting hello");
+  auto flags = std::make_shared<SettingFlags>();
+  flags->add_to(*app);
+  app->callback([=, &run] {
+    run = [=] {
+      flags->given["initial"] = "";
+      return run_cell(flags->collect());
+    };
+  });
+}
+
+void add_config_dump(CLI::App& top, Run& run) {
+  auto* config = top.add_subcommand("config", "Look at settings");
+  config->require_subcommand(1);
+  auto* app = config->add_subcommand("dump", "Print the effective settings and where each came from");
+  auto flags = std::make_shared<SettingFlags>();
+  auto output = std::make_shared<std::string>("text");
+  flags->add_to(*app);
+  app->add_option("-o,--output", *output, "text or json")->check(CLI::IsMember({"text", "json"}));
+  app->callback([=, &run] {
+    run = [=] {
+      auto values = flags->collect();
+      if (!values) return complain(values.error());
+      if (*output == "json") fmt::print("{{");
+      bool first = true;
+      for (const cell::SettingInfo& info : cell::setting_infos()) {
+        const cell::SettingValue& value = values->at(info.name);
+        if (*output == "json") {
+          fmt::print("{}\n  {}: {{\"value\": {}, \"source\": \"{}\"}}", first ? "" : ",", json_string(info.name), json_string(value.text), to_string(value.source));
+        } else {
+          fmt::print("{:<42}# from {}\n", fmt::format("{}: {}", info.name, value.text.empty() ? "\"\"" : value.text), to_string(value.source));
+        }
+        first = false;
+      }
+      if (*output == "json") fmt::print("\n}}\n");
+      if (auto settings = cell::parse_settings(*values); !settings) return complain(settings.error());
+      return kDone;
+    };
+  });
+}
+
+struct MemberStatus {
+  Member member;
+  std::string endpoint;
+  http::GrpcStatus reached;
+  StatusResponse status;
+};
+
+// Asks one replica who takes part, then everyone how he is.
+Result<std::vector<MemberStatus>> ask_all(const Target& target, http::GrpcStatus& failure) {
+  auto session = Session::open(target);
+  if (!session) return std::unexpected(session.error());
+  MemberListResponse list;
+  failure = (*session)->call("/etcdserverpb.Cluster/MemberList", MemberListRequest(), list);
+  std::vector<MemberStatus> all;
+  for (const Member& member : list.members()) {
+    MemberStatus one{member, "", {}, {}};
+    if (member.clienturls_size() == 0) {
+      one.reached = http::grpc_status(http::GrpcCode::kUnavailable, "its client address is not known yet");
+    } else {
+      Target single = target;
+      single.endpoints = member.clienturls(0);
+      one.endpoint = member.clienturls(0).substr(member.clienturls(0).find("//") + 2);
+      single.timeout_seconds = std::min(target.timeout_seconds, 2.0);
+      auto peer = Session::open(single);
+      one.reached = peer ? (*peer)->call("/etcdserverpb.Maintenance/Status", StatusRequest(), one.status)
+                         : http::grpc_status(http::GrpcCode::kUnavailable, peer.error().text);
+    }
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+void print_status_json(const std::vector<MemberStatus>& all, std::uint64_t commit_max) {
+  fmt::print("[");
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const auto& [member, endpoint, reached, status] = all[i];
+    fmt::print("{}\n  {{\"name\": {}, \"id\": \"{:x}\", \"client\": {}, \"peer\": {}, \"reachable\": {}", i ? "," : "", json_string(member.name()), member.id(),
+               json_string(endpoint), json_string(member.peerurls(0)), reached.ok());
+    if (reached.ok()) {
+      fmt::print(", \"role\": \"{}\", \"term\": {}, \"commit\": {}, \"applied\": {}, \"revision\": {}, \"bytes\": {}, \"lag\": {}",
+                 status.leader() == member.id() ? "master" : "follower", status.raftterm(), status.raftindex(), status.raftappliedindex(),
+                 status.header().revision(), status.dbsize(), commit_max - std::min(commit_max, status.raftappliedindex()));
+    } else {
+      fmt::print(", \"error\": {}", json_string(reached.message));
+    }
+    fmt::print("}}");
+  }
+  fmt::print("\n]\n");
+}
+
+void print_status_table(const std::vector<MemberStatus>& all, std::uint64_t commit_max) {
+  fmt::print("{:<10} {:<18} {:<22} {:<9} {:>5} {:>9} {:>9} {:>9} {:>9} {:>6}\n", "NAME", "ID", "CLIENT", "ROLE", "TERM", "COMMIT", "APPLIED", "REVISION", "SIZE",
+             "LAG");
+  for (const auto& [member, endpoint, reached, status] : all) {
+    if (!reached.ok()) {
+      fmt::print("{:<10} {:<18x} {:<22} {:<9} {}\n", member.name(), member.id(), endpoint.empty() ? "?" : endpoint, "down", reached.message);
+      continue;
+    }
+    fmt::print("{:<10} {:<18x} {:<22} {:<9} {:>5} {:>9} {:>9} {:>9} {:>9} {:>6}\n", member.name(), member.id(), endpoint,
+               status.leader() == member.id() ? "master" : "follower", status.raftterm(), status.raftindex(), status.raftappliedindex(),
+               status.header().revision(), fmt::format("{:.1f}M", static_cast<double>(status.dbsize()) / 1e6),
+               commit_max - std::min(commit_max, status.raftappliedindex()));
+    for (const std::string& error : status.errors()) fmt::print("           ! {}\n", error);
+  }
+}
+
+void add_status(CLI::App& cell_app, Run& run) {
+  auto* app = cell_app.add_subcommand("status", "Show the replicas of a cell: master, term, indexes, size, lag");
+  app->footer("Example:\n  polis cell status --endpoints 127.0.0.1:2379\nEnds with 1 if no master is known or a replica is down.");
+  auto target = std::make_shared<Target>();
+  target->add_to(*app);
+  app->callback([=, &run] {
+    run = [=] {
+      http::GrpcStatus failure;
+      auto all = ask_all(*target, failure);
+      if (!all) return complain(all.error());
+      if (!failure.ok()) return complain(failure);
+      std::uint64_t commit_max = 0;
+      bool healthy = true;
+      for (const MemberStatus& one : *all) {
+        commit_max = std::max(commit_max, one.status.raftindex());
+        healthy = healthy && one.reached.ok() && one.status.leader() != 0;
+      }
+      target->json() ? print_status_json(*all, commit_max) : print_status_table(*all, commit_max);
+      return healthy ? kDone : kRefused;
+    };
+  });
+}
+
+}  // namespace
+
+void add_cell_commands(CLI::App& app, Run& run) {
+  add_dev(app, run);
+  auto* cell = app.add_subcommand("cell", "Run and look at the replicas of a cell");
+  cell->require_subcommand(1);
+  add_run(*cell, run);
+  add_status(*cell, run);
+  add_config_dump(app, run);
+}
+
+}  // namespace polis::cli
