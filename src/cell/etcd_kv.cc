@@ -90,6 +90,9 @@ void EtcdKv::on_range(const http::CallPtr& call, std::string_view request) {
 void EtcdKv::serve_range(const http::CallPtr& call, store::RangeQuery query) {
   if (!call->open()) return;
   store::Store& store = context_.replica.store();
+  std::string one;
+  append_header(one, context_, store.revision());
+  if (store.range_of_one(query, one)) return call->reply(one);
   if (store::Status refused = store.readable(query.revision); !refused.ok()) return call->finish(to_grpc(refused));
   auto cursor = std::make_unique<store::RangeCursor>(store, std::move(query));
   std::string bytes;

@@ -29,6 +29,16 @@ Reply Store::range(const RangeQuery& query) const {
   return reply;
 }
 
+bool Store::range_of_one(const RangeQuery& query, std::string& body) const {
+  if (!query.range.single() || query.revision != 0 || query.keys_only || query.count_only || query.filters()) return false;
+  auto found = index_.find(query.range.key);
+  if (found == index_.end() || found->second.tombstone) return true;
+  bool read = read_bytes(found->second.newest(), [&](std::string_view bytes) { append_tag_bytes(body, kKvs, key_value_of_record(bytes)); });
+  CHECK(read);
+  append_tag_varint(body, kCount, 1);
+  return true;
+}
+
 Reply range_in_txn(Store& store, const etcdserverpb::RangeRequest& request, std::uint64_t revision) {
   RangeQuery query;
   bool serializable;

@@ -91,6 +91,14 @@ std::optional<RecordView> decode_record(std::string_view bytes) {
   return record;
 }
 
+std::string_view key_value_of_record(std::string_view bytes) {
+  Reader in(bytes);
+  in.u8();
+  in.varint();
+  in.varint();
+  return bytes.substr(bytes.size() - in.remaining());
+}
+
 std::optional<PutView> parse_put(std::string_view bytes) {
   PutView put;
   bool good = read_fields(bytes, [&](int field, std::uint64_t number, std::string_view part) {
@@ -105,6 +113,20 @@ std::optional<PutView> parse_put(std::string_view bytes) {
   });
   if (!good) return std::nullopt;
   return put;
+}
+
+std::optional<GetView> parse_get(std::string_view bytes) {
+  GetView get;
+  bool plain = true;
+  bool good = read_fields(bytes, [&](int field, std::uint64_t number, std::string_view part) {
+    switch (field) {
+      case 1: get.key = part; break;
+      case 7: get.serializable = number != 0; break;
+      default: plain = false;
+    }
+  });
+  if (!good || !plain || get.key.empty()) return std::nullopt;
+  return get;
 }
 
 }  // namespace polis::store

@@ -33,6 +33,9 @@ std::string encode_record(const RecordView& record);
 // Nothing: the bytes are not a record.
 std::optional<RecordView> decode_record(std::string_view bytes);
 
+// Only the KeyValue of a record, unread. Precondition: the bytes are a record.
+std::string_view key_value_of_record(std::string_view bytes);
+
 // mvccpb.KeyValue in wire form, from the parts of `record`; without the value if `keys_only`.
 void append_key_value(std::string& out, const RecordView& record, bool keys_only);
 
@@ -51,5 +54,12 @@ struct PutView {
   bool ignore_lease = false;
 };
 std::optional<PutView> parse_put(std::string_view bytes);
+
+// RangeRequest with nothing but a key, and possibly `serializable`: most reads are this. Nothing: it is more, or malformed.
+struct GetView {
+  std::string_view key;
+  bool serializable = false;
+};
+std::optional<GetView> parse_get(std::string_view bytes);
 
 }  // namespace polis::store

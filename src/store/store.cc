@@ -116,19 +116,22 @@ SharedBytes Store::find_in_tail(RecordKey key) const {
   return found != tail_.end() && found->key == key ? found->bytes : nullptr;
 }
 
+bool Store::read_bytes(RecordKey key, const std::function<void(std::string_view)>& use) const {
+  if (SharedBytes bytes = find_in_tail(key)) {
+    use(*bytes);
+    return true;
+  }
+  auto found = engine_.get(key, use);
+  CHECK_MSG(found.has_value(), found ? "" : found.error().text);  // the disk no longer gives what it took
+  return *found;
+}
+
 bool Store::read_record(RecordKey key, const std::function<void(const RecordView&)>& use) const {
-  auto decode_and_use = [&](std::string_view bytes) {
+  return read_bytes(key, [&](std::string_view bytes) {
     auto record = decode_record(bytes);
     CHECK(record.has_value());
     use(*record);
-  };
-  if (SharedBytes bytes = find_in_tail(key)) {
-    decode_and_use(*bytes);
-    return true;
-  }
-  auto found = engine_.get(key, decode_and_use);
-  CHECK_MSG(found.has_value(), found ? "" : found.error().text);  // the disk no longer gives what it took
-  return *found;
+  });
 }
 
 void Store::scan_records(RecordKey from, const std::function<bool(RecordKey, const RecordView&)>& use) const {

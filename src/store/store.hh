@@ -135,6 +135,8 @@ class Store {
   Reply range(const RangeQuery& query) const;
   // A transaction that only reads, on either path. Precondition: validate and only_reads.
   Reply read_txn(std::string_view bytes);
+  // As range, for the newest state of one key with all that belongs to it: most reads are this. False: the query is more.
+  bool range_of_one(const RangeQuery& query, std::string& body) const;
   // Calls use(record, key) with one record. False: it is not there (compacted).
   bool read_record(RecordKey key, const std::function<void(const RecordView&)>& use) const;
   // Records from `from` on, oldest first, until `use` says false.
@@ -190,6 +192,7 @@ class Store {
 
   std::string key_value_of(const KeyInfo& info, std::string_view key) const;
   SharedBytes find_in_tail(RecordKey key) const;
+  bool read_bytes(RecordKey key, const std::function<void(std::string_view)>& use) const;
   void restore_record(RecordKey key, const RecordView& record);
   Result<void> restore_named();
   std::string encode_meta() const;

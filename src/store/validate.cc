@@ -145,6 +145,11 @@ Status validate(CommandKind kind, std::string_view bytes) {
 }
 
 Status parse_range(std::string_view bytes, RangeQuery& query, bool& serializable) {
+  if (auto get = parse_get(bytes)) {
+    query.range.key = get->key;
+    serializable = get->serializable;
+    return {};
+  }
   RangeRequest request;
   if (!parse(request, bytes)) return status::malformed();
   if (Status refused = validate_range(request); !refused.ok()) return refused;

@@ -100,6 +100,7 @@ const char* to_string(MessageType type) {
     case MessageType::kReadIndex: return "read-index";
     case MessageType::kReadIndexReply: return "read-index-reply";
     case MessageType::kTimeoutNow: return "timeout-now";
+    case MessageType::kCommit: return "commit";
   }
   return "?";
 }
@@ -123,7 +124,7 @@ std::string describe(const Message& m) {
       break;
     default: break;
   }
-  if (m.type == MessageType::kAppend || m.type == MessageType::kHeartbeat) {
+  if (m.type == MessageType::kAppend || m.type == MessageType::kHeartbeat || m.type == MessageType::kCommit) {
     text += fmt::format(" commit={}", m.commit.value);
   }
   if (m.round != 0) text += fmt::format(" round={}", m.round);

@@ -35,8 +35,9 @@ enum class MessageType : std::uint8_t {
   kReadIndex = 11,      // a follower asks for a read index (Raft thesis 6.4)
   kReadIndexReply = 12,
   kTimeoutNow = 13,     // leadership transfer (Raft thesis 3.10)
+  kCommit = 14,         // what may be committed, between appends; not answered
 };
-inline constexpr std::uint8_t kMessageTypeLast = 13;
+inline constexpr std::uint8_t kMessageTypeLast = 14;
 
 struct Message {
   MessageType type = MessageType::kHeartbeat;

@@ -26,6 +26,7 @@ struct Progress {
   bool probe_sent = false;  // kProbe: one message is under way
   Instant heard{};          // when anything last came from it
   std::uint64_t round = 0;  // the newest heartbeat round that it answered
+  consensus::LogIndex commit_sent;  // the newest commit index that it was told
 
   consensus::LogIndex match_at_heartbeat;  // match when the last periodic heartbeat left
   bool gap_suspected = false;              // match has not moved since, though there is more to have

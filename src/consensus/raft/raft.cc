@@ -57,7 +57,8 @@ void Raft::step(Message message, Instant now) {
     case MessageType::kVoteReply: return on_vote_reply(message);
     case MessageType::kAppend: return on_append(message);
     case MessageType::kAppendReply: return on_append_reply(message);
-    case MessageType::kHeartbeat: return on_heartbeat(message);
+    case MessageType::kHeartbeat:
+    case MessageType::kCommit: return on_heartbeat(message);
     case MessageType::kHeartbeatReply: return on_heartbeat_reply(message);
     case MessageType::kSnapshotChunk: return on_snapshot_chunk(std::move(message));
     case MessageType::kSnapshotReply: return on_snapshot_reply(message);
@@ -77,6 +78,7 @@ bool Raft::adopt_term(const Message& message) {
     if (message.type == MessageType::kPreVoteReply && !message.reject) return true;
     const bool from_leader = message.type == MessageType::kAppend ||
                              message.type == MessageType::kHeartbeat ||
+                             message.type == MessageType::kCommit ||
                              message.type == MessageType::kSnapshotChunk;
     become_follower(message.term, from_leader ? message.from : consensus::kNoReplica);
     return true;
@@ -244,7 +246,10 @@ void Raft::compact(LogIndex index) {
 Output Raft::take_output() {
   if (is_leader()) {
     flush_waiting_reads();
-    for (auto& [id, progress] : peers_) maybe_send_append(id, progress, false);
+    for (auto& [id, progress] : peers_) {
+      maybe_send_append(id, progress, false);
+      maybe_send_commit(id, progress);
+    }
   }
   LogIndex ready = std::min(commit_, persisted_);
   if (handed_out_ < ready) {

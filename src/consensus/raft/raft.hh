@@ -130,6 +130,7 @@ class Raft {
   void probe_gap(ReplicaId to, Progress& progress);
   bool term_is_durable() const;
   void maybe_send_append(ReplicaId to, Progress& progress, bool even_if_empty);
+  void maybe_send_commit(ReplicaId to, Progress& progress);
   void on_append(const Message& message);
   void on_append_reply(const Message& message);
   void on_heartbeat(const Message& message);

@@ -69,6 +69,7 @@ void Raft::maybe_send_append(ReplicaId to, Progress& progress, bool even_if_empt
                     .entries = log_.slice(progress.next, log_.last_index(), options_.append_bytes_max)};
     std::size_t bytes = 0;
     for (const Entry& entry : message.entries) bytes += entry.size();
+    progress.commit_sent = commit_;
     if (progress.feed == Feed::kProbe) {
       progress.probe_sent = true;
     } else if (!message.entries.empty()) {
@@ -77,6 +78,14 @@ void Raft::maybe_send_append(ReplicaId to, Progress& progress, bool even_if_empt
     send(std::move(message));
     even_if_empty = false;
   }
+}
+
+// A follower's clients wait for its own commit index: it learns it now, not with the next append or heartbeat.
+void Raft::maybe_send_commit(ReplicaId to, Progress& progress) {
+  LogIndex commit = std::min(progress.match, commit_);
+  if (commit <= progress.commit_sent || progress.feed == Feed::kSnapshot) return;
+  progress.commit_sent = commit;
+  send({.type = MessageType::kCommit, .to = to, .commit = commit});
 }
 
 void Raft::on_append(const Message& message) {
@@ -176,6 +185,7 @@ void Raft::on_heartbeat(const Message& message) {
   leader_heard_ = now_;
   reset_election_deadline();
   advance_commit(std::min(message.commit, log_.last_index()));
+  if (message.type == MessageType::kCommit) return;
   // Says only "I know you as leader of this term": waits for the disk only if the term itself is still on its way there.
   Message reply{.type = MessageType::kHeartbeatReply, .to = message.from, .round = message.round};
   term_is_durable() ? send(std::move(reply)) : send_after_persist(std::move(reply));

@@ -1,0 +1,115 @@
+"""A cell of real processes on loopback, for the demo and for tests."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+
+def free_ports(count):
+    """Ports that were free a moment ago, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in sockets]
+    finally:
+        for s in sockets:
+            s.close()
+
+
+class Replica:
+    def __init__(self, cell, name, client_port, peer_port):
+        self.cell, self.name = cell, name
+        self.client = f"127.0.0.1:{client_port}"
+        self.peer = f"127.0.0.1:{peer_port}"
+        self.directory = os.path.join(cell.directory, name)
+        self.log_path = os.path.join(cell.directory, name + ".log")
+        self.process = None
+
+    def start(self, *more):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.cell.polis, "cell", "run", "--name", self.name, "--data-dir", self.directory, "--client", self.client,
+                 "--peer", self.peer, "--initial", self.cell.initial, *self.cell.flags, *more],
+                stdout=log, stderr=log)
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def stop(self, timeout=10):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout)
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+
+class Cell:
+    def __init__(self, polis, directory, size=3, flags=()):
+        self.polis, self.directory, self.flags = polis, directory, list(flags)
+        os.makedirs(directory, exist_ok=True)
+        ports = free_ports(2 * size)
+        names = "abcdefg"[:size]
+        self.replicas = [Replica(self, n, ports[2 * i], ports[2 * i + 1]) for i, n in enumerate(names)]
+        self.initial = ",".join(f"{r.name}={r.peer}" for r in self.replicas)
+
+    @property
+    def endpoints(self):
+        return ",".join(r.client for r in self.replicas)
+
+    def start(self):
+        for r in self.replicas:
+            r.start()
+
+    def kill(self):
+        for r in self.replicas:
+            r.kill()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
+
+    def status(self):
+        """What the replicas say of themselves; [] while nobody answers."""
+        for r in self.replicas:
+            if not r.alive():
+                continue
+            done = subprocess.run([self.polis, "cell", "status", "-e", r.client, "--timeout", "1", "-o", "json"],
+                                  capture_output=True, text=True)
+            try:
+                return json.loads(done.stdout)
+            except json.JSONDecodeError:
+                continue
+        return []
+
+    def master(self, timeout=20):
+        """The replica that serves as master; waits for one."""
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            for one in self.status():
+                if one.get("role") == "master":
+                    return next(r for r in self.replicas if r.name == one["name"])
+            time.sleep(0.02)  # between two looks at a cell that has no master yet
+        raise TimeoutError(f"no master within {timeout} s\n" + "\n".join(r.log()[-2000:] for r in self.replicas))
+
+    def wait_ready(self, timeout=20):
+        """Until a linearizable read is served; gives the seconds it took."""
+        start = time.monotonic()
+        while time.monotonic() - start < timeout:
+            done = subprocess.run([self.polis, "kv", "get", "-e", self.endpoints, "--timeout", "1", "--count-only", "x"],
+                                  capture_output=True)
+            if done.returncode == 0:
+                return time.monotonic() - start
+        raise TimeoutError("the cell serves no read\n" + "\n".join(r.log()[-2000:] for r in self.replicas))
