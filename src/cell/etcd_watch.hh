@@ -5,9 +5,14 @@
 // Threads: the reactor's.
 
 #include "cell/etcd_common.hh"
-#include "cell/watch_hub.hh"
+#include "store/watch_hub.hh"
 
 namespace polis::cell {
+
+using store::KeyRange;
+using store::WatchHub;
+using store::WatchSink;
+using store::WatchSpec;
 
 // Watches that one stream may hold; an idle one costs about 300 bytes here.
 inline constexpr std::size_t kWatchesPerStreamMax = 100'000;

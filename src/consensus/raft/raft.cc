@@ -106,6 +106,7 @@ void Raft::tick(Instant now) {
     }
     if (now_ >= heartbeat_due_) {
       heartbeat_due_ = now_ + options_.heartbeat_interval;
+      snapshot_asked_ = false;
       look_for_gaps();
       broadcast_heartbeat();
       resend_lost_chunks();

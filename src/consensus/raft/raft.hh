@@ -211,6 +211,7 @@ class Raft {
   // Leader only: the snapshot that can be sent.
   std::optional<SnapshotMark> snapshot_;
   std::uint64_t snapshot_size_ = 0;
+  bool snapshot_asked_ = false;  // since the last heartbeat
   // Follower only: the arriving snapshot, and what is written of it.
   std::optional<SnapshotMark> arriving_;
   std::uint64_t arriving_size_ = 0;

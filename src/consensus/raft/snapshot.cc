@@ -9,7 +9,9 @@ namespace polis::raft {
 void Raft::start_snapshot(ReplicaId to, Progress& progress) {
   // Only a snapshot from which the log continues helps the follower.
   if (!snapshot_ || snapshot_->index < log_.mark().index) {
-    output_.snapshot_wanted = true;
+    // Once for each heartbeat: the driver may not be able to make one just now.
+    output_.snapshot_wanted = output_.snapshot_wanted || !snapshot_asked_;
+    snapshot_asked_ = true;
     return;
   }
   progress.become_snapshot(snapshot_->index);
@@ -22,6 +24,7 @@ void Raft::on_snapshot_available(const SnapshotMark& mark, std::uint64_t size, I
   CHECK(size > 0 && mark.index <= handed_out_);
   snapshot_ = mark;
   snapshot_size_ = size;
+  snapshot_asked_ = false;
   for (auto& [id, progress] : peers_) {
     // Whoever receives an older one begins anew: its file is gone.
     if (progress.feed == Feed::kSnapshot && progress.snapshot != mark.index) progress.become_probe();

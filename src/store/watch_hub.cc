@@ -1,8 +1,8 @@
-#include "cell/watch_hub.hh"
+#include "store/watch_hub.hh"
 
 #include "base/check.hh"
 
-namespace polis::cell {
+namespace polis::store {
 namespace {
 
 // Records looked at for one watcher in one turn.
@@ -70,20 +70,20 @@ void WatchHub::become_unsynced(Handle handle, Watcher& watcher, std::uint64_t ne
   unsynced_[handle] = true;
 }
 
-bool WatchHub::wants(const Watcher& watcher, const store::RecordView& record) const {
+bool WatchHub::wants(const Watcher& watcher, const RecordView& record) const {
   return record.tombstone ? watcher.spec.erase : watcher.spec.put;
 }
 
-void WatchHub::append_event(std::string& out, const Watcher& watcher, const store::RecordView& record) const {
+void WatchHub::append_event(std::string& out, const Watcher& watcher, const RecordView& record) const {
   std::string event;
-  if (record.tombstone) store::append_tag_varint(event, kEventType, 1);
-  store::append_tag_bytes(event, kEventKv, record.key_value);
+  if (record.tombstone) append_tag_varint(event, kEventType, 1);
+  append_tag_bytes(event, kEventKv, record.key_value);
   if (watcher.spec.previous && record.previous.revision != 0) {
-    store_.read_record(record.previous, [&](const store::RecordView& previous) {
-      if (!previous.tombstone) store::append_tag_bytes(event, kEventPrevious, previous.key_value);
+    store_.read_record(record.previous, [&](const RecordView& previous) {
+      if (!previous.tombstone) append_tag_bytes(event, kEventPrevious, previous.key_value);
     });
   }
-  store::append_tag_bytes(out, kEvents, event);
+  append_tag_bytes(out, kEvents, event);
 }
 
 // A watcher that did not ask for fragments gets one revision in one piece, however large.
@@ -115,13 +115,13 @@ void WatchHub::give_new_changes() {
     return;
   }
   std::map<Handle, bool> touched;
-  auto offer = [&](Handle handle, const store::RecordView& record) {
+  auto offer = [&](Handle handle, const RecordView& record) {
     Watcher& watcher = watchers_.at(handle);
     if (static_cast<std::uint64_t>(record.mod_revision) < watcher.next || !wants(watcher, record)) return;
     append_event(watcher.events, watcher, record);
     touched[handle] = true;
   };
-  store_.scan_records({seen_ + 1, 0}, [&](storage::RecordKey, const store::RecordView& record) {
+  store_.scan_records({seen_ + 1, 0}, [&](storage::RecordKey, const RecordView& record) {
     auto exact = by_key_.find(std::string(record.key));
     if (exact != by_key_.end()) {
       for (Handle handle : exact->second) offer(handle, record);
@@ -155,7 +155,7 @@ bool WatchHub::catch_up_one(Handle handle, Watcher& watcher) {
   }
   std::size_t looked = 0;
   std::uint64_t next = seen_ + 1;
-  store_.scan_records({watcher.next, 0}, [&](storage::RecordKey key, const store::RecordView& record) {
+  store_.scan_records({watcher.next, 0}, [&](storage::RecordKey key, const RecordView& record) {
     if (key.revision > seen_) return false;
     if (key.sub == 0 && (++looked > kSliceRecords || watcher.events.size() > kResponseBytes)) {
       next = key.revision;
@@ -209,4 +209,4 @@ void WatchHub::on_store_replaced() {
   }
 }
 
-}  // namespace polis::cell
+}  // namespace polis::store

@@ -7,7 +7,7 @@
 // slowly, reads them from the store's records in revision order, in slices, until it has caught up: so a slow client costs
 // no memory here, only its position.
 //
-// Threads: the reactor's.
+// Threads: the loop's.
 
 #include <functional>
 #include <map>
@@ -19,10 +19,7 @@
 #include "base/time.hh"
 #include "store/store.hh"
 
-namespace polis::cell {
-
-using store::KeyRange;
-using store::Store;
+namespace polis::store {
 
 struct WatchSpec {
   KeyRange range;
@@ -83,8 +80,8 @@ class WatchHub {
   void give_new_changes();
   bool catch_up();
   bool catch_up_one(Handle handle, Watcher& watcher);
-  bool wants(const Watcher& watcher, const store::RecordView& record) const;
-  void append_event(std::string& out, const Watcher& watcher, const store::RecordView& record) const;
+  bool wants(const Watcher& watcher, const RecordView& record) const;
+  void append_event(std::string& out, const Watcher& watcher, const RecordView& record) const;
   void flush(Watcher& watcher, std::uint64_t revision);
 
   Store& store_;
@@ -96,4 +93,4 @@ class WatchHub {
   std::map<Handle, bool> unsynced_;
 };
 
-}  // namespace polis::cell
+}  // namespace polis::store

@@ -1,0 +1,94 @@
+#pragma once
+
+// A cell of real replicas (replica/, storage/, store/, consensus/) on simulated machines: the code that runs in production,
+// without sockets, disks and clocks of its own.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "replica/replica.hh"
+#include "sim/disk.hh"
+#include "sim/network.hh"
+#include "sim/world.hh"
+#include "storage/memory_engine.hh"
+#include "store/watch_hub.hh"
+
+namespace polis::sim {
+
+// What a seed decides about a run.
+struct CellConfig {
+  std::size_t replicas = 3;
+  NetworkFaults network;
+  DiskFaults disk;
+  Duration engine_commit_max = std::chrono::milliseconds(20);
+  Duration engine_interval = std::chrono::milliseconds(100);
+  std::size_t log_retain_bytes = 1 << 20;
+  std::uint64_t wal_segment_bytes = 256 << 10;
+  std::uint32_t snapshot_chunk_bytes = 4 << 10;
+  std::size_t append_bytes_max = 64 << 10;
+  double clock_drift_max = 0.0005;
+
+  std::string describe() const;
+};
+
+// One simulated machine and the replica on it.
+class Node final : public replica::Transport {
+ public:
+  Node(World& world, Network& network, const CellConfig& config, std::size_t place);
+  ~Node() override;
+
+  void start();
+  void crash();  // as if the power failed
+  bool up() const { return replica_ != nullptr; }
+  bool failed() const { return failure_.has_value(); }
+  const std::string& failure() const { return *failure_; }
+  replica::Replica& replica() { return *replica_; }
+  store::WatchHub& watches() { return *hub_; }
+  Machine& machine() { return machine_; }
+  DiskFaults& disk_faults() { return *disk_faults_; }
+  std::uint64_t incarnation() const { return incarnation_; }
+  // Called after every turn of a running replica, and before its store is replaced or its process dies.
+  std::function<void()> after_turn;
+
+  // Transport
+  void send(consensus::ReplicaId to, std::string message) override;
+  void flush() override {}
+
+ private:
+  World& world_;
+  Network& network_;
+  const CellConfig& config_;
+  std::size_t place_;
+  Random random_;
+  Machine machine_;
+  std::shared_ptr<DiskContents> contents_ = std::make_shared<DiskContents>();  // shared with the process's disk
+  std::shared_ptr<DiskFaults> disk_faults_;
+  std::shared_ptr<storage::MemoryEngineState> engine_state_ = std::make_shared<storage::MemoryEngineState>();
+  std::uint64_t incarnation_ = 0;
+  std::optional<std::string> failure_;
+
+  // The process.
+  std::unique_ptr<SimulatedDisk> disk_;
+  std::unique_ptr<storage::MemoryEngine> engine_;
+  std::unique_ptr<replica::Replica> replica_;
+  std::unique_ptr<store::WatchHub> hub_;
+};
+
+class SimulatedCell {
+ public:
+  SimulatedCell(World& world, CellConfig config);
+  std::size_t size() const { return nodes_.size(); }
+  Node& node(std::size_t place) { return *nodes_[place]; }
+  Network& network() { return network_; }
+  const CellConfig& config() const { return config_; }
+  static consensus::ReplicaId id_of(std::size_t place) { return consensus::ReplicaId(place + 1); }
+
+ private:
+  CellConfig config_;
+  Network network_;
+  std::vector<std::unique_ptr<Node>> nodes_;
+};
+
+}  // namespace polis::sim

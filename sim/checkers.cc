@@ -1,0 +1,242 @@
+#include "sim/checkers.hh"
+
+#include <fmt/format.h>
+
+#include "base/crc32c.hh"
+#include "consensus/raft/raft_log.hh"
+#include "store/record.hh"
+
+namespace polis::sim {
+namespace {
+
+[[noreturn]] void broken(const std::string& text) { throw Violation(text); }
+
+std::string name_of(const Operation& op) {
+  static const char* kinds[] = {"put", "get", "delete", "cas"};
+  return fmt::format("client {} {} {} '{}' [{}..{}] revision {}", op.client, kinds[static_cast<int>(op.kind)], op.key, op.value,
+                     op.invoked.time_since_epoch().count(), op.returned == Instant::max() ? -1 : op.returned.time_since_epoch().count(), op.revision);
+}
+
+bool writes(const Operation& op) { return op.kind != Operation::Kind::kGet; }
+
+// Each change is the effect of one operation; its place in the order is its revision.
+std::map<std::uint64_t, const Operation*> match_changes(const History& history, std::map<const Operation*, std::uint64_t>& place) {
+  std::map<std::string, const Operation*> by_value;
+  for (const Operation& op : history.operations) {
+    if (!op.value.empty()) by_value[op.value] = &op;
+  }
+  std::map<std::uint64_t, const Operation*> owner;
+  std::set<const Operation*> used;
+  for (const auto& [revision, changes] : history.changes) {
+    for (const Change& change : changes) {
+      if (change.erased) continue;
+      auto found = by_value.find(change.value);
+      if (found == by_value.end()) broken(fmt::format("revision {} holds '{}', which nobody wrote", revision, change.value));
+      if (!used.insert(found->second).second) broken(fmt::format("happened twice: {}, again at revision {}", name_of(*found->second), revision));
+      if (found->second->outcome == Outcome::kRefused) broken(fmt::format("was refused and happened all the same: {} at revision {}", name_of(*found->second), revision));
+      owner[revision] = found->second;
+      place[found->second] = revision;
+    }
+  }
+  return owner;
+}
+
+void check_answers(const History& history, std::map<const Operation*, std::uint64_t>& place) {
+  for (const Operation& op : history.operations) {
+    if (op.outcome != Outcome::kOk) continue;
+    if (writes(op) && !op.value.empty() && op.succeeded) {
+      auto found = place.find(&op);
+      if (found == place.end()) broken("acknowledged but lost: " + name_of(op));
+      if (found->second != op.revision) broken(fmt::format("acknowledged at another revision than {}: {}", found->second, name_of(op)));
+    } else if (op.kind == Operation::Kind::kDelete && op.succeeded) {
+      auto found = history.changes.find(op.revision);
+      if (found == history.changes.end() || found->second.size() != 1 || !found->second[0].erased || found->second[0].key != op.key) {
+        broken("acknowledged but lost: " + name_of(op));
+      }
+      place[&op] = op.revision;
+    } else {
+      place[&op] = op.revision;  // it only looked
+    }
+  }
+}
+
+// Replays the changes and compares what was read with what was there.
+void check_reads(const History& history) {
+  std::multimap<std::uint64_t, const Operation*> reads;
+  for (const Operation& op : history.operations) {
+    if (op.kind == Operation::Kind::kGet && op.outcome == Outcome::kOk) reads.emplace(op.revision, &op);
+  }
+  std::map<std::string, std::string> state;
+  auto change = history.changes.begin();
+  for (const auto& [revision, op] : reads) {
+    for (; change != history.changes.end() && change->first <= revision; ++change) {
+      for (const Change& c : change->second) {
+        if (c.erased) {
+          state.erase(c.key);
+        } else {
+          state[c.key] = c.value;
+        }
+      }
+    }
+    auto there = state.find(op->key);
+    std::optional<std::string> expected = there == state.end() ? std::nullopt : std::optional(there->second);
+    if (op->read != expected) {
+      broken(fmt::format("read '{}' where '{}' was: {}", op->read.value_or("(nothing)"), expected.value_or("(nothing)"), name_of(*op)));
+    }
+  }
+}
+
+// Nobody may stand before an operation that had ended when he began.
+void check_real_time(const std::map<const Operation*, std::uint64_t>& place) {
+  struct Point {
+    Instant when;
+    bool end;
+    const Operation* op;
+    std::uint64_t at;
+  };
+  std::vector<Point> points;
+  for (const auto& [op, at] : place) {
+    points.push_back({op->invoked, false, op, at});
+    if (op->returned != Instant::max() && op->outcome == Outcome::kOk) points.push_back({op->returned, true, op, at});
+  }
+  std::stable_sort(points.begin(), points.end(), [](const Point& a, const Point& b) { return std::pair(a.when, a.end) < std::pair(b.when, b.end); });
+  std::uint64_t newest = 0;
+  const Operation* newest_op = nullptr;
+  for (const Point& point : points) {
+    if (point.end) {
+      if (point.at > newest) {
+        newest = point.at;
+        newest_op = point.op;
+      }
+    } else if (point.at < newest) {
+      broken(fmt::format("stale: {} stands at {}, before {} which had ended when it began", name_of(*point.op), point.at, name_of(*newest_op)));
+    }
+  }
+}
+
+}  // namespace
+
+void check_linearizable(const History& history) {
+  std::map<const Operation*, std::uint64_t> place;
+  match_changes(history, place);
+  check_answers(history, place);
+  check_reads(history);
+  check_real_time(place);
+}
+
+void ProtocolChecker::look(SimulatedCell& cell) {
+  for (std::size_t i = 0; i < cell.size(); ++i) {
+    Node& node = cell.node(i);
+    if (!node.up()) continue;
+    const auto& raft = dynamic_cast<const raft::RaftLog&>(node.replica().log()).raft();
+    if (raft.role() == consensus::Role::kMaster) {
+      auto [known, is_new] = masters_.emplace(raft.term(), SimulatedCell::id_of(i));
+      if (known->second != SimulatedCell::id_of(i)) {
+        broken(fmt::format("election safety: replicas {} and {} both lead term {}", known->second.value, i + 1, raft.term().value));
+      }
+    }
+    std::uint64_t& looked = looked_[{i, node.incarnation()}];
+    for (std::uint64_t index = std::max(looked + 1, raft.log().first_index().value); index <= raft.commit().value; ++index) {
+      const consensus::Entry& entry = raft.log().at(consensus::LogIndex(index));
+      std::pair what(entry.term, entry.data ? crc32c(*entry.data) : 0);
+      auto [known, is_new] = committed_.emplace(index, what);
+      if (known->second != what) broken(fmt::format("state machine safety: replica {} committed another entry at {}", i + 1, index));
+    }
+    looked = raft.commit().value;
+  }
+}
+
+void ChangeCollector::look(std::size_t place, Node& node) {
+  const store::Store& store = node.replica().store();
+  auto [position, is_new] = seen_.try_emplace({place, node.incarnation()}, store.revision());
+  if (is_new) return;  // what it had when it started has been seen before
+  std::uint64_t& seen = position->second;
+  if (store.revision() < seen) broken(fmt::format("replica {} went back from revision {} to {}", place + 1, seen, store.revision()));
+  if (store.revision() == seen) return;
+  std::map<std::uint64_t, std::vector<Change>> fresh;
+  store.scan_records({std::max(seen + 1, store.compacted()), 0}, [&](storage::RecordKey key, const store::RecordView& record) {
+    fresh[key.revision].push_back({std::string(record.key), record.tombstone, std::string(record.value)});
+    return true;
+  });
+  for (auto& [revision, changes] : fresh) {
+    auto [known, first] = history_.changes.emplace(revision, changes);
+    if (!first && known->second != changes) broken(fmt::format("replica {} has other changes at revision {} than the first to apply it", place + 1, revision));
+  }
+  seen = store.revision();
+  auto [hash, first] = hashes_.emplace(seen, store.history_hash());
+  if (!first && hash->second != store.history_hash()) broken(fmt::format("replica {} differs from another at revision {}", place + 1, seen));
+}
+
+void WatchClient::attend() {
+  slow_ = random_.chance(0.05);
+  if (attached_) {
+    Node& node = cell_.node(place_);
+    if (node.up() && node.incarnation() == incarnation_) {
+      if (random_.chance(0.002)) detach();
+      return;
+    }
+    attached_ = false;
+  }
+  place_ = random_.below(cell_.size());
+  Node& node = cell_.node(place_);
+  if (!node.up()) return;
+  incarnation_ = node.incarnation();
+  attached_ = true;
+  handle_ = node.watches().add(*this, 0, {.range = {std::string(1, '\0'), std::string(1, '\0')}, .start = next_});
+}
+
+void WatchClient::detach() {
+  if (!attached_) return;
+  attached_ = false;
+  Node& node = cell_.node(place_);
+  if (node.up() && node.incarnation() == incarnation_) node.watches().remove(handle_);
+}
+
+void WatchClient::on_events(std::int64_t, std::string_view events, std::uint64_t, bool) {
+  std::map<std::uint64_t, std::vector<Change>> got;
+  Reader in(events);
+  std::uint64_t before = next_ - 1;
+  while (in.remaining() > 0) {
+    in.varint();
+    Reader event(in.string());
+    // Event: type (1, varint), kv (2, bytes).
+    bool erased = false;
+    std::string_view key_value;
+    while (event.remaining() > 0) {
+      std::uint64_t tag = event.varint();
+      if (tag == (1 << 3)) {
+        erased = event.varint() == 1;
+      } else {
+        std::string_view bytes = event.string();
+        if (tag == (2 << 3 | 2)) key_value = bytes;
+      }
+    }
+    std::string as_record(3, '\0');
+    as_record += key_value;
+    auto record = store::decode_record(as_record);
+    if (!record || !event.ok()) broken("a watcher was sent something unreadable");
+    auto revision = static_cast<std::uint64_t>(record->mod_revision);
+    if (revision < before || revision < next_) broken(fmt::format("a watcher at {} was sent revision {} again", next_, revision));
+    before = revision;
+    got[revision].push_back({std::string(record->key), erased, std::string(record->value)});
+  }
+  for (auto& [revision, changes] : got) {
+    if (revision != next_) broken(fmt::format("a watcher at {} missed changes: it was sent revision {}", next_, revision));
+    auto known = history_.changes.find(revision);
+    if (known != history_.changes.end() && known->second != changes) broken(fmt::format("a watcher was sent other changes of revision {} than there are", revision));
+    next_ = revision + 1;
+  }
+}
+
+void WatchClient::on_compacted(std::int64_t, std::uint64_t compacted) {
+  // It was too slow for the compaction, and has been told so: it goes on from there.
+  attached_ = false;
+  if (compacted < next_) broken(fmt::format("a watcher at {} was told that {} is compacted", next_, compacted));
+  next_ = compacted;
+}
+
+void WatchClient::check_complete(std::uint64_t revision) const {
+  if (next_ <= revision) broken(fmt::format("a watcher stands at {} and never saw revision {}", next_, revision));
+}
+
+}  // namespace polis::sim

@@ -1,0 +1,47 @@
+#pragma once
+
+// A simulated network of datagrams: they are lost, late, repeated, overtake each other, and links are cut in one direction or
+// both. Links are between replicas, named by their place in the cell.
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "sim/world.hh"
+
+namespace polis::sim {
+
+struct NetworkFaults {
+  Duration delay_min = std::chrono::microseconds(50);
+  Duration delay_max = std::chrono::milliseconds(1);
+  double loss = 0;
+  double repeat = 0;
+  double late = 0;  // chance that a message takes late_by longer
+  Duration late_by = std::chrono::milliseconds(500);
+};
+
+class Network {
+ public:
+  using Deliver = std::function<void(std::size_t from, std::size_t to, const std::string& message)>;
+  Network(World& world, NetworkFaults faults, Deliver deliver)
+      : world_(world), random_(world.fork()), faults_(faults), deliver_(std::move(deliver)) {}
+
+  void send(std::size_t from, std::size_t to, std::string message);
+  void cut(std::size_t from, std::size_t to) { cut_.insert({from, to}); }
+  void heal() { cut_.clear(); }
+  bool reaches(std::size_t from, std::size_t to) const { return !cut_.contains({from, to}); }
+  void set_faults(NetworkFaults faults) { faults_ = faults; }
+  std::uint64_t sent() const { return sent_; }
+
+ private:
+  Duration delay();
+  World& world_;
+  Random random_;
+  NetworkFaults faults_;
+  Deliver deliver_;
+  std::set<std::pair<std::size_t, std::size_t>> cut_;
+  std::uint64_t sent_ = 0;
+};
+
+}  // namespace polis::sim

@@ -1,0 +1,286 @@
+#include "sim/run.hh"
+
+#include <fmt/format.h>
+
+#include "base/crc32c.hh"
+#include "sim/checkers.hh"
+
+namespace polis::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Plan {
+  CellConfig cell;
+  WorkloadConfig workload;
+  // How often each fault comes, per second of virtual time.
+  double crashes = 0, partitions = 0, pauses = 0, outages = 0;
+};
+
+// Swarm testing (Groce et al. 2012): each run leaves out some faults, so that the others go deeper.
+Plan draw(Random& random, const RunOptions& options) {
+  Plan plan;
+  static constexpr std::size_t sizes[] = {1, 3, 3, 3, 5};
+  plan.cell.replicas = options.replicas != 0 ? options.replicas : sizes[random.below(5)];
+  plan.cell.network.delay_max = random.chance(0.5) ? Duration(1ms) : Duration(20ms);
+  if (random.chance(0.5)) plan.cell.network.loss = random.chance(0.5) ? 0.01 : 0.1;
+  if (random.chance(0.5)) plan.cell.network.repeat = 0.05;
+  if (random.chance(0.5)) plan.cell.network.late = 0.02;
+  if (random.chance(0.3)) plan.cell.disk.stall = 0.005;
+  plan.cell.disk.sync_max = random.chance(0.5) ? Duration(500us) : Duration(8ms);
+  plan.cell.engine_commit_max = random.chance(0.5) ? Duration(5ms) : Duration(400ms);
+  plan.cell.engine_interval = random.chance(0.5) ? Duration(20ms) : Duration(300ms);
+  plan.cell.log_retain_bytes = random.chance(0.5) ? 2 << 10 : 1 << 20;
+  plan.cell.wal_segment_bytes = random.chance(0.5) ? 16 << 10 : 256 << 10;
+  plan.cell.snapshot_chunk_bytes = random.chance(0.5) ? 512 : 16 << 10;
+  plan.cell.append_bytes_max = random.chance(0.3) ? 256 : 64 << 10;
+  plan.workload.clients = 2 + random.below(5);
+  plan.workload.keys = 1 + random.below(6);
+  plan.workload.compactions = random.chance(0.5);
+  plan.workload.think_max = random.chance(0.7) ? Duration(40ms) : Duration(5ms);
+  if (random.chance(0.6)) plan.crashes = random.chance(0.5) ? 0.3 : 2;
+  if (random.chance(0.6)) plan.partitions = random.chance(0.5) ? 0.3 : 2;
+  if (random.chance(0.4)) plan.pauses = 0.5;
+  if (random.chance(0.2)) plan.outages = 0.1;
+  return plan;
+}
+
+class Run {
+ public:
+  explicit Run(const RunOptions& options)
+      : options_(options), world_(options.seed), random_(world_.fork()), plan_(draw(random_, options)), cell_(world_, plan_.cell),
+        collector_(history_), workload_(world_, cell_, history_, plan_.workload) {}
+
+  RunResult go() {
+    result_.seed = options_.seed;
+    result_.config = plan_.cell.describe();
+    try {
+      start();
+      faults();
+      recovery();
+      finish();
+    } catch (const Violation& violation) {
+      result_.violation = violation.what();
+      note("VIOLATION " + *result_.violation);
+    }
+    for (auto& watcher : watchers_) watcher->detach();
+    count();
+    return std::move(result_);
+  }
+
+ private:
+  void note(const std::string& text) {
+    digest_ = crc32c(text, digest_);
+    if (options_.trace) {
+      result_.trace.push_back(fmt::format("{:10.6f} {}", std::chrono::duration<double>(world_.now().time_since_epoch()).count() - 1, text));
+    }
+  }
+
+  void start() {
+    note("seed " + std::to_string(options_.seed) + " " + result_.config);
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      cell_.node(i).after_turn = [this, i] { look(i); };
+      start_node(i);
+    }
+    for (int i = 0; i < 3; ++i) watchers_.push_back(std::make_unique<WatchClient>(cell_, history_, world_.fork()));
+    attend();
+    workload_.start();
+  }
+
+  void start_node(std::size_t place) {
+    cell_.node(place).start();
+    if (cell_.node(place).failed()) throw Violation(fmt::format("replica {} cannot start: {}", place + 1, cell_.node(place).failure()));
+    collector_.look(place, cell_.node(place));
+  }
+
+  void look(std::size_t place) {
+    Node& node = cell_.node(place);
+    if (node.failed()) throw Violation(fmt::format("replica {} stopped: {}", place + 1, node.failure()));
+    collector_.look(place, node);
+    protocol_.look(cell_);
+    auto role = node.replica().status_role();
+    if (roles_[place] != role) {
+      roles_[place] = role;
+      if (role.role == consensus::Role::kMaster) ++result_.elections;
+      note(fmt::format("replica {} is {} in term {}, master {}", place + 1, to_string(role.role), role.term.value, role.master.value));
+    }
+  }
+
+  void attend() {
+    for (auto& watcher : watchers_) watcher->attend();
+    // A slow client is served again when it reads on.
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      if (cell_.node(i).up()) cell_.node(i).machine().post([] {});
+    }
+    world_.after(50ms, [this] { attend(); });
+  }
+
+  bool comes(double per_second) { return random_.chance(per_second * 0.02); }
+
+  void faults() {
+    Instant end = world_.now() + options_.faults;
+    while (world_.now() < end) {
+      world_.run_until(world_.now() + 20ms);
+      std::size_t place = random_.below(cell_.size());
+      if (comes(plan_.crashes)) crash(place);
+      if (comes(plan_.partitions)) partition(place);
+      if (comes(plan_.pauses)) pause(place);
+      if (comes(plan_.outages)) outage();
+    }
+  }
+
+  void crash(std::size_t place) {
+    if (!cell_.node(place).up()) return;
+    note(fmt::format("crash {}", place + 1));
+    ++result_.crashes;
+    count_snapshots(place);
+    cell_.node(place).crash();
+    Duration away = random_.chance(0.7) ? Duration(static_cast<std::int64_t>(random_.below(2'000'000'000)))
+                                        : Duration(static_cast<std::int64_t>(random_.below(10'000'000'000)));
+    world_.after(away, [this, place] {
+      if (cell_.node(place).up()) return;
+      note(fmt::format("restart {}", place + 1));
+      start_node(place);
+    });
+  }
+
+  void outage() {
+    note("everything crashes");
+    for (std::size_t i = 0; i < cell_.size(); ++i) crash(i);
+  }
+
+  void partition(std::size_t place) {
+    Network& network = cell_.network();
+    switch (random_.below(4)) {
+      case 0:
+        note("heal");
+        return network.heal();
+      case 1:
+        note(fmt::format("isolate {}", place + 1));
+        for (std::size_t i = 0; i < cell_.size(); ++i) {
+          network.cut(place, i);
+          network.cut(i, place);
+        }
+        return;
+      case 2: {
+        note(fmt::format("one way: nothing from {}", place + 1));
+        for (std::size_t i = 0; i < cell_.size(); ++i) network.cut(place, i);
+        return;
+      }
+      default: {
+        std::size_t other = random_.below(cell_.size());
+        note(fmt::format("cut {} and {}", place + 1, other + 1));
+        network.cut(place, other);
+        network.cut(other, place);
+      }
+    }
+  }
+
+  void pause(std::size_t place) {
+    Duration length(static_cast<std::int64_t>(random_.below(3'000'000'000)));
+    note(fmt::format("pause {} for {} ms", place + 1, std::chrono::duration_cast<std::chrono::milliseconds>(length).count()));
+    cell_.node(place).machine().pause(length);
+  }
+
+  // The faults stop: everyone must come back and serve within a stated time.
+  void recovery() {
+    note("faults stop");
+    cell_.network().heal();
+    cell_.network().set_faults({});
+    for (std::size_t i = 0; i < cell_.size(); ++i) cell_.node(i).disk_faults() = {};
+    workload_.stop();
+    Instant deadline = world_.now() + kProgressWithin;
+    world_.run_until(world_.now() + 10s);  // machines that are away come back; requests end
+    std::vector<bool> served(cell_.size(), false);
+    for (std::size_t i = 0; i < cell_.size(); ++i) probe(i, served);
+    while (world_.now() < deadline && !settled(served)) world_.run_until(world_.now() + 50ms);
+    if (!settled(served)) throw Violation("no progress after the faults stopped: " + describe_nodes());
+    world_.run_until(world_.now() + 2s);
+  }
+
+  void probe(std::size_t place, std::vector<bool>& served) {
+    if (!cell_.node(place).up()) {
+      world_.after(100ms, [this, place, &served] { probe(place, served); });
+      return;
+    }
+    workload_.probe(place, [this, place, &served](bool ok) {
+      if (ok) {
+        served[place] = true;
+      } else {
+        probe(place, served);
+      }
+    });
+  }
+
+  bool settled(const std::vector<bool>& served) {
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      if (!served[i] || !cell_.node(i).up()) return false;
+      if (cell_.node(i).replica().store().revision() != cell_.node(0).replica().store().revision()) return false;
+    }
+    return true;
+  }
+
+  std::string describe_nodes() {
+    std::string text;
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      Node& node = cell_.node(i);
+      if (!node.up()) {
+        text += fmt::format("[{}: down] ", i + 1);
+        continue;
+      }
+      auto status = node.replica().status();
+      text += fmt::format("[{}: {} term {} log {}..{} commit {} applied {} revision {}] ", i + 1, to_string(status.role.role), status.role.term.value,
+                          status.first.value, status.last.value, status.commit.value, node.replica().store().applied().value,
+                          node.replica().store().revision());
+    }
+    return text;
+  }
+
+  void finish() {
+    result_.revision = cell_.node(0).replica().store().revision();
+    auto hash = cell_.node(0).replica().store().hash_at(result_.revision);
+    for (std::size_t i = 1; i < cell_.size(); ++i) {
+      auto other = cell_.node(i).replica().store().hash_at(result_.revision);
+      if (!hash || !other || *hash != *other) throw Violation(fmt::format("replicas 1 and {} differ in what they hold", i + 1));
+    }
+    for (auto& watcher : watchers_) watcher->check_complete(result_.revision);
+    if (!plan_.workload.compactions || history_.changes.size() + 1 == result_.revision) check_linearizable(history_);
+    note(fmt::format("end at revision {} hash {:08x}", result_.revision, *hash));
+  }
+
+  void count_snapshots(std::size_t place) { result_.snapshots += cell_.node(place).replica().counters().snapshots_installed; }
+
+  void count() {
+    for (const Operation& op : history_.operations) {
+      ++result_.operations;
+      result_.acknowledged += op.outcome == Outcome::kOk;
+      result_.unknown += op.outcome == Outcome::kUnknown || op.outcome == Outcome::kUnderWay;
+      digest_ = crc32c(fmt::format("{} {} {}", op.key, op.revision, static_cast<int>(op.outcome)), digest_);
+    }
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      if (cell_.node(i).up()) count_snapshots(i);
+    }
+    result_.events = world_.events();
+    result_.digest = digest_;
+  }
+
+  RunOptions options_;
+  World world_;
+  Random random_;
+  Plan plan_;
+  SimulatedCell cell_;
+  History history_;
+  ChangeCollector collector_;
+  ProtocolChecker protocol_;
+  Workload workload_;
+  std::vector<std::unique_ptr<WatchClient>> watchers_;
+  std::map<std::size_t, consensus::RoleState> roles_;
+  RunResult result_;
+  std::uint32_t digest_ = 0;
+};
+
+}  // namespace
+
+RunResult run(const RunOptions& options) { return Run(options).go(); }
+
+}  // namespace polis::sim

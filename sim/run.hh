@@ -1,0 +1,38 @@
+#pragma once
+
+// One simulated run: a configuration drawn from the seed, a time of faults, then a time without, in which progress must
+// come. The same seed gives the same run to the byte.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/cell.hh"
+#include "sim/workload.hh"
+
+namespace polis::sim {
+
+struct RunOptions {
+  std::uint64_t seed = 1;
+  std::size_t replicas = 0;  // 0: the seed decides
+  Duration faults = std::chrono::seconds(20);  // virtual time
+  bool trace = false;
+};
+
+struct RunResult {
+  std::uint64_t seed = 0;
+  std::optional<std::string> violation;
+  std::uint32_t digest = 0;
+  std::string config;
+  std::size_t operations = 0, acknowledged = 0, unknown = 0, crashes = 0, snapshots = 0, elections = 0;
+  std::uint64_t revision = 0, events = 0;
+  std::vector<std::string> trace;
+};
+
+// Virtual time within which every replica must serve again after the faults stop.
+inline constexpr Duration kProgressWithin = std::chrono::seconds(40);
+
+RunResult run(const RunOptions& options);
+
+}  // namespace polis::sim
