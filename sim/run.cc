@@ -41,7 +41,7 @@ Plan draw(Random& random, const RunOptions& options) {
   if (random.chance(0.6)) plan.crashes = random.chance(0.5) ? 0.3 : 2;
   if (random.chance(0.6)) plan.partitions = random.chance(0.5) ? 0.3 : 2;
   if (random.chance(0.4)) plan.pauses = 0.5;
-  if (random.chance(0.2)) plan.outages = 0.1;
+  if (random.chance(0.4)) plan.outages = random.chance(0.5) ? 0.1 : 0.7;
   return plan;
 }
 

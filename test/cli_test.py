@@ -1,0 +1,110 @@
+#!/usr/bin/python3
+"""The polis command: exit codes, outputs, help, completion."""
+
+import base64
+import json
+import os
+import subprocess
+import tempfile
+import unittest
+
+from cell_process import Cell
+
+POLIS = os.environ["POLIS"]
+
+
+class CliTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory(prefix="polis-test-")
+        cls.cell = Cell(POLIS, cls.directory.name, 1)
+        cls.cell.start()
+        cls.cell.wait_ready()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.cell.kill()
+        cls.directory.cleanup()
+
+    def polis(self, *args, rc=0, env=None):
+        done = subprocess.run([POLIS, *args], capture_output=True, text=True, timeout=30,
+                              env=dict(os.environ, POLIS_ENDPOINTS=self.cell.endpoints, **(env or {})))
+        self.assertEqual(done.returncode, rc, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def test_kv(self):
+        self.assertIn("OK, revision", self.polis("kv", "put", "a", "1"))
+        self.assertEqual(self.polis("kv", "get", "a"), "a\n1\n")
+        kv = json.loads(self.polis("kv", "get", "a", "-o", "json"))["kvs"][0]
+        self.assertEqual(base64.b64decode(kv["value"]), b"1")
+        self.polis("kv", "get", "none", rc=1)
+        self.assertEqual(self.polis("kv", "del", "a"), "1 deleted\n")
+        self.polis("kv", "del", "a", rc=1)
+
+    def test_txn(self):
+        self.polis("kv", "txn", "--if", "version(lock) = 0", "--then", 'put lock "host 7"')
+        self.assertIn("host 7", self.polis("kv", "txn", "--if", "version(lock) = 0", "--then", "put lock x", "--else", "get lock", rc=1))
+        self.assertIn("write for example", self.polis("kv", "txn", "--if", "lock", "--then", "put a b", rc=2))
+        self.assertIn("is no operation", self.polis("kv", "txn", "--then", "push a b", rc=2))
+
+    def test_lease(self):
+        lease = json.loads(self.polis("lease", "grant", "60", "-o", "json"))["ID"]
+        lease = f"{int(lease):x}"
+        self.polis("kv", "put", "l", "v", "--lease", lease)
+        self.assertIn("remaining", self.polis("lease", "ttl", lease, "--keys"))
+        self.assertIn("kept alive", self.polis("lease", "keepalive", lease, "--once"))
+        self.assertIn(lease, self.polis("lease", "list"))
+        self.polis("lease", "revoke", lease)
+        self.polis("lease", "ttl", lease, rc=1)
+        self.polis("lease", "keepalive", lease, "--once", rc=1)
+        self.assertIn("not a lease id", self.polis("lease", "ttl", "xyz", rc=2))
+
+    def test_watch(self):
+        self.polis("kv", "put", "w", "1")
+        self.assertEqual(self.polis("kv", "watch", "w", "--start", "1", "--events", "1"), "PUT w\n1\n")
+
+    def test_status(self):
+        self.assertIn("master", self.polis("cell", "status"))
+        self.assertEqual(json.loads(self.polis("cell", "status", "-o", "json"))[0]["role"], "master")
+        self.assertIn("cannot connect", self.polis("cell", "status", "-e", "127.0.0.1:1", rc=1))
+
+    def test_wrong_usage_is_two(self):
+        for args in ([], ["kv"], ["kv", "gte"], ["kv", "get"], ["kv", "get", "a", "--limit", "x"], ["cell", "run", "--initial", "x"], ["kv", "get", "a", "-e", "nowhere"]):
+            self.polis(*args, rc=2)
+
+    def test_help_teaches_by_example(self):
+        for command in (["kv", "get"], ["kv", "put"], ["kv", "txn"], ["kv", "watch"], ["cell", "run"], ["dev"], ["lease", "grant"], ["sim"]):
+            self.assertIn("polis " + command[0], self.polis(*command, "--help"))
+
+    def test_config_dump_says_where_each_value_comes_from(self):
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as f:
+            f.write("data-dir: /from/file\nname: f\n")
+            f.flush()
+            dump = json.loads(self.polis("config", "dump", "--config", f.name, "--name", "flag", "-o", "json", env={"POLIS_CLIENT": "127.0.0.1:9"}))
+        self.assertEqual(dump["data-dir"], {"value": "/from/file", "source": "file"})
+        self.assertEqual(dump["name"], {"value": "flag", "source": "flag"})
+        self.assertEqual(dump["client"], {"value": "127.0.0.1:9", "source": "environment"})
+        self.assertEqual(dump["peer"]["source"], "default")
+
+    def test_completion_is_a_script_that_shells_accept(self):
+        script = self.polis("completion", "bash")
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+        done = subprocess.run(["bash", "-c", script + "\nCOMP_WORDS=(polis kv g); COMP_CWORD=2; _polis; echo ${COMPREPLY[@]}"], capture_output=True, text=True)
+        self.assertEqual(done.stdout.strip(), "get")
+        self.assertIn("#compdef", self.polis("completion", "zsh"))
+
+    def test_json_logs_are_json(self):
+        with tempfile.TemporaryDirectory() as directory:
+            done = subprocess.run(["timeout", "-s", "TERM", "1", POLIS, "dev", "--data-dir", directory, "--client", "127.0.0.1:0", "--log-format", "json"],
+                                  capture_output=True, text=True)
+        lines = [json.loads(line) for line in done.stderr.splitlines()]
+        self.assertTrue(any("serves clients" in line["message"] for line in lines))
+
+    def test_sim_is_the_same_for_the_same_seed(self):
+        first = self.polis("sim", "--seed", "5", "--seconds", "3")
+        self.assertEqual(first, self.polis("sim", "--seed", "5", "--seconds", "3"))
+        self.assertRegex(first.splitlines()[-1], "^digest [0-9a-f]{8}$")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=1)
