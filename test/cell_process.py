@@ -36,6 +36,14 @@ class Replica:
                  "--peer", self.peer, "--initial", self.cell.initial, *self.cell.flags, *more],
                 stdout=log, stderr=log)
 
+    def wait_serving(self, timeout=20):
+        """Until it answers a read from itself alone."""
+        deadline = time.monotonic() + timeout
+        while subprocess.run([self.cell.polis, "kv", "get", "-e", self.client, "--timeout", "1", "--serializable", "--count-only", "x"],
+                             capture_output=True).returncode != 0:
+            if time.monotonic() > deadline or not self.alive():
+                raise TimeoutError(f"replica {self.name} does not serve\n" + self.log()[-2000:])
+
     def alive(self):
         return self.process is not None and self.process.poll() is None
 
