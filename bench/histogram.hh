@@ -1,7 +1,7 @@
 #pragma once
 
-// Latencies in logarithmic classes with linear parts, so that every value is kept with an error under 1 %.
-// Source: the layout of HdrHistogram (Tene).
+// Latencies in logarithmic classes with linear parts, so that every value is kept with an error
+// under 1 %. Source: the layout of HdrHistogram (Tene).
 
 #include <array>
 #include <bit>
@@ -39,7 +39,8 @@ class Histogram {
   static std::size_t index(std::uint64_t v) {
     if (v < (1u << kLinearBits)) return static_cast<std::size_t>(v);
     int shift = std::bit_width(v) - 1 - kLinearBits;
-    return static_cast<std::size_t>(shift + 1) * (1u << kLinearBits) + static_cast<std::size_t>((v >> shift) - (1u << kLinearBits));
+    return static_cast<std::size_t>(shift + 1) * (1u << kLinearBits) +
+           static_cast<std::size_t>((v >> shift) - (1u << kLinearBits));
   }
   static std::uint64_t upper(std::size_t i) {
     if (i < (1u << kLinearBits)) return i;

@@ -1,9 +1,10 @@
 // A load generator for anything that speaks the etcd API: Polis and etcd alike.
 //
-// Closed loop: each client sends its next request when the last one is answered. Open loop (--rate): requests are due at
-// fixed times and their latency counts from when they were due, so a server that stalls cannot hide it (coordinated
-// omission). Clients share connections; both numbers are chosen apart. The server's CPU comes from the kernel's own
-// counters (schedstat), over all its threads.
+// Closed loop: each client sends its next request when the last one is answered. Open loop
+// (--rate): requests are due at fixed times and their latency counts from when they were due, so a
+// server that stalls cannot hide it (coordinated omission). Clients share connections; both numbers
+// are chosen apart. The server's CPU comes from the kernel's own counters (schedstat), over all its
+// threads.
 
 #include <fmt/format.h>
 
@@ -36,7 +37,8 @@ std::uint64_t cpu_of(const std::vector<int>& pids) {
   std::uint64_t sum = 0;
   for (int pid : pids) {
     std::error_code error;
-    for (auto& task : std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), error)) {
+    for (auto& task :
+         std::filesystem::directory_iterator(fmt::format("/proc/{}/task", pid), error)) {
       std::ifstream in(task.path() / "schedstat");
       std::uint64_t ran = 0;
       in >> ran;
@@ -46,15 +48,21 @@ std::uint64_t cpu_of(const std::vector<int>& pids) {
   return sum;
 }
 
-int own_pid() { return static_cast<int>(std::filesystem::read_symlink("/proc/self").string().empty() ? 0 : std::stoi(std::filesystem::read_symlink("/proc/self").string())); }
+int own_pid() {
+  return static_cast<int>(std::filesystem::read_symlink("/proc/self").string().empty()
+                              ? 0
+                              : std::stoi(std::filesystem::read_symlink("/proc/self").string()));
+}
 
 class Load {
  public:
-  explicit Load(Options options) : options_(std::move(options)), value_(options_.value_bytes, 'v'), random_(42) {
+  explicit Load(Options options)
+      : options_(std::move(options)), value_(options_.value_bytes, 'v'), random_(42) {
     auto endpoints = client::parse_endpoints(options_.endpoints);
     if (!endpoints) throw std::runtime_error(endpoints.error().text);
     for (std::uint64_t i = 0; i < options_.connections; ++i) {
-      connections_.push_back(std::make_unique<http::ClientConnection>(reactor_, (*endpoints)[i % endpoints->size()]));
+      connections_.push_back(
+          std::make_unique<http::ClientConnection>(reactor_, (*endpoints)[i % endpoints->size()]));
     }
     reactor_.at_turn_end([this] {
       for (auto& connection : connections_) connection->turn_end();
@@ -113,14 +121,16 @@ class Load {
         send(next_client_++ % options_.clients, due_);
       }
     }
-    pace_timer_ = reactor_.after(std::max<Duration>(due_ - now, std::chrono::microseconds(100)), [this] {
-      auto keep = std::move(pace_timer_);
-      pace();
-    });
+    pace_timer_ =
+        reactor_.after(std::max<Duration>(due_ - now, std::chrono::microseconds(100)), [this] {
+          auto keep = std::move(pace_timer_);
+          pace();
+        });
   }
 
   std::string key() {
-    std::uint64_t n = options_.sequential ? next_key_++ % options_.keys : random_.below(options_.keys);
+    std::uint64_t n =
+        options_.sequential ? next_key_++ % options_.keys : random_.below(options_.keys);
     return fmt::format("{:08x}", n);
   }
 
@@ -147,44 +157,53 @@ class Load {
     std::string_view path;
     const std::string& bytes = request(path);
     auto& connection = *connections_[client % connections_.size()];
-    connection.unary(path, bytes, Duration::zero(), [this, client, due](const http::GrpcStatus& status, std::string_view) {
-      --under_way_;
-      Instant now = reactor_.now();
-      if (counting_) {
-        if (status.ok()) {
-          ++done_;
-          latencies_.add(static_cast<std::uint64_t>((now - due).count()));
-        } else {
-          if (failed_++ == 0) first_failure_ = status.message;
-        }
-      }
-      if (options_.operations != 0 && under_way_ == 0 && sent_ >= options_.operations) return stop();
-      if (options_.rate > 0) {
-        if (waiting_.empty()) return;
-        Instant next = waiting_.front();
-        waiting_.pop_front();
-        return send(client, next);
-      }
-      if (!status.ok()) {
-        // Not in a tight circle while nobody answers.
-        retries_.push_back(reactor_.after(std::chrono::milliseconds(20), [this, client] { send(client, reactor_.now()); }));
-        return;
-      }
-      send(client, now);
-    });
+    connection.unary(
+        path, bytes, Duration::zero(),
+        [this, client, due](const http::GrpcStatus& status, std::string_view) {
+          --under_way_;
+          Instant now = reactor_.now();
+          if (counting_) {
+            if (status.ok()) {
+              ++done_;
+              latencies_.add(static_cast<std::uint64_t>((now - due).count()));
+            } else {
+              if (failed_++ == 0) first_failure_ = status.message;
+            }
+          }
+          if (options_.operations != 0 && under_way_ == 0 && sent_ >= options_.operations)
+            return stop();
+          if (options_.rate > 0) {
+            if (waiting_.empty()) return;
+            Instant next = waiting_.front();
+            waiting_.pop_front();
+            return send(client, next);
+          }
+          if (!status.ok()) {
+            // Not in a tight circle while nobody answers.
+            retries_.push_back(reactor_.after(std::chrono::milliseconds(20),
+                                              [this, client] { send(client, reactor_.now()); }));
+            return;
+          }
+          send(client, now);
+        });
   }
 
   void report() {
     double s = std::chrono::duration<double>(elapsed_).count();
     auto us = [](std::uint64_t ns) { return static_cast<double>(ns) / 1000.0; };
     double n = static_cast<double>(std::max<std::uint64_t>(done_, 1));
-    fmt::print("{{\"operation\": \"{}\", \"clients\": {}, \"connections\": {}, \"seconds\": {:.3f}, \"operations\": {}, \"failed\": {}, "
-               "\"per_second\": {:.0f}, \"p50_us\": {:.0f}, \"p90_us\": {:.0f}, \"p99_us\": {:.0f}, \"p999_us\": {:.0f}, \"max_us\": {:.0f}, "
-               "\"server_cpu_us\": {:.2f}, \"generator_cpu_us\": {:.2f}}}\n",
-               options_.operation, options_.clients, options_.connections, s, done_, failed_, static_cast<double>(done_) / s,
-               us(latencies_.quantile(0.5)), us(latencies_.quantile(0.9)), us(latencies_.quantile(0.99)), us(latencies_.quantile(0.999)),
-               us(latencies_.max()), us(server_cpu_) / n, us(own_cpu_) / n);
-    if (failed_ > 0) fmt::print(stderr, "load: {} requests failed; the first: {}\n", failed_, first_failure_);
+    fmt::print(
+        "{{\"operation\": \"{}\", \"clients\": {}, \"connections\": {}, \"seconds\": {:.3f}, "
+        "\"operations\": {}, \"failed\": {}, "
+        "\"per_second\": {:.0f}, \"p50_us\": {:.0f}, \"p90_us\": {:.0f}, \"p99_us\": {:.0f}, "
+        "\"p999_us\": {:.0f}, \"max_us\": {:.0f}, "
+        "\"server_cpu_us\": {:.2f}, \"generator_cpu_us\": {:.2f}}}\n",
+        options_.operation, options_.clients, options_.connections, s, done_, failed_,
+        static_cast<double>(done_) / s, us(latencies_.quantile(0.5)), us(latencies_.quantile(0.9)),
+        us(latencies_.quantile(0.99)), us(latencies_.quantile(0.999)), us(latencies_.max()),
+        us(server_cpu_) / n, us(own_cpu_) / n);
+    if (failed_ > 0)
+      fmt::print(stderr, "load: {} requests failed; the first: {}\n", failed_, first_failure_);
   }
 
   Options options_;
@@ -212,9 +231,12 @@ class Load {
 int main(int argc, char** argv) {
   polis::bench::Options options;
   CLI::App app{"Load on a server of the etcd API; prints one line of JSON"};
-  app.add_option("--endpoints", options.endpoints, "HOST:PORT,...; connections are spread over them");
-  app.add_option("--operation", options.operation)->check(CLI::IsMember({"put", "get", "serializable-get"}));
-  app.add_option("--clients", options.clients, "requests under way at a time")->check(CLI::PositiveNumber);
+  app.add_option("--endpoints", options.endpoints,
+                 "HOST:PORT,...; connections are spread over them");
+  app.add_option("--operation", options.operation)
+      ->check(CLI::IsMember({"put", "get", "serializable-get"}));
+  app.add_option("--clients", options.clients, "requests under way at a time")
+      ->check(CLI::PositiveNumber);
   app.add_option("--connections", options.connections)->check(CLI::PositiveNumber);
   app.add_option("--seconds", options.seconds, "measured");
   app.add_option("--warmup", options.warmup, "seconds before that");

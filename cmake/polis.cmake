@@ -1,9 +1,7 @@
 # polis_folder(NAME SOURCES ... DEPS ... TESTS ...): one folder of the house as a static library, with its unit tests beside it.
 # DEPS names the folders that it may include; tools/tidy checks the order of the whole house.
 add_library(polis_pch INTERFACE)
-target_precompile_headers(polis_pch INTERFACE
-  <algorithm> <array> <chrono> <cstdint> <cstring> <deque> <expected> <functional> <map> <memory>
-  <optional> <set> <span> <string> <string_view> <unordered_map> <utility> <vector>)
+target_precompile_headers(polis_pch INTERFACE ${PROJECT_SOURCE_DIR}/cmake/prelude.hh)
 
 function(polis_folder name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS;TESTS;TEST_DEPS" ${ARGN})

@@ -5,10 +5,15 @@
 namespace polis::sim {
 
 std::string CellConfig::describe() const {
-  auto us = [](Duration d) { return std::chrono::duration_cast<std::chrono::microseconds>(d).count(); };
-  return fmt::format("replicas={} delay={}..{}us loss={} repeat={} late={} sync={}..{}us stall={} retain={} segment={} chunk={} drift={}", replicas,
-                     us(network.delay_min), us(network.delay_max), network.loss, network.repeat, network.late, us(disk.sync_min), us(disk.sync_max), disk.stall,
-                     log_retain_bytes, wal_segment_bytes, snapshot_chunk_bytes, clock_drift_max);
+  auto us = [](Duration d) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(d).count();
+  };
+  return fmt::format(
+      "replicas={} delay={}..{}us loss={} repeat={} late={} sync={}..{}us stall={} retain={} "
+      "segment={} chunk={} drift={}",
+      replicas, us(network.delay_min), us(network.delay_max), network.loss, network.repeat,
+      network.late, us(disk.sync_min), us(disk.sync_max), disk.stall, log_retain_bytes,
+      wal_segment_bytes, snapshot_chunk_bytes, clock_drift_max);
 }
 
 Node::Node(World& world, Network& network, const CellConfig& config, std::size_t place)
@@ -17,7 +22,8 @@ Node::Node(World& world, Network& network, const CellConfig& config, std::size_t
       config_(config),
       place_(place),
       random_(world.fork()),
-      machine_(world, (static_cast<double>(random_.below(2001)) / 1000.0 - 1.0) * config.clock_drift_max),
+      machine_(world,
+               (static_cast<double>(random_.below(2001)) / 1000.0 - 1.0) * config.clock_drift_max),
       disk_faults_(std::make_shared<DiskFaults>(config.disk)) {}
 
 Node::~Node() {
@@ -26,11 +32,14 @@ Node::~Node() {
 }
 
 void Node::start() {
-  disk_ = std::make_unique<SimulatedDisk>(machine_, contents_, disk_faults_, Random(random_.next()));
-  engine_ = std::make_unique<storage::MemoryEngine>(engine_state_, machine_, *disk_, Random(random_.next()), config_.engine_commit_max);
+  disk_ =
+      std::make_unique<SimulatedDisk>(machine_, contents_, disk_faults_, Random(random_.next()));
+  engine_ = std::make_unique<storage::MemoryEngine>(
+      engine_state_, machine_, *disk_, Random(random_.next()), config_.engine_commit_max);
   replica::Options options;
   options.identity = {1, SimulatedCell::id_of(place_)};
-  for (std::size_t i = 0; i < config_.replicas; ++i) options.initial.voters.push_back(SimulatedCell::id_of(i));
+  for (std::size_t i = 0; i < config_.replicas; ++i)
+    options.initial.voters.push_back(SimulatedCell::id_of(i));
   options.incarnation = ++incarnation_;
   options.directory = "/polis";
   options.seed = random_.next();
@@ -39,13 +48,17 @@ void Node::start() {
   options.engine_interval = config_.engine_interval;
   options.raft.snapshot_chunk_bytes = config_.snapshot_chunk_bytes;
   options.raft.append_bytes_max = config_.append_bytes_max;
-  auto opened = replica::Replica::open(options, {machine_, *disk_, *engine_, *this,
-                                                 [this](const Error& error) { failure_ = error.text; },
-                                                 {},
-                                                 [this] {
-                                                   if (after_turn) after_turn();
-                                                   hub_->on_store_replaced();
-                                                 }});
+  auto opened =
+      replica::Replica::open(options, {machine_,
+                                       *disk_,
+                                       *engine_,
+                                       *this,
+                                       [this](const Error& error) { failure_ = error.text; },
+                                       {},
+                                       [this] {
+                                         if (after_turn) after_turn();
+                                         hub_->on_store_replaced();
+                                       }});
   if (!opened) {
     failure_ = opened.error().text;
     return;
@@ -72,17 +85,22 @@ void Node::crash() {
   contents_->crash(random_);
 }
 
-void Node::send(consensus::ReplicaId to, std::string message) { network_.send(place_, to.value - 1, std::move(message)); }
+void Node::send(consensus::ReplicaId to, std::string message) {
+  network_.send(place_, to.value - 1, std::move(message));
+}
 
 SimulatedCell::SimulatedCell(World& world, CellConfig config)
-    : config_(config), network_(world, config.network, [this](std::size_t from, std::size_t to, const std::string& message) {
-        Node& node = *nodes_[to];
-        if (!node.up()) return;
-        node.machine().deliver([&node, from, message] {
-          if (node.up()) node.replica().on_message(id_of(from), message);
-        });
-      }) {
-  for (std::size_t i = 0; i < config_.replicas; ++i) nodes_.push_back(std::make_unique<Node>(world, network_, config_, i));
+    : config_(config),
+      network_(world, config.network,
+               [this](std::size_t from, std::size_t to, const std::string& message) {
+                 Node& node = *nodes_[to];
+                 if (!node.up()) return;
+                 node.machine().deliver([&node, from, message] {
+                   if (node.up()) node.replica().on_message(id_of(from), message);
+                 });
+               }) {
+  for (std::size_t i = 0; i < config_.replicas; ++i)
+    nodes_.push_back(std::make_unique<Node>(world, network_, config_, i));
 }
 
 }  // namespace polis::sim

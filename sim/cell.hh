@@ -1,7 +1,7 @@
 #pragma once
 
-// A cell of real replicas (replica/, storage/, store/, consensus/) on simulated machines: the code that runs in production,
-// without sockets, disks and clocks of its own.
+// A cell of real replicas (replica/, storage/, store/, consensus/) on simulated machines: the code
+// that runs in production, without sockets, disks and clocks of its own.
 
 #include <memory>
 #include <optional>
@@ -49,7 +49,8 @@ class Node final : public replica::Transport {
   Machine& machine() { return machine_; }
   DiskFaults& disk_faults() { return *disk_faults_; }
   std::uint64_t incarnation() const { return incarnation_; }
-  // Called after every turn of a running replica, and before its store is replaced or its process dies.
+  // Called after every turn of a running replica, and before its store is replaced or its process
+  // dies.
   std::function<void()> after_turn;
 
   // Transport
@@ -63,9 +64,11 @@ class Node final : public replica::Transport {
   std::size_t place_;
   Random random_;
   Machine machine_;
-  std::shared_ptr<DiskContents> contents_ = std::make_shared<DiskContents>();  // shared with the process's disk
+  std::shared_ptr<DiskContents> contents_ =
+      std::make_shared<DiskContents>();  // shared with the process's disk
   std::shared_ptr<DiskFaults> disk_faults_;
-  std::shared_ptr<storage::MemoryEngineState> engine_state_ = std::make_shared<storage::MemoryEngineState>();
+  std::shared_ptr<storage::MemoryEngineState> engine_state_ =
+      std::make_shared<storage::MemoryEngineState>();
   std::uint64_t incarnation_ = 0;
   std::optional<std::string> failure_;
 

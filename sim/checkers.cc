@@ -13,14 +13,17 @@ namespace {
 
 std::string name_of(const Operation& op) {
   static const char* kinds[] = {"put", "get", "delete", "cas"};
-  return fmt::format("client {} {} {} '{}' [{}..{}] revision {}", op.client, kinds[static_cast<int>(op.kind)], op.key, op.value,
-                     op.invoked.time_since_epoch().count(), op.returned == Instant::max() ? -1 : op.returned.time_since_epoch().count(), op.revision);
+  return fmt::format(
+      "client {} {} {} '{}' [{}..{}] revision {}", op.client, kinds[static_cast<int>(op.kind)],
+      op.key, op.value, op.invoked.time_since_epoch().count(),
+      op.returned == Instant::max() ? -1 : op.returned.time_since_epoch().count(), op.revision);
 }
 
 bool writes(const Operation& op) { return op.kind != Operation::Kind::kGet; }
 
 // Each change is the effect of one operation; its place in the order is its revision.
-std::map<std::uint64_t, const Operation*> match_changes(const History& history, std::map<const Operation*, std::uint64_t>& place) {
+std::map<std::uint64_t, const Operation*> match_changes(
+    const History& history, std::map<const Operation*, std::uint64_t>& place) {
   std::map<std::string, const Operation*> by_value;
   for (const Operation& op : history.operations) {
     if (!op.value.empty()) by_value[op.value] = &op;
@@ -31,9 +34,14 @@ std::map<std::uint64_t, const Operation*> match_changes(const History& history, 
     for (const Change& change : changes) {
       if (change.erased) continue;
       auto found = by_value.find(change.value);
-      if (found == by_value.end()) broken(fmt::format("revision {} holds '{}', which nobody wrote", revision, change.value));
-      if (!used.insert(found->second).second) broken(fmt::format("happened twice: {}, again at revision {}", name_of(*found->second), revision));
-      if (found->second->outcome == Outcome::kRefused) broken(fmt::format("was refused and happened all the same: {} at revision {}", name_of(*found->second), revision));
+      if (found == by_value.end())
+        broken(fmt::format("revision {} holds '{}', which nobody wrote", revision, change.value));
+      if (!used.insert(found->second).second)
+        broken(fmt::format("happened twice: {}, again at revision {}", name_of(*found->second),
+                           revision));
+      if (found->second->outcome == Outcome::kRefused)
+        broken(fmt::format("was refused and happened all the same: {} at revision {}",
+                           name_of(*found->second), revision));
       owner[revision] = found->second;
       place[found->second] = revision;
     }
@@ -47,10 +55,13 @@ void check_answers(const History& history, std::map<const Operation*, std::uint6
     if (writes(op) && !op.value.empty() && op.succeeded) {
       auto found = place.find(&op);
       if (found == place.end()) broken("acknowledged but lost: " + name_of(op));
-      if (found->second != op.revision) broken(fmt::format("acknowledged at another revision than {}: {}", found->second, name_of(op)));
+      if (found->second != op.revision)
+        broken(fmt::format("acknowledged at another revision than {}: {}", found->second,
+                           name_of(op)));
     } else if (op.kind == Operation::Kind::kDelete && op.succeeded) {
       auto found = history.changes.find(op.revision);
-      if (found == history.changes.end() || found->second.size() != 1 || !found->second[0].erased || found->second[0].key != op.key) {
+      if (found == history.changes.end() || found->second.size() != 1 || !found->second[0].erased ||
+          found->second[0].key != op.key) {
         broken("acknowledged but lost: " + name_of(op));
       }
       place[&op] = op.revision;
@@ -64,7 +75,8 @@ void check_answers(const History& history, std::map<const Operation*, std::uint6
 void check_reads(const History& history) {
   std::multimap<std::uint64_t, const Operation*> reads;
   for (const Operation& op : history.operations) {
-    if (op.kind == Operation::Kind::kGet && op.outcome == Outcome::kOk) reads.emplace(op.revision, &op);
+    if (op.kind == Operation::Kind::kGet && op.outcome == Outcome::kOk)
+      reads.emplace(op.revision, &op);
   }
   std::map<std::string, std::string> state;
   auto change = history.changes.begin();
@@ -79,9 +91,11 @@ void check_reads(const History& history) {
       }
     }
     auto there = state.find(op->key);
-    std::optional<std::string> expected = there == state.end() ? std::nullopt : std::optional(there->second);
+    std::optional<std::string> expected =
+        there == state.end() ? std::nullopt : std::optional(there->second);
     if (op->read != expected) {
-      broken(fmt::format("read '{}' where '{}' was: {}", op->read.value_or("(nothing)"), expected.value_or("(nothing)"), name_of(*op)));
+      broken(fmt::format("read '{}' where '{}' was: {}", op->read.value_or("(nothing)"),
+                         expected.value_or("(nothing)"), name_of(*op)));
     }
   }
 }
@@ -97,9 +111,12 @@ void check_real_time(const std::map<const Operation*, std::uint64_t>& place) {
   std::vector<Point> points;
   for (const auto& [op, at] : place) {
     points.push_back({op->invoked, false, op, at});
-    if (op->returned != Instant::max() && op->outcome == Outcome::kOk) points.push_back({op->returned, true, op, at});
+    if (op->returned != Instant::max() && op->outcome == Outcome::kOk)
+      points.push_back({op->returned, true, op, at});
   }
-  std::stable_sort(points.begin(), points.end(), [](const Point& a, const Point& b) { return std::pair(a.when, a.end) < std::pair(b.when, b.end); });
+  std::stable_sort(points.begin(), points.end(), [](const Point& a, const Point& b) {
+    return std::pair(a.when, a.end) < std::pair(b.when, b.end);
+  });
   std::uint64_t newest = 0;
   const Operation* newest_op = nullptr;
   for (const Point& point : points) {
@@ -109,7 +126,8 @@ void check_real_time(const std::map<const Operation*, std::uint64_t>& place) {
         newest_op = point.op;
       }
     } else if (point.at < newest) {
-      broken(fmt::format("stale: {} stands at {}, before {} which had ended when it began", name_of(*point.op), point.at, name_of(*newest_op)));
+      broken(fmt::format("stale: {} stands at {}, before {} which had ended when it began",
+                         name_of(*point.op), point.at, name_of(*newest_op)));
     }
   }
 }
@@ -132,15 +150,19 @@ void ProtocolChecker::look(SimulatedCell& cell) {
     if (raft.role() == consensus::Role::kMaster) {
       auto [known, is_new] = masters_.emplace(raft.term(), SimulatedCell::id_of(i));
       if (known->second != SimulatedCell::id_of(i)) {
-        broken(fmt::format("election safety: replicas {} and {} both lead term {}", known->second.value, i + 1, raft.term().value));
+        broken(fmt::format("election safety: replicas {} and {} both lead term {}",
+                           known->second.value, i + 1, raft.term().value));
       }
     }
     std::uint64_t& looked = looked_[{i, node.incarnation()}];
-    for (std::uint64_t index = std::max(looked + 1, raft.log().first_index().value); index <= raft.commit().value; ++index) {
+    for (std::uint64_t index = std::max(looked + 1, raft.log().first_index().value);
+         index <= raft.commit().value; ++index) {
       const consensus::Entry& entry = raft.log().at(consensus::LogIndex(index));
       std::pair what(entry.term, entry.data ? crc32c(*entry.data) : 0);
       auto [known, is_new] = committed_.emplace(index, what);
-      if (known->second != what) broken(fmt::format("state machine safety: replica {} committed another entry at {}", i + 1, index));
+      if (known->second != what)
+        broken(fmt::format("state machine safety: replica {} committed another entry at {}", i + 1,
+                           index));
     }
     looked = raft.commit().value;
   }
@@ -151,20 +173,27 @@ void ChangeCollector::look(std::size_t place, Node& node) {
   auto [position, is_new] = seen_.try_emplace({place, node.incarnation()}, store.revision());
   if (is_new) return;  // what it had when it started has been seen before
   std::uint64_t& seen = position->second;
-  if (store.revision() < seen) broken(fmt::format("replica {} went back from revision {} to {}", place + 1, seen, store.revision()));
+  if (store.revision() < seen)
+    broken(fmt::format("replica {} went back from revision {} to {}", place + 1, seen,
+                       store.revision()));
   if (store.revision() == seen) return;
   std::map<std::uint64_t, std::vector<Change>> fresh;
-  store.scan_records({std::max(seen + 1, store.compacted()), 0}, [&](storage::RecordKey key, const store::RecordView& record) {
-    fresh[key.revision].push_back({std::string(record.key), record.tombstone, std::string(record.value)});
-    return true;
-  });
+  store.scan_records({std::max(seen + 1, store.compacted()), 0},
+                     [&](storage::RecordKey key, const store::RecordView& record) {
+                       fresh[key.revision].push_back(
+                           {std::string(record.key), record.tombstone, std::string(record.value)});
+                       return true;
+                     });
   for (auto& [revision, changes] : fresh) {
     auto [known, first] = history_.changes.emplace(revision, changes);
-    if (!first && known->second != changes) broken(fmt::format("replica {} has other changes at revision {} than the first to apply it", place + 1, revision));
+    if (!first && known->second != changes)
+      broken(fmt::format("replica {} has other changes at revision {} than the first to apply it",
+                         place + 1, revision));
   }
   seen = store.revision();
   auto [hash, first] = hashes_.emplace(seen, store.history_hash());
-  if (!first && hash->second != store.history_hash()) broken(fmt::format("replica {} differs from another at revision {}", place + 1, seen));
+  if (!first && hash->second != store.history_hash())
+    broken(fmt::format("replica {} differs from another at revision {}", place + 1, seen));
 }
 
 void WatchClient::attend() {
@@ -182,7 +211,8 @@ void WatchClient::attend() {
   if (!node.up()) return;
   incarnation_ = node.incarnation();
   attached_ = true;
-  handle_ = node.watches().add(*this, 0, {.range = {std::string(1, '\0'), std::string(1, '\0')}, .start = next_});
+  handle_ = node.watches().add(
+      *this, 0, {.range = {std::string(1, '\0'), std::string(1, '\0')}, .start = next_});
 }
 
 void WatchClient::detach() {
@@ -216,14 +246,19 @@ void WatchClient::on_events(std::int64_t, std::string_view events, std::uint64_t
     auto record = store::decode_record(as_record);
     if (!record || !event.ok()) broken("a watcher was sent something unreadable");
     auto revision = static_cast<std::uint64_t>(record->mod_revision);
-    if (revision < before || revision < next_) broken(fmt::format("a watcher at {} was sent revision {} again", next_, revision));
+    if (revision < before || revision < next_)
+      broken(fmt::format("a watcher at {} was sent revision {} again", next_, revision));
     before = revision;
     got[revision].push_back({std::string(record->key), erased, std::string(record->value)});
   }
   for (auto& [revision, changes] : got) {
-    if (revision != next_) broken(fmt::format("a watcher at {} missed changes: it was sent revision {}", next_, revision));
+    if (revision != next_)
+      broken(
+          fmt::format("a watcher at {} missed changes: it was sent revision {}", next_, revision));
     auto known = history_.changes.find(revision);
-    if (known != history_.changes.end() && known->second != changes) broken(fmt::format("a watcher was sent other changes of revision {} than there are", revision));
+    if (known != history_.changes.end() && known->second != changes)
+      broken(
+          fmt::format("a watcher was sent other changes of revision {} than there are", revision));
     next_ = revision + 1;
   }
 }
@@ -231,12 +266,14 @@ void WatchClient::on_events(std::int64_t, std::string_view events, std::uint64_t
 void WatchClient::on_compacted(std::int64_t, std::uint64_t compacted) {
   // It was too slow for the compaction, and has been told so: it goes on from there.
   attached_ = false;
-  if (compacted < next_) broken(fmt::format("a watcher at {} was told that {} is compacted", next_, compacted));
+  if (compacted < next_)
+    broken(fmt::format("a watcher at {} was told that {} is compacted", next_, compacted));
   next_ = compacted;
 }
 
 void WatchClient::check_complete(std::uint64_t revision) const {
-  if (next_ <= revision) broken(fmt::format("a watcher stands at {} and never saw revision {}", next_, revision));
+  if (next_ <= revision)
+    broken(fmt::format("a watcher stands at {} and never saw revision {}", next_, revision));
 }
 
 }  // namespace polis::sim

@@ -1,6 +1,7 @@
 #pragma once
 
-// What must hold, whatever the workload did and whatever the faults were. Each checker says what is broken, or nothing.
+// What must hold, whatever the workload did and whatever the faults were. Each checker says what is
+// broken, or nothing.
 
 #include <functional>
 #include <map>
@@ -18,10 +19,11 @@ struct Violation : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Linearizability of single keys and of the whole store at once. Every answer carries a revision, which places it in one
-// order; what has to be shown is that this order is legal: each read sees what the changes before it left, no operation
-// stands before one that had ended when it began, each change belongs to one operation, and none happened twice.
-// Source: Herlihy and Wing 1990; using the system's own order as the witness makes the check linear in the history.
+// Linearizability of single keys and of the whole store at once. Every answer carries a revision,
+// which places it in one order; what has to be shown is that this order is legal: each read sees
+// what the changes before it left, no operation stands before one that had ended when it began,
+// each change belongs to one operation, and none happened twice. Source: Herlihy and Wing 1990;
+// using the system's own order as the witness makes the check linear in the history.
 void check_linearizable(const History& history);
 
 // The protocol's own safety, looked at after every step (Raft thesis figure 3.2).
@@ -31,8 +33,10 @@ class ProtocolChecker {
 
  private:
   std::map<consensus::Term, consensus::ReplicaId> masters_;
-  std::map<std::uint64_t, std::pair<consensus::Term, std::uint32_t>> committed_;  // index: term and checksum
-  std::map<std::pair<std::size_t, std::uint64_t>, std::uint64_t> looked_;         // place and incarnation: commit
+  std::map<std::uint64_t, std::pair<consensus::Term, std::uint32_t>>
+      committed_;  // index: term and checksum
+  std::map<std::pair<std::size_t, std::uint64_t>, std::uint64_t>
+      looked_;  // place and incarnation: commit
 };
 
 // Reads the changes of every replica as they are applied, and compares: equal at equal revision.
@@ -43,14 +47,17 @@ class ChangeCollector {
 
  private:
   History& history_;
-  std::map<std::pair<std::size_t, std::uint64_t>, std::uint64_t> seen_;  // place and incarnation: revision
-  std::map<std::uint64_t, std::uint32_t> hashes_;                       // revision: history hash
+  std::map<std::pair<std::size_t, std::uint64_t>, std::uint64_t>
+      seen_;                                       // place and incarnation: revision
+  std::map<std::uint64_t, std::uint32_t> hashes_;  // revision: history hash
 };
 
-// A client that watches all keys, moves to another replica when its own dies, and must see every change once, in order.
+// A client that watches all keys, moves to another replica when its own dies, and must see every
+// change once, in order.
 class WatchClient final : public store::WatchSink {
  public:
-  WatchClient(SimulatedCell& cell, History& history, Random random) : cell_(cell), history_(history), random_(random) {}
+  WatchClient(SimulatedCell& cell, History& history, Random random)
+      : cell_(cell), history_(history), random_(random) {}
   ~WatchClient() override { detach(); }
   // Attaches to some replica if it is not attached; call often.
   void attend();
@@ -60,7 +67,8 @@ class WatchClient final : public store::WatchSink {
   void check_complete(std::uint64_t revision) const;
 
   // WatchSink
-  void on_events(std::int64_t watch, std::string_view events, std::uint64_t revision, bool fragment) override;
+  void on_events(std::int64_t watch, std::string_view events, std::uint64_t revision,
+                 bool fragment) override;
   void on_compacted(std::int64_t watch, std::uint64_t compacted) override;
   void on_progress(std::int64_t, std::uint64_t) override {}
   bool may_write() const override { return !slow_; }

@@ -48,7 +48,8 @@ bool DiskContents::flip_bit(Random& random, const std::string& suffix) {
 
 class SimulatedFile final : public io::File {
  public:
-  SimulatedFile(SimulatedDisk& disk, std::shared_ptr<FileContents> contents) : disk_(disk), contents_(std::move(contents)) {}
+  SimulatedFile(SimulatedDisk& disk, std::shared_ptr<FileContents> contents)
+      : disk_(disk), contents_(std::move(contents)) {}
 
   Result<void> write(std::uint64_t offset, std::string_view bytes) override {
     if (disk_.faults_->full && offset + bytes.size() > contents_->current.size()) {
@@ -71,12 +72,13 @@ class SimulatedFile final : public io::File {
   void sync_later(io::Done done) override {
     std::size_t writes = contents_->unsynced.size();
     std::uint64_t id = ++disk_.next_timer_;
-    disk_.timers_[id] = disk_.loop_.after(disk_.sync_time(), [this, id, writes, done = std::move(done), &disk = disk_] {
-      auto keep = std::move(disk.timers_[id]);
-      disk.timers_.erase(id);
-      make_durable(std::min(writes, contents_->unsynced.size()));
-      done({});
-    });
+    disk_.timers_[id] = disk_.loop_.after(
+        disk_.sync_time(), [this, id, writes, done = std::move(done), &disk = disk_] {
+          auto keep = std::move(disk.timers_[id]);
+          disk.timers_.erase(id);
+          make_durable(std::min(writes, contents_->unsynced.size()));
+          done({});
+        });
   }
 
  private:
@@ -84,7 +86,8 @@ class SimulatedFile final : public io::File {
     for (std::size_t i = 0; i < writes; ++i) {
       put(contents_->durable, contents_->unsynced[i].offset, contents_->unsynced[i].bytes);
     }
-    contents_->unsynced.erase(contents_->unsynced.begin(), contents_->unsynced.begin() + static_cast<long>(writes));
+    contents_->unsynced.erase(contents_->unsynced.begin(),
+                              contents_->unsynced.begin() + static_cast<long>(writes));
   }
   SimulatedDisk& disk_;
   std::shared_ptr<FileContents> contents_;  // shared with the disk's names
@@ -92,8 +95,9 @@ class SimulatedFile final : public io::File {
 
 Duration SimulatedDisk::sync_time() {
   if (random_.chance(faults_->stall)) return faults_->stall_length;
-  return Duration(static_cast<std::int64_t>(random_.between(static_cast<std::uint64_t>(faults_->sync_min.count()),
-                                                            static_cast<std::uint64_t>(faults_->sync_max.count()))));
+  return Duration(static_cast<std::int64_t>(
+      random_.between(static_cast<std::uint64_t>(faults_->sync_min.count()),
+                      static_cast<std::uint64_t>(faults_->sync_max.count()))));
 }
 
 Result<std::unique_ptr<io::File>> SimulatedDisk::open(const std::string& path) {
@@ -118,7 +122,8 @@ Result<void> SimulatedDisk::create_zeroed(const std::string& path, std::uint64_t
   return {};
 }
 
-void SimulatedDisk::create_zeroed_later(const std::string& path, std::uint64_t size, io::Done done) {
+void SimulatedDisk::create_zeroed_later(const std::string& path, std::uint64_t size,
+                                        io::Done done) {
   std::uint64_t id = ++next_timer_;
   timers_[id] = loop_.after(sync_time(), [this, id, path, size, done = std::move(done)] {
     auto keep = std::move(timers_[id]);
@@ -149,7 +154,8 @@ Result<void> SimulatedDisk::rename(const std::string& from, const std::string& t
 }
 
 Result<void> SimulatedDisk::sync_directory(const std::string& directory) {
-  std::erase_if(contents_->durable_names, [&](auto& e) { return directory_of(e.first) == directory; });
+  std::erase_if(contents_->durable_names,
+                [&](auto& e) { return directory_of(e.first) == directory; });
   for (auto& entry : contents_->names) {
     if (directory_of(entry.first) == directory) contents_->durable_names.insert(entry);
   }

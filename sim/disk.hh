@@ -1,7 +1,7 @@
 #pragma once
 
-// A simulated disk. What was not synced may be lost, kept, or torn at sector borders when the machine crashes; a sync takes
-// time; the disk can be full, stall, and fail.
+// A simulated disk. What was not synced may be lost, kept, or torn at sector borders when the
+// machine crashes; a sync takes time; the disk can be full, stall, and fail.
 //
 // Contents live in DiskContents, which outlives the process.
 
@@ -47,7 +47,8 @@ struct DiskFaults {
 
 class SimulatedDisk final : public io::Disk {
  public:
-  SimulatedDisk(io::Loop& loop, std::shared_ptr<DiskContents> contents, std::shared_ptr<DiskFaults> faults, Random random)
+  SimulatedDisk(io::Loop& loop, std::shared_ptr<DiskContents> contents,
+                std::shared_ptr<DiskFaults> faults, Random random)
       : loop_(loop), contents_(std::move(contents)), faults_(std::move(faults)), random_(random) {}
 
   Result<std::unique_ptr<io::File>> open(const std::string& path) override;
@@ -59,7 +60,9 @@ class SimulatedDisk final : public io::Disk {
   Result<void> remove(const std::string& path) override;
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> sync_directory(const std::string& directory) override;
-  Result<std::uint64_t> bytes_free(const std::string&) override { return faults_->full ? 0 : 1ULL << 40; }
+  Result<std::uint64_t> bytes_free(const std::string&) override {
+    return faults_->full ? 0 : 1ULL << 40;
+  }
 
  private:
   friend class SimulatedFile;

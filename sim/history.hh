@@ -1,7 +1,7 @@
 #pragma once
 
-// What happened in a run, as its clients saw it, and what the replicas applied. Checkers read it and know nothing of the
-// workload that made it.
+// What happened in a run, as its clients saw it, and what the replicas applied. Checkers read it
+// and know nothing of the workload that made it.
 
 #include <cstdint>
 #include <map>
@@ -20,12 +20,12 @@ struct Operation {
   std::size_t client = 0;
   Kind kind = Kind::kGet;
   std::string key;
-  std::string value;              // written; unique in the run
+  std::string value;  // written; unique in the run
   Instant invoked{};
   Instant returned = Instant::max();
   Outcome outcome = Outcome::kUnderWay;
-  std::uint64_t revision = 0;     // of the answer's header
-  bool succeeded = true;          // kCompareAndSet: the compare held; kDelete: something was deleted
+  std::uint64_t revision = 0;  // of the answer's header
+  bool succeeded = true;       // kCompareAndSet: the compare held; kDelete: something was deleted
   std::optional<std::string> read;  // kGet: what was there
 };
 
@@ -39,7 +39,8 @@ struct Change {
 
 struct History {
   std::vector<Operation> operations;
-  std::map<std::uint64_t, std::vector<Change>> changes;  // by revision; the first replica to apply it says what it is
+  std::map<std::uint64_t, std::vector<Change>>
+      changes;  // by revision; the first replica to apply it says what it is
 };
 
 }  // namespace polis::sim

@@ -3,9 +3,12 @@
 namespace polis::sim {
 
 Duration Network::delay() {
-  auto low = static_cast<std::uint64_t>(faults_.delay_min.count()), high = static_cast<std::uint64_t>(faults_.delay_max.count());
+  auto low = static_cast<std::uint64_t>(faults_.delay_min.count()),
+       high = static_cast<std::uint64_t>(faults_.delay_max.count());
   Duration d(static_cast<std::int64_t>(random_.between(low, high)));
-  if (random_.chance(faults_.late)) d += Duration(static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(faults_.late_by.count()))));
+  if (random_.chance(faults_.late))
+    d += Duration(static_cast<std::int64_t>(
+        random_.below(static_cast<std::uint64_t>(faults_.late_by.count()))));
   return d;
 }
 

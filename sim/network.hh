@@ -1,7 +1,7 @@
 #pragma once
 
-// A simulated network of datagrams: they are lost, late, repeated, overtake each other, and links are cut in one direction or
-// both. Links are between replicas, named by their place in the cell.
+// A simulated network of datagrams: they are lost, late, repeated, overtake each other, and links
+// are cut in one direction or both. Links are between replicas, named by their place in the cell.
 
 #include <functional>
 #include <set>

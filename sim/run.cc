@@ -48,8 +48,13 @@ Plan draw(Random& random, const RunOptions& options) {
 class Run {
  public:
   explicit Run(const RunOptions& options)
-      : options_(options), world_(options.seed), random_(world_.fork()), plan_(draw(random_, options)), cell_(world_, plan_.cell),
-        collector_(history_), workload_(world_, cell_, history_, plan_.workload) {}
+      : options_(options),
+        world_(options.seed),
+        random_(world_.fork()),
+        plan_(draw(random_, options)),
+        cell_(world_, plan_.cell),
+        collector_(history_),
+        workload_(world_, cell_, history_, plan_.workload) {}
 
   RunResult go() {
     result_.seed = options_.seed;
@@ -72,7 +77,9 @@ class Run {
   void note(const std::string& text) {
     digest_ = crc32c(text, digest_);
     if (options_.trace) {
-      result_.trace.push_back(fmt::format("{:10.6f} {}", std::chrono::duration<double>(world_.now().time_since_epoch()).count() - 1, text));
+      result_.trace.push_back(fmt::format(
+          "{:10.6f} {}", std::chrono::duration<double>(world_.now().time_since_epoch()).count() - 1,
+          text));
     }
   }
 
@@ -82,27 +89,32 @@ class Run {
       cell_.node(i).after_turn = [this, i] { look(i); };
       start_node(i);
     }
-    for (int i = 0; i < 3; ++i) watchers_.push_back(std::make_unique<WatchClient>(cell_, history_, world_.fork()));
+    for (int i = 0; i < 3; ++i)
+      watchers_.push_back(std::make_unique<WatchClient>(cell_, history_, world_.fork()));
     attend();
     workload_.start();
   }
 
   void start_node(std::size_t place) {
     cell_.node(place).start();
-    if (cell_.node(place).failed()) throw Violation(fmt::format("replica {} cannot start: {}", place + 1, cell_.node(place).failure()));
+    if (cell_.node(place).failed())
+      throw Violation(
+          fmt::format("replica {} cannot start: {}", place + 1, cell_.node(place).failure()));
     collector_.look(place, cell_.node(place));
   }
 
   void look(std::size_t place) {
     Node& node = cell_.node(place);
-    if (node.failed()) throw Violation(fmt::format("replica {} stopped: {}", place + 1, node.failure()));
+    if (node.failed())
+      throw Violation(fmt::format("replica {} stopped: {}", place + 1, node.failure()));
     collector_.look(place, node);
     protocol_.look(cell_);
     auto role = node.replica().status_role();
     if (roles_[place] != role) {
       roles_[place] = role;
       if (role.role == consensus::Role::kMaster) ++result_.elections;
-      note(fmt::format("replica {} is {} in term {}, master {}", place + 1, to_string(role.role), role.term.value, role.master.value));
+      note(fmt::format("replica {} is {} in term {}, master {}", place + 1, to_string(role.role),
+                       role.term.value, role.master.value));
     }
   }
 
@@ -135,8 +147,9 @@ class Run {
     ++result_.crashes;
     count_snapshots(place);
     cell_.node(place).crash();
-    Duration away = random_.chance(0.7) ? Duration(static_cast<std::int64_t>(random_.below(2'000'000'000)))
-                                        : Duration(static_cast<std::int64_t>(random_.below(10'000'000'000)));
+    Duration away = random_.chance(0.7)
+                        ? Duration(static_cast<std::int64_t>(random_.below(2'000'000'000)))
+                        : Duration(static_cast<std::int64_t>(random_.below(10'000'000'000)));
     world_.after(away, [this, place] {
       if (cell_.node(place).up()) return;
       note(fmt::format("restart {}", place + 1));
@@ -178,7 +191,8 @@ class Run {
 
   void pause(std::size_t place) {
     Duration length(static_cast<std::int64_t>(random_.below(3'000'000'000)));
-    note(fmt::format("pause {} for {} ms", place + 1, std::chrono::duration_cast<std::chrono::milliseconds>(length).count()));
+    note(fmt::format("pause {} for {} ms", place + 1,
+                     std::chrono::duration_cast<std::chrono::milliseconds>(length).count()));
     cell_.node(place).machine().pause(length);
   }
 
@@ -194,7 +208,8 @@ class Run {
     std::vector<bool> served(cell_.size(), false);
     for (std::size_t i = 0; i < cell_.size(); ++i) probe(i, served);
     while (world_.now() < deadline && !settled(served)) world_.run_until(world_.now() + 50ms);
-    if (!settled(served)) throw Violation("no progress after the faults stopped: " + describe_nodes());
+    if (!settled(served))
+      throw Violation("no progress after the faults stopped: " + describe_nodes());
     world_.run_until(world_.now() + 2s);
   }
 
@@ -215,7 +230,8 @@ class Run {
   bool settled(const std::vector<bool>& served) {
     for (std::size_t i = 0; i < cell_.size(); ++i) {
       if (!served[i] || !cell_.node(i).up()) return false;
-      if (cell_.node(i).replica().store().revision() != cell_.node(0).replica().store().revision()) return false;
+      if (cell_.node(i).replica().store().revision() != cell_.node(0).replica().store().revision())
+        return false;
     }
     return true;
   }
@@ -229,9 +245,11 @@ class Run {
         continue;
       }
       auto status = node.replica().status();
-      text += fmt::format("[{}: {} term {} log {}..{} commit {} applied {} revision {}] ", i + 1, to_string(status.role.role), status.role.term.value,
-                          status.first.value, status.last.value, status.commit.value, node.replica().store().applied().value,
-                          node.replica().store().revision());
+      text +=
+          fmt::format("[{}: {} term {} log {}..{} commit {} applied {} revision {}] ", i + 1,
+                      to_string(status.role.role), status.role.term.value, status.first.value,
+                      status.last.value, status.commit.value,
+                      node.replica().store().applied().value, node.replica().store().revision());
     }
     return text;
   }
@@ -241,21 +259,26 @@ class Run {
     auto hash = cell_.node(0).replica().store().hash_at(result_.revision);
     for (std::size_t i = 1; i < cell_.size(); ++i) {
       auto other = cell_.node(i).replica().store().hash_at(result_.revision);
-      if (!hash || !other || *hash != *other) throw Violation(fmt::format("replicas 1 and {} differ in what they hold", i + 1));
+      if (!hash || !other || *hash != *other)
+        throw Violation(fmt::format("replicas 1 and {} differ in what they hold", i + 1));
     }
     for (auto& watcher : watchers_) watcher->check_complete(result_.revision);
-    if (!plan_.workload.compactions || history_.changes.size() + 1 == result_.revision) check_linearizable(history_);
+    if (!plan_.workload.compactions || history_.changes.size() + 1 == result_.revision)
+      check_linearizable(history_);
     note(fmt::format("end at revision {} hash {:08x}", result_.revision, *hash));
   }
 
-  void count_snapshots(std::size_t place) { result_.snapshots += cell_.node(place).replica().counters().snapshots_installed; }
+  void count_snapshots(std::size_t place) {
+    result_.snapshots += cell_.node(place).replica().counters().snapshots_installed;
+  }
 
   void count() {
     for (const Operation& op : history_.operations) {
       ++result_.operations;
       result_.acknowledged += op.outcome == Outcome::kOk;
       result_.unknown += op.outcome == Outcome::kUnknown || op.outcome == Outcome::kUnderWay;
-      digest_ = crc32c(fmt::format("{} {} {}", op.key, op.revision, static_cast<int>(op.outcome)), digest_);
+      digest_ = crc32c(fmt::format("{} {} {}", op.key, op.revision, static_cast<int>(op.outcome)),
+                       digest_);
     }
     for (std::size_t i = 0; i < cell_.size(); ++i) {
       if (cell_.node(i).up()) count_snapshots(i);

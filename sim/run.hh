@@ -1,7 +1,7 @@
 #pragma once
 
-// One simulated run: a configuration drawn from the seed, a time of faults, then a time without, in which progress must
-// come. The same seed gives the same run to the byte.
+// One simulated run: a configuration drawn from the seed, a time of faults, then a time without, in
+// which progress must come. The same seed gives the same run to the byte.
 
 #include <cstdint>
 #include <optional>
@@ -15,7 +15,7 @@ namespace polis::sim {
 
 struct RunOptions {
   std::uint64_t seed = 1;
-  std::size_t replicas = 0;  // 0: the seed decides
+  std::size_t replicas = 0;                    // 0: the seed decides
   Duration faults = std::chrono::seconds(20);  // virtual time
   bool trace = false;
 };
@@ -25,7 +25,8 @@ struct RunResult {
   std::optional<std::string> violation;
   std::uint32_t digest = 0;
   std::string config;
-  std::size_t operations = 0, acknowledged = 0, unknown = 0, crashes = 0, snapshots = 0, elections = 0;
+  std::size_t operations = 0, acknowledged = 0, unknown = 0, crashes = 0, snapshots = 0,
+              elections = 0;
   std::uint64_t revision = 0, events = 0;
   std::vector<std::string> trace;
 };

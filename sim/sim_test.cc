@@ -17,7 +17,9 @@ TEST(Simulation, no_seed_breaks_a_promise) {
   std::size_t acknowledged = 0, crashes = 0, snapshots = 0;
   for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
     RunResult result = run({.seed = seed});
-    ASSERT_FALSE(result.violation.has_value()) << "polis sim --seed " << seed << ": " << *result.violation << "\n" << result.config;
+    ASSERT_FALSE(result.violation.has_value())
+        << "polis sim --seed " << seed << ": " << *result.violation << "\n"
+        << result.config;
     acknowledged += result.acknowledged;
     crashes += result.crashes;
     snapshots += result.snapshots;
@@ -26,16 +28,19 @@ TEST(Simulation, no_seed_breaks_a_promise) {
   EXPECT_GT(acknowledged, 500 * seeds());
   EXPECT_GT(crashes, seeds());
   EXPECT_GT(snapshots, seeds() / 5);
-  std::printf("%zu operations acknowledged, %zu crashes, %zu snapshots installed\n", acknowledged, crashes, snapshots);
+  std::printf("%zu operations acknowledged, %zu crashes, %zu snapshots installed\n", acknowledged,
+              crashes, snapshots);
 }
 
 TEST(Simulation, the_same_seed_gives_the_same_run) {
-  for (std::uint64_t seed : {3, 14, 15}) EXPECT_EQ(run({.seed = seed}).digest, run({.seed = seed}).digest);
+  for (std::uint64_t seed : {3, 14, 15})
+    EXPECT_EQ(run({.seed = seed}).digest, run({.seed = seed}).digest);
   EXPECT_NE(run({.seed = 3}).digest, run({.seed = 4}).digest);
 }
 
 // The checkers have teeth: each of these histories must be refused.
-Operation op(Operation::Kind kind, int from, int to, const std::string& value, std::uint64_t revision) {
+Operation op(Operation::Kind kind, int from, int to, const std::string& value,
+             std::uint64_t revision) {
   Operation o;
   o.kind = kind;
   o.key = "k";
@@ -59,16 +64,22 @@ History history(std::vector<Operation> operations, std::vector<std::string> valu
 }
 
 TEST(Checker, accepts_what_is_linearizable) {
-  check_linearizable(history({op(kPut, 0, 10, "a", 2), op(kPut, 5, 20, "b", 3), op(kGet, 21, 22, "b", 3), op(kGet, 6, 30, "a", 2)}, {"a", "b"}));
+  check_linearizable(history({op(kPut, 0, 10, "a", 2), op(kPut, 5, 20, "b", 3),
+                              op(kGet, 21, 22, "b", 3), op(kGet, 6, 30, "a", 2)},
+                             {"a", "b"}));
 }
 TEST(Checker, refuses_a_lost_write) {
   EXPECT_THROW(check_linearizable(history({op(kPut, 0, 10, "a", 2)}, {})), Violation);
 }
 TEST(Checker, refuses_a_stale_read) {
-  EXPECT_THROW(check_linearizable(history({op(kPut, 0, 10, "a", 2), op(kGet, 11, 12, "", 1)}, {"a"})), Violation);
+  EXPECT_THROW(
+      check_linearizable(history({op(kPut, 0, 10, "a", 2), op(kGet, 11, 12, "", 1)}, {"a"})),
+      Violation);
 }
 TEST(Checker, refuses_a_wrong_read) {
-  EXPECT_THROW(check_linearizable(history({op(kPut, 0, 10, "a", 2), op(kGet, 11, 12, "b", 2)}, {"a"})), Violation);
+  EXPECT_THROW(
+      check_linearizable(history({op(kPut, 0, 10, "a", 2), op(kGet, 11, 12, "b", 2)}, {"a"})),
+      Violation);
 }
 TEST(Checker, refuses_a_write_that_happened_twice) {
   EXPECT_THROW(check_linearizable(history({op(kPut, 0, 10, "a", 2)}, {"a", "a"})), Violation);
@@ -79,7 +90,9 @@ TEST(Checker, refuses_a_write_that_was_refused_and_happened) {
   EXPECT_THROW(check_linearizable(history({refused}, {"a"})), Violation);
 }
 TEST(Checker, refuses_writes_in_the_wrong_order) {
-  EXPECT_THROW(check_linearizable(history({op(kPut, 0, 10, "a", 3), op(kPut, 11, 20, "b", 2)}, {"b", "a"})), Violation);
+  EXPECT_THROW(
+      check_linearizable(history({op(kPut, 0, 10, "a", 3), op(kPut, 11, 20, "b", 2)}, {"b", "a"})),
+      Violation);
 }
 TEST(Checker, accepts_an_unknown_write_either_way) {
   auto unknown = op(kPut, 0, 10, "a", 0);

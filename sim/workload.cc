@@ -19,32 +19,38 @@ std::size_t Workload::pick_place() { return random_.below(cell_.size()); }
 
 void Workload::next(std::size_t client) {
   if (stopping_) return;
-  world_.after(Duration(static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(config_.think_max.count())))), [this, client] {
-    if (stopping_) return;
-    std::size_t place = pick_place();
-    Node& node = cell_.node(place);
-    if (!node.up()) return next(client);
-    Operation op;
-    op.client = client;
-    op.key = fmt::format("k{}", random_.below(config_.keys));
-    op.kind = static_cast<Operation::Kind>(random_.below(4));
-    if (op.kind == Operation::Kind::kPut || op.kind == Operation::Kind::kCompareAndSet) {
-      op.value = fmt::format("v{}-{}", ++next_value_, std::string(random_.below(64), 'x'));
-    }
-    op.invoked = world_.now();
-    history_.operations.push_back(op);
-    std::size_t index = history_.operations.size() - 1;
-    auto patience = Duration(static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(config_.patience_max.count()))));
-    world_.after(patience, [this, client, index] { end(client, index, Outcome::kUnknown); });
-    node.machine().deliver([this, client, index, place] { run(client, index, place); });
-  });
+  world_.after(
+      Duration(static_cast<std::int64_t>(
+          random_.below(static_cast<std::uint64_t>(config_.think_max.count())))),
+      [this, client] {
+        if (stopping_) return;
+        std::size_t place = pick_place();
+        Node& node = cell_.node(place);
+        if (!node.up()) return next(client);
+        Operation op;
+        op.client = client;
+        op.key = fmt::format("k{}", random_.below(config_.keys));
+        op.kind = static_cast<Operation::Kind>(random_.below(4));
+        if (op.kind == Operation::Kind::kPut || op.kind == Operation::Kind::kCompareAndSet) {
+          op.value = fmt::format("v{}-{}", ++next_value_, std::string(random_.below(64), 'x'));
+        }
+        op.invoked = world_.now();
+        history_.operations.push_back(op);
+        std::size_t index = history_.operations.size() - 1;
+        auto patience = Duration(static_cast<std::int64_t>(
+            random_.below(static_cast<std::uint64_t>(config_.patience_max.count()))));
+        world_.after(patience, [this, client, index] { end(client, index, Outcome::kUnknown); });
+        node.machine().deliver([this, client, index, place] { run(client, index, place); });
+      });
 }
 
 void Workload::run(std::size_t client, std::size_t index, std::size_t place) {
   Node& node = cell_.node(place);
   if (!node.up()) return;
   Operation& op = history_.operations[index];
-  auto answer = [this, client, index](const store::Reply& reply) { on_reply(client, index, reply); };
+  auto answer = [this, client, index](const store::Reply& reply) {
+    on_reply(client, index, reply);
+  };
   switch (op.kind) {
     case Operation::Kind::kPut: {
       PutRequest request;
@@ -73,21 +79,26 @@ void Workload::run(std::size_t client, std::size_t index, std::size_t place) {
       break;
     }
     case Operation::Kind::kGet:
-      node.replica().read_barrier([this, client, index, place, incarnation = node.incarnation()](const store::Status& status) {
+      node.replica().read_barrier([this, client, index, place,
+                                   incarnation = node.incarnation()](const store::Status& status) {
         on_readable(client, index, place, incarnation, status);
       });
       break;
   }
   if (config_.compactions && random_.chance(0.02) && node.replica().store().revision() > 20) {
     CompactionRequest request;
-    request.set_revision(static_cast<std::int64_t>(node.replica().store().revision() - random_.below(15)));
-    node.replica().submit(store::CommandKind::kCompact, request.SerializeAsString(), [](const store::Reply&) {});
+    request.set_revision(
+        static_cast<std::int64_t>(node.replica().store().revision() - random_.below(15)));
+    node.replica().submit(store::CommandKind::kCompact, request.SerializeAsString(),
+                          [](const store::Reply&) {});
   }
 }
 
-void Workload::on_readable(std::size_t client, std::size_t index, std::size_t place, std::uint64_t incarnation, const store::Status& status) {
+void Workload::on_readable(std::size_t client, std::size_t index, std::size_t place,
+                           std::uint64_t incarnation, const store::Status& status) {
   Node& node = cell_.node(place);
-  if (!status.ok() || !node.up() || node.incarnation() != incarnation) return end(client, index, Outcome::kUnknown);
+  if (!status.ok() || !node.up() || node.incarnation() != incarnation)
+    return end(client, index, Outcome::kUnknown);
   Operation& op = history_.operations[index];
   if (op.outcome != Outcome::kUnderWay) return;
   store::RangeQuery query{.range = {op.key, ""}};
@@ -105,7 +116,9 @@ void Workload::on_reply(std::size_t client, std::size_t index, const store::Repl
   if (op.outcome != Outcome::kUnderWay) return;
   if (!reply.status.ok()) {
     // "Timed out" says that nobody knows; every other refusal is one.
-    return end(client, index, reply.status.code == store::Code::kUnavailable ? Outcome::kUnknown : Outcome::kRefused);
+    return end(
+        client, index,
+        reply.status.code == store::Code::kUnavailable ? Outcome::kUnknown : Outcome::kRefused);
   }
   op.revision = reply.revision;
   if (op.kind == Operation::Kind::kDelete) {
@@ -121,7 +134,8 @@ void Workload::on_reply(std::size_t client, std::size_t index, const store::Repl
       last_revision_[op.key] = range.kvs_size() > 0 ? range.kvs(0).mod_revision() : 0;
     }
   }
-  if (op.succeeded && op.kind != Operation::Kind::kDelete) last_revision_[op.key] = static_cast<std::int64_t>(reply.revision);
+  if (op.succeeded && op.kind != Operation::Kind::kDelete)
+    last_revision_[op.key] = static_cast<std::int64_t>(reply.revision);
   end(client, index, Outcome::kOk);
 }
 
@@ -147,13 +161,15 @@ void Workload::probe(std::size_t place, std::function<void(bool)> done) {
     PutRequest request;
     request.set_key(history_.operations[index].key);
     request.set_value(history_.operations[index].value);
-    cell_.node(place).replica().submit(store::CommandKind::kPut, request.SerializeAsString(), [this, index, done](const store::Reply& reply) {
-      Operation& written = history_.operations[index];
-      written.outcome = reply.status.ok() ? Outcome::kOk : Outcome::kUnknown;
-      written.revision = reply.revision;
-      written.returned = world_.now();
-      done(reply.status.ok());
-    });
+    cell_.node(place).replica().submit(store::CommandKind::kPut, request.SerializeAsString(),
+                                       [this, index, done](const store::Reply& reply) {
+                                         Operation& written = history_.operations[index];
+                                         written.outcome =
+                                             reply.status.ok() ? Outcome::kOk : Outcome::kUnknown;
+                                         written.revision = reply.revision;
+                                         written.returned = world_.now();
+                                         done(reply.status.ok());
+                                       });
   });
 }
 

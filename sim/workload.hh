@@ -1,7 +1,7 @@
 #pragma once
 
-// Clients that read, write, compare and delete a few keys through any replica, each one thing at a time, and write down what
-// came of it.
+// Clients that read, write, compare and delete a few keys through any replica, each one thing at a
+// time, and write down what came of it.
 
 #include <memory>
 
@@ -31,7 +31,8 @@ class Workload {
   void run(std::size_t client, std::size_t operation, std::size_t place);
   void end(std::size_t client, std::size_t operation, Outcome outcome);
   void on_reply(std::size_t client, std::size_t operation, const store::Reply& reply);
-  void on_readable(std::size_t client, std::size_t operation, std::size_t place, std::uint64_t incarnation, const store::Status& status);
+  void on_readable(std::size_t client, std::size_t operation, std::size_t place,
+                   std::uint64_t incarnation, const store::Status& status);
   std::size_t pick_place();
 
   World& world_;
@@ -41,7 +42,8 @@ class Workload {
   Random random_;
   std::uint64_t next_value_ = 0;
   bool stopping_ = false;
-  std::map<std::string, std::int64_t> last_revision_;  // what clients know of each key, for compares
+  std::map<std::string, std::int64_t>
+      last_revision_;  // what clients know of each key, for compares
 };
 
 }  // namespace polis::sim

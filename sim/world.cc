@@ -57,7 +57,8 @@ void Machine::deliver(std::function<void()> f) {
 
 std::unique_ptr<io::Timer> Machine::after(Duration delay, std::function<void()> f) {
   auto alive = std::make_shared<bool>(true);
-  auto real = Duration(static_cast<std::int64_t>(static_cast<double>(delay.count()) / (1.0 + drift_)) + 1);
+  auto real =
+      Duration(static_cast<std::int64_t>(static_cast<double>(delay.count()) / (1.0 + drift_)) + 1);
   world_.after(std::max(real, Duration(1)), [this, epoch = epoch_, alive, f = std::move(f)] {
     run(epoch, [alive, f] {
       if (*alive) f();

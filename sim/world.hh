@@ -1,10 +1,11 @@
 #pragma once
 
-// The simulated world: virtual time, one queue of events, one seed. Everything that happens is an event here, so the same
-// seed gives the same run to the byte.
+// The simulated world: virtual time, one queue of events, one seed. Everything that happens is an
+// event here, so the same seed gives the same run to the byte.
 //
-// A Machine is one simulated computer. Its process sees time through its own clock, which drifts; when the machine crashes,
-// everything that its process had planned is forgotten; while it is paused, its events wait.
+// A Machine is one simulated computer. Its process sees time through its own clock, which drifts;
+// when the machine crashes, everything that its process had planned is forgotten; while it is
+// paused, its events wait.
 
 #include <functional>
 #include <map>

@@ -1,7 +1,8 @@
 #pragma once
 
-// Bytes in and out: little-endian integers and length-prefixed strings, the one way this project writes its own
-// formats. Writer appends to a string; Reader never reads past its end and remembers that it would have.
+// Bytes in and out: little-endian integers and length-prefixed strings, the one way this project
+// writes its own formats. Writer appends to a string; Reader never reads past its end and remembers
+// that it would have.
 
 #include <cstdint>
 #include <cstring>
@@ -11,8 +12,8 @@
 
 namespace polis {
 
-// Immutable bytes with several owners: an entry's payload is held by the log, the write in flight to the disk, the
-// messages to the peers and the state machine at once, and is copied by none.
+// Immutable bytes with several owners: an entry's payload is held by the log, the write in flight
+// to the disk, the messages to the peers and the state machine at once, and is copied by none.
 using SharedBytes = std::shared_ptr<const std::string>;
 
 inline SharedBytes share(std::string bytes) {
@@ -45,7 +46,8 @@ class Writer {
   std::string& out_;
 };
 
-// Reads from bytes that may be wrong. After the first read past the end, ok() is false and every read gives zero.
+// Reads from bytes that may be wrong. After the first read past the end, ok() is false and every
+// read gives zero.
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : rest_(bytes) {}

@@ -10,7 +10,8 @@ namespace polis {
 // Continues `crc` (0 to begin) over `bytes`.
 std::uint32_t crc32c(std::string_view bytes, std::uint32_t crc = 0);
 
-// The table-driven version, for processors without the instruction; public so that a test can compare the two.
+// The table-driven version, for processors without the instruction; public so that a test can
+// compare the two.
 std::uint32_t crc32c_portable(std::string_view bytes, std::uint32_t crc = 0);
 
 }  // namespace polis

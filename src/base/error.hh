@@ -1,6 +1,7 @@
 #pragma once
 
-// Errors that are expected: bad input, a peer gone, a full disk. Every function that can meet one returns Result.
+// Errors that are expected: bad input, a peer gone, a full disk. Every function that can meet one
+// returns Result.
 
 #include <expected>
 #include <string>

@@ -1,7 +1,7 @@
 #pragma once
 
-// A small deterministic generator (splitmix64, Steele, Lea and Flood 2014): the same seed gives the same numbers on
-// every machine, which std:: distributions do not promise. Not for secrets.
+// A small deterministic generator (splitmix64, Steele, Lea and Flood 2014): the same seed gives the
+// same numbers on every machine, which std:: distributions do not promise. Not for secrets.
 
 #include <cstdint>
 
@@ -24,7 +24,9 @@ class Random {
   }
 
   // Uniform in [low, high].
-  std::uint64_t between(std::uint64_t low, std::uint64_t high) { return low + below(high - low + 1); }
+  std::uint64_t between(std::uint64_t low, std::uint64_t high) {
+    return low + below(high - low + 1);
+  }
 
   // True with the given probability in [0, 1].
   bool chance(double probability) {

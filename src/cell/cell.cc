@@ -39,7 +39,8 @@ replica::Options replica_options(const Settings& settings, std::uint64_t incarna
 
 }  // namespace
 
-// Destroyed from the last member to the first: the server and its calls, the services, the replica, what it stands on.
+// Destroyed from the last member to the first: the server and its calls, the services, the replica,
+// what it stands on.
 struct Cell::Impl {
   Settings settings;
   std::shared_ptr<void> directory_lock;
@@ -82,13 +83,17 @@ Result<void> Cell::Impl::open_storage() {
   auto lock = io::lock_directory(settings.data_dir);
   if (!lock) return std::unexpected(lock.error());
   directory_lock = std::move(*lock);
-  auto incarnation = claim_directory(settings, static_cast<std::uint64_t>(io::wall_clock_nanoseconds()));
+  auto incarnation =
+      claim_directory(settings, static_cast<std::uint64_t>(io::wall_clock_nanoseconds()));
   if (!incarnation) return std::unexpected(incarnation.error());
   auto opened = storage::LmdbEngine::open(reactor, {.directory = settings.data_dir});
   if (!opened) return std::unexpected(opened.error());
   engine = std::move(*opened);
   std::vector<Peer> peers = settings.members;
-  links = std::make_unique<PeerLinks>(reactor, PeerLinks::Own{settings.cell_id, settings.id, settings.name, settings.peer, settings.client_text}, peers);
+  links = std::make_unique<PeerLinks>(reactor,
+                                      PeerLinks::Own{settings.cell_id, settings.id, settings.name,
+                                                     settings.peer, settings.client_text},
+                                      peers);
   auto recovered = replica::Replica::open(
       replica_options(settings, *incarnation),
       {reactor, disk, *engine, *links, [this](const Error& error) { on_fatal(error); },
@@ -109,7 +114,8 @@ void Cell::Impl::add_services() {
   kv = std::make_unique<EtcdKv>(context, *server);
   watch = std::make_unique<EtcdWatch>(context, *server, reactor, options.call_queue_bytes);
   lease = std::make_unique<EtcdLease>(context, *server);
-  maintenance = std::make_unique<EtcdMaintenance>(context, *server, settings.members, *links, *engine, settings.client_text);
+  maintenance = std::make_unique<EtcdMaintenance>(context, *server, settings.members, *links,
+                                                  *engine, settings.client_text);
   pages = std::make_unique<HttpPages>(context, *server, *engine, *watch);
 }
 
@@ -117,15 +123,20 @@ Result<void> Cell::Impl::open() {
   if (auto done = open_storage(); !done) return done;
   add_services();
   if (settings.members.size() > 1) {
-    auto started = links->start([this](consensus::ReplicaId from, std::string_view message) { replica->on_message(from, message); });
+    auto started = links->start([this](consensus::ReplicaId from, std::string_view message) {
+      replica->on_message(from, message);
+    });
     if (!started) return started;
   }
   if (auto done = server->listen(settings.client); !done) return done;
   reactor.at_turn_end([this] { turn_end(); });
   reactor.on_signal([this](int number) { on_signal(number); });
   const store::Store& store = replica->store();
-  log_info("polis {} serves clients at {}; cell '{}', {} replicas, {} keys at revision {}, log through entry {}", kVersion,
-           settings.client.text(), settings.cluster, settings.members.size(), store.keys(), store.revision(), replica->status().last.value);
+  log_info(
+      "polis {} serves clients at {}; cell '{}', {} replicas, {} keys at revision {}, log through "
+      "entry {}",
+      kVersion, settings.client.text(), settings.cluster, settings.members.size(), store.keys(),
+      store.revision(), replica->status().last.value);
   return {};
 }
 
@@ -142,7 +153,8 @@ void Cell::Impl::on_fatal(const Error& error) {
 }
 
 void Cell::Impl::on_role(const consensus::RoleState& role) {
-  log_info("{} in term {}, master is {}", to_string(role.role), role.term.value, name_of(role.master));
+  log_info("{} in term {}, master is {}", to_string(role.role), role.term.value,
+           name_of(role.master));
 }
 
 void Cell::Impl::on_signal(int) {

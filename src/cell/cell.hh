@@ -16,8 +16,9 @@ class Cell {
   // Takes the data directory, recovers, and listens. Errors say what to do.
   static Result<std::unique_ptr<Cell>> open(Settings settings);
   ~Cell();
-  // Serves until SIGINT or SIGTERM, then hands mastership over, lets calls end, and returns 0; a second signal ends at once.
-  // 1 after a failure that it cannot survive; what it was is in the log.
+  // Serves until SIGINT or SIGTERM, then hands mastership over, lets calls end, and returns 0; a
+  // second signal ends at once. 1 after a failure that it cannot survive; what it was is in the
+  // log.
   int run();
 
  private:

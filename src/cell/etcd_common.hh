@@ -18,7 +18,9 @@ struct EtcdContext {
 // Field 1 of every response: ResponseHeader in wire form.
 void append_header(std::string& out, const EtcdContext& context, std::uint64_t revision);
 
-inline http::GrpcStatus to_grpc(const store::Status& status) { return {static_cast<int>(status.code), status.text}; }
+inline http::GrpcStatus to_grpc(const store::Status& status) {
+  return {static_cast<int>(status.code), status.text};
+}
 
 // Ends the call with the reply: header and body, or the refusal.
 void answer(const http::CallPtr& call, const EtcdContext& context, const store::Reply& reply);

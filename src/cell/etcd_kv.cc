@@ -12,7 +12,10 @@ constexpr std::uint64_t kBufferedAnswerMax = 64 << 10;
 class EtcdKv::RangeSource final : public http::MessageSource {
  public:
   RangeSource(EtcdKv& service, std::string header, std::unique_ptr<store::RangeCursor> cursor)
-      : service_(&service), header_(std::move(header)), size_(header_.size() + cursor->body_bytes()), cursor_(std::move(cursor)) {
+      : service_(&service),
+        header_(std::move(header)),
+        size_(header_.size() + cursor->body_bytes()),
+        cursor_(std::move(cursor)) {
     service_->sources_.insert(this);
   }
   ~RangeSource() override {
@@ -41,13 +44,17 @@ class EtcdKv::RangeSource final : public http::MessageSource {
 EtcdKv::EtcdKv(EtcdContext context, http::Server& server) : context_(context) {
   using store::CommandKind;
   auto changing = [this](CommandKind kind) {
-    return [this, kind](const http::CallPtr& call, std::string_view request) { change(kind, call, request); };
+    return [this, kind](const http::CallPtr& call, std::string_view request) {
+      change(kind, call, request);
+    };
   };
   server.add_unary("/etcdserverpb.KV/Put", changing(CommandKind::kPut));
   server.add_unary("/etcdserverpb.KV/DeleteRange", changing(CommandKind::kDeleteRange));
   server.add_unary("/etcdserverpb.KV/Compact", changing(CommandKind::kCompact));
-  server.add_unary("/etcdserverpb.KV/Txn", [this](const http::CallPtr& call, std::string_view r) { on_txn(call, r); });
-  server.add_unary("/etcdserverpb.KV/Range", [this](const http::CallPtr& call, std::string_view r) { on_range(call, r); });
+  server.add_unary("/etcdserverpb.KV/Txn",
+                   [this](const http::CallPtr& call, std::string_view r) { on_txn(call, r); });
+  server.add_unary("/etcdserverpb.KV/Range",
+                   [this](const http::CallPtr& call, std::string_view r) { on_range(call, r); });
 }
 
 EtcdKv::~EtcdKv() { on_store_replaced(); }
@@ -57,8 +64,10 @@ void EtcdKv::on_store_replaced() {
 }
 
 void EtcdKv::change(store::CommandKind kind, const http::CallPtr& call, std::string_view request) {
-  if (store::Status refused = store::validate(kind, request); !refused.ok()) return call->finish(to_grpc(refused));
-  context_.replica.submit(kind, request, [this, call](const store::Reply& reply) { answer(call, context_, reply); });
+  if (store::Status refused = store::validate(kind, request); !refused.ok())
+    return call->finish(to_grpc(refused));
+  context_.replica.submit(
+      kind, request, [this, call](const store::Reply& reply) { answer(call, context_, reply); });
 }
 
 void EtcdKv::on_txn(const http::CallPtr& call, std::string_view request) {
@@ -66,10 +75,11 @@ void EtcdKv::on_txn(const http::CallPtr& call, std::string_view request) {
     return call->finish(to_grpc(refused));
   }
   if (!store::only_reads(request)) return change(store::CommandKind::kTxn, call, request);
-  context_.replica.read_barrier([this, call, bytes = std::string(request)](const store::Status& status) {
-    if (!status.ok()) return call->finish(to_grpc(status));
-    answer(call, context_, context_.replica.store().read_txn(bytes));
-  });
+  context_.replica.read_barrier(
+      [this, call, bytes = std::string(request)](const store::Status& status) {
+        if (!status.ok()) return call->finish(to_grpc(status));
+        answer(call, context_, context_.replica.store().read_txn(bytes));
+      });
 }
 
 void EtcdKv::on_range(const http::CallPtr& call, std::string_view request) {
@@ -93,12 +103,15 @@ void EtcdKv::serve_range(const http::CallPtr& call, store::RangeQuery query) {
   std::string one;
   append_header(one, context_, store.revision());
   if (store.range_of_one(query, one)) return call->reply(one);
-  if (store::Status refused = store.readable(query.revision); !refused.ok()) return call->finish(to_grpc(refused));
+  if (store::Status refused = store.readable(query.revision); !refused.ok())
+    return call->finish(to_grpc(refused));
   auto cursor = std::make_unique<store::RangeCursor>(store, std::move(query));
   std::string bytes;
   append_header(bytes, context_, store.revision());
   if (cursor->body_bytes() > http::kGrpcMessageMax - bytes.size()) {
-    return call->finish(to_grpc({store::Code::kResourceExhausted, "polis: the answer exceeds 4 GiB, the largest gRPC message; use limit, or a smaller range"}));
+    return call->finish(to_grpc({store::Code::kResourceExhausted,
+                                 "polis: the answer exceeds 4 GiB, the largest gRPC message; use "
+                                 "limit, or a smaller range"}));
   }
   if (cursor->body_bytes() > kBufferedAnswerMax) {
     call->send_from(std::make_unique<RangeSource>(*this, std::move(bytes), std::move(cursor)));

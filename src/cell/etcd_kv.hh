@@ -16,7 +16,8 @@ class EtcdKv {
  public:
   EtcdKv(EtcdContext context, http::Server& server);
   ~EtcdKv();
-  // Answers that are being read from the store end here, cut off; their clients see an error and ask again.
+  // Answers that are being read from the store end here, cut off; their clients see an error and
+  // ask again.
   void on_store_replaced();
 
  private:

@@ -22,34 +22,46 @@ std::string lease_body(std::int64_t id) {
 }  // namespace
 
 EtcdLease::EtcdLease(EtcdContext context, http::Server& server) : context_(context) {
-  server.add_unary("/etcdserverpb.Lease/LeaseGrant", [this](const http::CallPtr& c, std::string_view r) { on_grant(c, r); });
-  server.add_unary("/etcdserverpb.Lease/LeaseRevoke", [this](const http::CallPtr& c, std::string_view r) { on_revoke(c, r); });
-  server.add_unary("/etcdserverpb.KV/LeaseRevoke", [this](const http::CallPtr& c, std::string_view r) { on_revoke(c, r); });
-  server.add_unary("/etcdserverpb.Lease/LeaseTimeToLive", [this](const http::CallPtr& c, std::string_view r) { on_time_to_live(c, r); });
-  server.add_unary("/etcdserverpb.KV/LeaseTimeToLive", [this](const http::CallPtr& c, std::string_view r) { on_time_to_live(c, r); });
-  server.add_unary("/etcdserverpb.Lease/LeaseLeases", [this](const http::CallPtr& c, std::string_view) { on_list(c); });
-  server.add_unary("/etcdserverpb.KV/LeaseLeases", [this](const http::CallPtr& c, std::string_view) { on_list(c); });
-  server.add_stream("/etcdserverpb.Lease/LeaseKeepAlive", [this](const http::CallPtr& c) { on_keep_alive(c); });
+  server.add_unary("/etcdserverpb.Lease/LeaseGrant",
+                   [this](const http::CallPtr& c, std::string_view r) { on_grant(c, r); });
+  server.add_unary("/etcdserverpb.Lease/LeaseRevoke",
+                   [this](const http::CallPtr& c, std::string_view r) { on_revoke(c, r); });
+  server.add_unary("/etcdserverpb.KV/LeaseRevoke",
+                   [this](const http::CallPtr& c, std::string_view r) { on_revoke(c, r); });
+  server.add_unary("/etcdserverpb.Lease/LeaseTimeToLive",
+                   [this](const http::CallPtr& c, std::string_view r) { on_time_to_live(c, r); });
+  server.add_unary("/etcdserverpb.KV/LeaseTimeToLive",
+                   [this](const http::CallPtr& c, std::string_view r) { on_time_to_live(c, r); });
+  server.add_unary("/etcdserverpb.Lease/LeaseLeases",
+                   [this](const http::CallPtr& c, std::string_view) { on_list(c); });
+  server.add_unary("/etcdserverpb.KV/LeaseLeases",
+                   [this](const http::CallPtr& c, std::string_view) { on_list(c); });
+  server.add_stream("/etcdserverpb.Lease/LeaseKeepAlive",
+                    [this](const http::CallPtr& c) { on_keep_alive(c); });
 }
 
 void EtcdLease::on_grant(const http::CallPtr& call, std::string_view request) {
-  if (store::Status refused = store::validate(store::CommandKind::kLeaseGrant, request); !refused.ok()) {
+  if (store::Status refused = store::validate(store::CommandKind::kLeaseGrant, request);
+      !refused.ok()) {
     return call->finish(to_grpc(refused));
   }
   LeaseGrantRequest grant;
   parse(grant, request);
   // The id has to be the same on every replica, so it is chosen before the log.
   while (grant.id() == 0) grant.set_id(static_cast<std::int64_t>(io::entropy() >> 1));
-  context_.replica.submit(store::CommandKind::kLeaseGrant, grant.SerializeAsString(),
-                          [this, call](const store::Reply& reply) { answer(call, context_, reply); });
+  context_.replica.submit(
+      store::CommandKind::kLeaseGrant, grant.SerializeAsString(),
+      [this, call](const store::Reply& reply) { answer(call, context_, reply); });
 }
 
 void EtcdLease::on_revoke(const http::CallPtr& call, std::string_view request) {
-  if (store::Status refused = store::validate(store::CommandKind::kLeaseRevoke, request); !refused.ok()) {
+  if (store::Status refused = store::validate(store::CommandKind::kLeaseRevoke, request);
+      !refused.ok()) {
     return call->finish(to_grpc(refused));
   }
-  context_.replica.submit(store::CommandKind::kLeaseRevoke, request,
-                          [this, call](const store::Reply& reply) { answer(call, context_, reply); });
+  context_.replica.submit(
+      store::CommandKind::kLeaseRevoke, request,
+      [this, call](const store::Reply& reply) { answer(call, context_, reply); });
 }
 
 void EtcdLease::on_keep_alive(const http::CallPtr& call) {
@@ -59,18 +71,22 @@ void EtcdLease::on_keep_alive(const http::CallPtr& call) {
     auto open = weak.lock();
     LeaseKeepAliveRequest request;
     if (!open || !parse(request, bytes)) return;
-    if (open->queued() > (1 << 20)) return open->finish(to_grpc(store::status::too_many_requests()));  // it never reads
+    if (open->queued() > (1 << 20))
+      return open->finish(to_grpc(store::status::too_many_requests()));  // it never reads
     std::int64_t id = request.id();
-    context_.replica.ask(replica::Question::kLeaseRenew, lease_body(id), [this, open, id](const store::Status& status, const std::string& body) {
-      if (!status.ok() && status.code != store::Code::kNotFound) return open->finish(to_grpc(status));
-      LeaseKeepAliveResponse response;
-      response.set_id(id);
-      response.set_ttl(status.ok() ? Reader(body).i64() : 0);  // 0: there is no such lease any more
-      std::string out;
-      append_header(out, context_, context_.replica.store().revision());
-      out += response.SerializeAsString();
-      open->send(out);
-    });
+    context_.replica.ask(replica::Question::kLeaseRenew, lease_body(id),
+                         [this, open, id](const store::Status& status, const std::string& body) {
+                           if (!status.ok() && status.code != store::Code::kNotFound)
+                             return open->finish(to_grpc(status));
+                           LeaseKeepAliveResponse response;
+                           response.set_id(id);
+                           response.set_ttl(status.ok() ? Reader(body).i64()
+                                                        : 0);  // 0: there is no such lease any more
+                           std::string out;
+                           append_header(out, context_, context_.replica.store().revision());
+                           out += response.SerializeAsString();
+                           open->send(out);
+                         });
   };
 }
 
@@ -79,32 +95,37 @@ void EtcdLease::on_time_to_live(const http::CallPtr& call, std::string_view byte
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   std::int64_t id = request.id();
   bool keys = request.keys();
-  context_.replica.ask(replica::Question::kLeaseRemaining, lease_body(id), [=, this](const store::Status& status, const std::string& body) {
-    if (!status.ok() && status.code != store::Code::kNotFound) return call->finish(to_grpc(status));
-    context_.replica.read_barrier([=, this](const store::Status& barrier) {
-      if (!barrier.ok()) return call->finish(to_grpc(barrier));
-      const store::Lease* lease = context_.replica.store().leases().find(id);
-      LeaseTimeToLiveResponse response;
-      response.set_id(id);
-      if (lease == nullptr || !status.ok()) {
-        response.set_ttl(-1);
-      } else {
-        response.set_ttl(Reader(body).i64());
-        response.set_grantedttl(lease->ttl);
-        if (keys) {
-          for (const std::string& key : lease->keys) response.add_keys(key);
-        }
-      }
-      answer(call, context_, {{}, response.SerializeAsString(), context_.replica.store().revision()});
-    });
-  });
+  context_.replica.ask(
+      replica::Question::kLeaseRemaining, lease_body(id),
+      [=, this](const store::Status& status, const std::string& body) {
+        if (!status.ok() && status.code != store::Code::kNotFound)
+          return call->finish(to_grpc(status));
+        context_.replica.read_barrier([=, this](const store::Status& barrier) {
+          if (!barrier.ok()) return call->finish(to_grpc(barrier));
+          const store::Lease* lease = context_.replica.store().leases().find(id);
+          LeaseTimeToLiveResponse response;
+          response.set_id(id);
+          if (lease == nullptr || !status.ok()) {
+            response.set_ttl(-1);
+          } else {
+            response.set_ttl(Reader(body).i64());
+            response.set_grantedttl(lease->ttl);
+            if (keys) {
+              for (const std::string& key : lease->keys) response.add_keys(key);
+            }
+          }
+          answer(call, context_,
+                 {{}, response.SerializeAsString(), context_.replica.store().revision()});
+        });
+      });
 }
 
 void EtcdLease::on_list(const http::CallPtr& call) {
   context_.replica.read_barrier([this, call](const store::Status& status) {
     if (!status.ok()) return call->finish(to_grpc(status));
     LeaseLeasesResponse response;
-    for (const auto& [id, lease] : context_.replica.store().leases().all()) response.add_leases()->set_id(id);
+    for (const auto& [id, lease] : context_.replica.store().leases().all())
+      response.add_leases()->set_id(id);
     answer(call, context_, {{}, response.SerializeAsString(), context_.replica.store().revision()});
   });
 }

@@ -1,6 +1,7 @@
 #pragma once
 
-// etcdserverpb.Lease: grant and revoke through the log; renewals and remaining times from the master.
+// etcdserverpb.Lease: grant and revoke through the log; renewals and remaining times from the
+// master.
 //
 // Threads: the reactor's.
 

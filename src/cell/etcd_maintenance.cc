@@ -15,14 +15,24 @@ bool parse(Message& message, std::string_view bytes) {
 
 }  // namespace
 
-EtcdMaintenance::EtcdMaintenance(EtcdContext context, http::Server& server, const std::vector<Peer>& members, const PeerLinks& links,
+EtcdMaintenance::EtcdMaintenance(EtcdContext context, http::Server& server,
+                                 const std::vector<Peer>& members, const PeerLinks& links,
                                  const storage::Engine& engine, std::string client_address)
-    : context_(context), members_(members), links_(links), engine_(engine), client_address_(std::move(client_address)) {
-  server.add_unary("/etcdserverpb.Cluster/MemberList", [this](const http::CallPtr& c, std::string_view r) { on_member_list(c, r); });
-  server.add_unary("/etcdserverpb.Maintenance/Status", [this](const http::CallPtr& c, std::string_view) { on_status(c); });
-  server.add_unary("/etcdserverpb.Maintenance/Alarm", [this](const http::CallPtr& c, std::string_view r) { on_alarm(c, r); });
-  server.add_unary("/etcdserverpb.Maintenance/HashKV", [this](const http::CallPtr& c, std::string_view r) { on_hash_kv(c, r); });
-  server.add_unary("/etcdserverpb.Maintenance/MoveLeader", [this](const http::CallPtr& c, std::string_view r) { on_move_leader(c, r); });
+    : context_(context),
+      members_(members),
+      links_(links),
+      engine_(engine),
+      client_address_(std::move(client_address)) {
+  server.add_unary("/etcdserverpb.Cluster/MemberList",
+                   [this](const http::CallPtr& c, std::string_view r) { on_member_list(c, r); });
+  server.add_unary("/etcdserverpb.Maintenance/Status",
+                   [this](const http::CallPtr& c, std::string_view) { on_status(c); });
+  server.add_unary("/etcdserverpb.Maintenance/Alarm",
+                   [this](const http::CallPtr& c, std::string_view r) { on_alarm(c, r); });
+  server.add_unary("/etcdserverpb.Maintenance/HashKV",
+                   [this](const http::CallPtr& c, std::string_view r) { on_hash_kv(c, r); });
+  server.add_unary("/etcdserverpb.Maintenance/MoveLeader",
+                   [this](const http::CallPtr& c, std::string_view r) { on_move_leader(c, r); });
 }
 
 void EtcdMaintenance::on_member_list(const http::CallPtr& call, std::string_view bytes) {
@@ -41,7 +51,8 @@ void EtcdMaintenance::list_members(const http::CallPtr& call) {
     member->set_id(peer.id.value);
     member->set_name(peer.name);
     member->add_peerurls("http://" + peer.address.text());
-    std::string client = peer.id.value == context_.member_id ? client_address_ : links_.state(peer.id).client_address;
+    std::string client = peer.id.value == context_.member_id ? client_address_
+                                                             : links_.state(peer.id).client_address;
     if (!client.empty()) member->add_clienturls("http://" + client);
   }
   answer(call, context_, {{}, response.SerializeAsString(), context_.replica.store().revision()});
@@ -59,7 +70,8 @@ void EtcdMaintenance::on_status(const http::CallPtr& call) {
   response.set_raftappliedindex(context_.replica.store().applied().value);
   response.set_islearner(log.role.role == consensus::Role::kLearner);
   if (log.role.master == consensus::kNoReplica) response.add_errors("etcdserver: no leader");
-  if (context_.replica.disk_full()) response.add_errors("polis: the disk is nearly full; writes are refused until there is space");
+  if (context_.replica.disk_full())
+    response.add_errors("polis: the disk is nearly full; writes are refused until there is space");
   answer(call, context_, {{}, response.SerializeAsString(), context_.replica.store().revision()});
 }
 
@@ -67,7 +79,8 @@ void EtcdMaintenance::on_alarm(const http::CallPtr& call, std::string_view bytes
   AlarmRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   if (request.action() == AlarmRequest::ACTIVATE) {
-    return call->finish(to_grpc({store::Code::kUnimplemented, "polis: alarms are raised and cleared by the state they report"}));
+    return call->finish(to_grpc({store::Code::kUnimplemented,
+                                 "polis: alarms are raised and cleared by the state they report"}));
   }
   AlarmResponse response;
   if (context_.replica.disk_full()) {
@@ -82,13 +95,16 @@ void EtcdMaintenance::on_hash_kv(const http::CallPtr& call, std::string_view byt
   HashKVRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   const store::Store& store = context_.replica.store();
-  auto revision = request.revision() <= 0 ? store.revision() : static_cast<std::uint64_t>(request.revision());
-  if (store::Status refused = store.readable(revision); !refused.ok()) return call->finish(to_grpc(refused));
+  auto revision =
+      request.revision() <= 0 ? store.revision() : static_cast<std::uint64_t>(request.revision());
+  if (store::Status refused = store.readable(revision); !refused.ok())
+    return call->finish(to_grpc(refused));
   auto hash = store.hash_at(revision);
   if (!hash) return call->finish(to_grpc({store::Code::kInternal, hash.error().text}));
   HashKVResponse response;
   response.set_hash(*hash);
-  response.set_compact_revision(store.compacted() == 0 ? -1 : static_cast<std::int64_t>(store.compacted()));
+  response.set_compact_revision(
+      store.compacted() == 0 ? -1 : static_cast<std::int64_t>(store.compacted()));
   answer(call, context_, {{}, response.SerializeAsString(), store.revision()});
 }
 
@@ -97,9 +113,10 @@ void EtcdMaintenance::on_move_leader(const http::CallPtr& call, std::string_view
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   std::string body;
   Writer(body).u64(request.targetid());
-  context_.replica.ask(replica::Question::kTransfer, body, [this, call](const store::Status& status, const std::string&) {
-    answer(call, context_, {status, {}, context_.replica.store().revision()});
-  });
+  context_.replica.ask(replica::Question::kTransfer, body,
+                       [this, call](const store::Status& status, const std::string&) {
+                         answer(call, context_, {status, {}, context_.replica.store().revision()});
+                       });
 }
 
 }  // namespace polis::cell

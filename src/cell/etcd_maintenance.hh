@@ -12,8 +12,9 @@ namespace polis::cell {
 
 class EtcdMaintenance {
  public:
-  EtcdMaintenance(EtcdContext context, http::Server& server, const std::vector<Peer>& members, const PeerLinks& links,
-                  const storage::Engine& engine, std::string client_address);
+  EtcdMaintenance(EtcdContext context, http::Server& server, const std::vector<Peer>& members,
+                  const PeerLinks& links, const storage::Engine& engine,
+                  std::string client_address);
 
  private:
   void on_member_list(const http::CallPtr& call, std::string_view request);

@@ -13,7 +13,8 @@ using etcdserverpb::WatchResponse;
 
 constexpr Duration kProgressInterval = std::chrono::minutes(10);  // etcd's
 
-// etcd's reading of the two fields: no key is the first possible one, and "\0" as end means everything behind.
+// etcd's reading of the two fields: no key is the first possible one, and "\0" as end means
+// everything behind.
 KeyRange range_of(const WatchCreateRequest& request) {
   KeyRange range{request.key(), request.range_end()};
   if (range.key.empty()) range.key.push_back('\0');
@@ -32,18 +33,24 @@ class EtcdWatch::Stream final : public WatchSink {
 
   void on_message(std::string_view bytes) {
     WatchRequest request;
-    if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return call_.finish(to_grpc(store::status::malformed()));
+    if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+      return call_.finish(to_grpc(store::status::malformed()));
     switch (request.request_union_case()) {
-      case WatchRequest::kCreateRequest: return create(request.create_request());
-      case WatchRequest::kCancelRequest: return cancel(request.cancel_request().watch_id());
-      case WatchRequest::kProgressRequest: return progress();
-      case WatchRequest::REQUEST_UNION_NOT_SET: return;
+      case WatchRequest::kCreateRequest:
+        return create(request.create_request());
+      case WatchRequest::kCancelRequest:
+        return cancel(request.cancel_request().watch_id());
+      case WatchRequest::kProgressRequest:
+        return progress();
+      case WatchRequest::REQUEST_UNION_NOT_SET:
+        return;
     }
   }
 
   bool may_write() const override { return call_.queued() < service_.queue_bytes_max_; }
 
-  void on_events(std::int64_t watch, std::string_view events, std::uint64_t revision, bool fragment) override {
+  void on_events(std::int64_t watch, std::string_view events, std::uint64_t revision,
+                 bool fragment) override {
     std::string bytes;
     bytes.reserve(events.size() + 64);
     append_header(bytes, service_.context_, revision);
@@ -91,12 +98,14 @@ class EtcdWatch::Stream final : public WatchSink {
     if (!range.single() && !range.to_the_end() && range.end <= range.key) {
       return refuse(-1, "etcdserver: mvcc: watcher range is empty");
     }
-    if (request.start_revision() < 0) return refuse(-1, "polis: start_revision must not be negative");
+    if (request.start_revision() < 0)
+      return refuse(-1, "polis: start_revision must not be negative");
     if (request.watch_id() != 0 && handles_.contains(request.watch_id())) {
       return refuse(-1, "etcdserver: mvcc: duplicate watch ID provided on the WatchStream");
     }
     if (handles_.size() >= kWatchesPerStreamMax) {
-      return refuse(-1, fmt::format("polis: this stream has {} watches, the most that one may have; cancel some or open another stream",
+      return refuse(-1, fmt::format("polis: this stream has {} watches, the most that one may "
+                                    "have; cancel some or open another stream",
                                     kWatchesPerStreamMax));
     }
     std::int64_t watch = request.watch_id();
@@ -104,8 +113,11 @@ class EtcdWatch::Stream final : public WatchSink {
       while (handles_.contains(next_watch_)) ++next_watch_;
       watch = next_watch_++;
     }
-    WatchSpec spec{.range = std::move(range), .start = static_cast<std::uint64_t>(request.start_revision()),
-                   .previous = request.prev_kv(), .progress = request.progress_notify(), .fragment = request.fragment()};
+    WatchSpec spec{.range = std::move(range),
+                   .start = static_cast<std::uint64_t>(request.start_revision()),
+                   .previous = request.prev_kv(),
+                   .progress = request.progress_notify(),
+                   .fragment = request.fragment()};
     for (int filter : request.filters()) {
       if (filter == WatchCreateRequest::NOPUT) spec.put = false;
       if (filter == WatchCreateRequest::NODELETE) spec.erase = false;
@@ -143,8 +155,12 @@ class EtcdWatch::Stream final : public WatchSink {
   std::int64_t next_watch_ = 0;
 };
 
-EtcdWatch::EtcdWatch(EtcdContext context, http::Server& server, io::Reactor& reactor, std::size_t queue_bytes_max)
-    : context_(context), reactor_(reactor), queue_bytes_max_(queue_bytes_max), hub_(context.replica.store()) {
+EtcdWatch::EtcdWatch(EtcdContext context, http::Server& server, io::Reactor& reactor,
+                     std::size_t queue_bytes_max)
+    : context_(context),
+      reactor_(reactor),
+      queue_bytes_max_(queue_bytes_max),
+      hub_(context.replica.store()) {
   server.add_stream("/etcdserverpb.Watch/Watch", [this](const http::CallPtr& call) {
     // Shared by the call's callbacks, which are dropped when it ends.
     auto stream = std::make_shared<Stream>(*this, *call);

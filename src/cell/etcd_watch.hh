@@ -19,7 +19,8 @@ inline constexpr std::size_t kWatchesPerStreamMax = 100'000;
 
 class EtcdWatch {
  public:
-  EtcdWatch(EtcdContext context, http::Server& server, io::Reactor& reactor, std::size_t queue_bytes_max);
+  EtcdWatch(EtcdContext context, http::Server& server, io::Reactor& reactor,
+            std::size_t queue_bytes_max);
   void turn_end();
   void on_store_replaced() { hub_.on_store_replaced(); }
   std::size_t watches() const { return hub_.size(); }

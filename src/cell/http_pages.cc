@@ -8,24 +8,32 @@
 
 namespace polis::cell {
 
-HttpPages::HttpPages(EtcdContext context, http::Server& server, const storage::Engine& engine, const EtcdWatch& watch)
+HttpPages::HttpPages(EtcdContext context, http::Server& server, const storage::Engine& engine,
+                     const EtcdWatch& watch)
     : context_(context), server_(server), engine_(engine), watch_(watch) {
-  server.set_http([this](std::string_view path, const std::function<void(http::HttpResponse)>& respond) {
+  server.set_http([this](std::string_view path,
+                         const std::function<void(http::HttpResponse)>& respond) {
     path = path.substr(0, path.find('?'));
     if (path == "/livez") return respond({.body = "ok\n"});
     if (path == "/version") {
-      return respond({200, "application/json", fmt::format(R"({{"polis":"{}","etcdserver":"{}","etcdcluster":"{}"}})" "\n", kVersion,
-                                                           kEtcdApiVersion, kEtcdApiVersion)});
+      return respond({200, "application/json",
+                      fmt::format(R"({{"polis":"{}","etcdserver":"{}","etcdcluster":"{}"}})"
+                                  "\n",
+                                  kVersion, kEtcdApiVersion, kEtcdApiVersion)});
     }
     if (path == "/metrics") return respond(metrics());
     if (path != "/health" && path != "/readyz") {
-      return respond({404, {}, "not found; there are /health, /livez, /readyz, /version and /metrics\n"});
+      return respond(
+          {404, {}, "not found; there are /health, /livez, /readyz, /version and /metrics\n"});
     }
     // Healthy is who can serve a linearizable read.
     context_.replica.read_barrier([respond, json = path == "/health"](const store::Status& status) {
       int code = status.ok() ? 200 : 503;
       if (!json) return respond({code, {}, status.ok() ? "ok\n" : status.text + "\n"});
-      respond({code, "application/json", fmt::format(R"({{"health":"{}","reason":"{}"}})" "\n", status.ok(), status.text)});
+      respond({code, "application/json",
+               fmt::format(R"({{"health":"{}","reason":"{}"}})"
+                           "\n",
+                           status.ok(), status.text)});
     });
   });
 }
@@ -41,12 +49,18 @@ http::HttpResponse HttpPages::metrics() const {
     family.metric.push_back(metric);
     families.push_back(std::move(family));
   };
-  auto gauge = [&](const char* name, const char* help, auto value) { add(name, help, MetricType::Gauge, static_cast<double>(value)); };
-  auto counter = [&](const char* name, const char* help, auto value) { add(name, help, MetricType::Counter, static_cast<double>(value)); };
+  auto gauge = [&](const char* name, const char* help, auto value) {
+    add(name, help, MetricType::Gauge, static_cast<double>(value));
+  };
+  auto counter = [&](const char* name, const char* help, auto value) {
+    add(name, help, MetricType::Counter, static_cast<double>(value));
+  };
   const replica::Replica& replica = context_.replica;
   consensus::Status log = replica.status();
-  gauge("polis_is_master", "1 if this replica is the master", log.role.role == consensus::Role::kMaster);
-  gauge("polis_has_master", "1 if this replica knows a master", log.role.master != consensus::kNoReplica);
+  gauge("polis_is_master", "1 if this replica is the master",
+        log.role.role == consensus::Role::kMaster);
+  gauge("polis_has_master", "1 if this replica knows a master",
+        log.role.master != consensus::kNoReplica);
   gauge("polis_term", "Term of the consensus protocol", log.role.term.value);
   gauge("polis_commit_index", "Last committed log entry", log.commit.value);
   gauge("polis_applied_index", "Last applied log entry", replica.store().applied().value);
@@ -57,11 +71,13 @@ http::HttpResponse HttpPages::metrics() const {
   gauge("polis_keys", "Keys, with deleted ones that are not compacted", replica.store().keys());
   gauge("polis_leases", "Leases", replica.store().leases().all().size());
   gauge("polis_watches", "Watches on this replica", watch_.watches());
-  gauge("polis_unsaved_bytes", "Applied but not yet in the engine", replica.store().unsaved_bytes());
+  gauge("polis_unsaved_bytes", "Applied but not yet in the engine",
+        replica.store().unsaved_bytes());
   gauge("polis_engine_disk_bytes", "Size of the engine's file", engine_.bytes_on_disk());
   gauge("polis_disk_full", "1 while writes are refused for lack of space", replica.disk_full());
   const replica::Counters& counts = replica.counters();
-  counter("polis_commands_total", "Commands of this replica's clients that were applied", counts.commands_applied);
+  counter("polis_commands_total", "Commands of this replica's clients that were applied",
+          counts.commands_applied);
   counter("polis_entries_proposed_total", "Log entries proposed", counts.entries_proposed);
   counter("polis_syncs_total", "Syncs of the write-ahead log asked for", counts.syncs);
   counter("polis_peer_messages_sent_total", "Messages to peers", counts.messages_sent);
@@ -75,7 +91,8 @@ http::HttpResponse HttpPages::metrics() const {
   counter("polis_client_calls_total", "Calls begun", http.calls_started);
   counter("polis_client_bytes_received_total", "Bytes from clients", http.bytes_received);
   counter("polis_client_bytes_sent_total", "Bytes to clients", http.bytes_sent);
-  return {200, "text/plain; version=0.0.4; charset=utf-8", prometheus::TextSerializer().Serialize(families)};
+  return {200, "text/plain; version=0.0.4; charset=utf-8",
+          prometheus::TextSerializer().Serialize(families)};
 }
 
 }  // namespace polis::cell

@@ -12,7 +12,8 @@ namespace polis::cell {
 
 class HttpPages {
  public:
-  HttpPages(EtcdContext context, http::Server& server, const storage::Engine& engine, const EtcdWatch& watch);
+  HttpPages(EtcdContext context, http::Server& server, const storage::Engine& engine,
+            const EtcdWatch& watch);
 
  private:
   http::HttpResponse metrics() const;

@@ -10,7 +10,8 @@ namespace {
 // The message as the inside of a JSON string.
 class JsonText final : public spdlog::custom_flag_formatter {
  public:
-  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& out) override {
+  void format(const spdlog::details::log_msg& message, const std::tm&,
+              spdlog::memory_buf_t& out) override {
     for (char c : message.payload) {
       if (c == '"' || c == '\\') {
         out.push_back('\\');
@@ -22,17 +23,21 @@ class JsonText final : public spdlog::custom_flag_formatter {
       }
     }
   }
-  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<JsonText>(); }
+  std::unique_ptr<custom_flag_formatter> clone() const override {
+    return std::make_unique<JsonText>();
+  }
 };
 
 }  // namespace
 
 void set_up_log(LogLevel level, LogFormat format, std::string_view replica) {
-  auto logger = std::make_shared<spdlog::logger>("polis", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  auto logger =
+      std::make_shared<spdlog::logger>("polis", std::make_shared<spdlog::sinks::stderr_sink_mt>());
   if (format == LogFormat::kJson) {
     auto formatter = std::make_unique<spdlog::pattern_formatter>();
-    formatter->add_flag<JsonText>('*').set_pattern(
-        fmt::format(R"({{"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","replica":"{}","message":"%*"}})", replica));
+    formatter->add_flag<JsonText>('*').set_pattern(fmt::format(
+        R"({{"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","replica":"{}","message":"%*"}})",
+        replica));
     logger->set_formatter(std::move(formatter));
   } else {
     logger->set_pattern(fmt::format("%Y-%m-%d %H:%M:%S.%e %-7l {}: %v", replica));
@@ -47,10 +52,18 @@ void set_up_log(LogLevel level, LogFormat format, std::string_view replica) {
 
 void log_line(LogLevel level, std::string_view text) {
   switch (level) {
-    case LogLevel::kDebug: spdlog::debug(text); break;
-    case LogLevel::kInfo: spdlog::info(text); break;
-    case LogLevel::kWarn: spdlog::warn(text); break;
-    case LogLevel::kError: spdlog::error(text); break;
+    case LogLevel::kDebug:
+      spdlog::debug(text);
+      break;
+    case LogLevel::kInfo:
+      spdlog::info(text);
+      break;
+    case LogLevel::kWarn:
+      spdlog::warn(text);
+      break;
+    case LogLevel::kError:
+      spdlog::error(text);
+      break;
   }
 }
 

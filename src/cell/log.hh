@@ -1,6 +1,7 @@
 #pragma once
 
-// What a running cell tells people: one line an event, as text or as JSON. Never values, never secrets.
+// What a running cell tells people: one line an event, as text or as JSON. Never values, never
+// secrets.
 
 #include <fmt/format.h>
 

@@ -48,7 +48,8 @@ Result<std::optional<std::string_view>> FrameReader::next() {
   std::string_view rest = std::string_view(buffer_).substr(at_);
   Reader in(rest);
   std::uint32_t length = in.u32(), crc = in.u32();
-  if (in.ok() && length > kFrameBytesMax) return fail(ErrorCode::kCorrupt, "a frame announces more bytes than any may have");
+  if (in.ok() && length > kFrameBytesMax)
+    return fail(ErrorCode::kCorrupt, "a frame announces more bytes than any may have");
   if (!in.ok() || in.remaining() < length) {
     buffer_.erase(0, at_);
     at_ = 0;

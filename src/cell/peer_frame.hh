@@ -34,7 +34,8 @@ void append_frame(std::string& out, std::string_view bytes);
 class FrameReader {
  public:
   void add(std::string_view bytes) { buffer_ += bytes; }
-  // The next whole frame, valid until the next call; nothing if there is none yet. kCorrupt: length or checksum is wrong.
+  // The next whole frame, valid until the next call; nothing if there is none yet. kCorrupt: length
+  // or checksum is wrong.
   Result<std::optional<std::string_view>> next();
 
  private:

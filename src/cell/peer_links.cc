@@ -10,7 +10,8 @@ namespace {
 constexpr Duration kReconnectMin = std::chrono::milliseconds(50);
 constexpr Duration kReconnectMax = std::chrono::seconds(1);
 constexpr Duration kConnectTimeout = std::chrono::seconds(2);
-// A peer that takes nothing for this long is connected to anew: what waits for it is of no use any more.
+// A peer that takes nothing for this long is connected to anew: what waits for it is of no use any
+// more.
 constexpr Duration kStallMax = std::chrono::seconds(3);
 constexpr std::size_t kQueueBytesMax = 64 << 20;
 
@@ -19,7 +20,10 @@ constexpr std::size_t kQueueBytesMax = 64 << 20;
 // The connection to one peer, made again and again.
 class PeerLinks::Outgoing {
  public:
-  Outgoing(PeerLinks& links, Peer peer) : links_(links), peer_(std::move(peer)), state_(links.states_[peer_.id]) { connect(); }
+  Outgoing(PeerLinks& links, Peer peer)
+      : links_(links), peer_(std::move(peer)), state_(links.states_[peer_.id]) {
+    connect();
+  }
 
   void send(std::string_view message) {
     if (!stream_ || queue_.size() - at_ + message.size() > kQueueBytesMax) {
@@ -31,7 +35,8 @@ class PeerLinks::Outgoing {
 
   void flush() {
     if (!stream_ || blocked_ || at_ == queue_.size()) {
-      if (blocked_ && links_.reactor_.now() - progressed_ > kStallMax) reconnect("it takes no bytes");
+      if (blocked_ && links_.reactor_.now() - progressed_ > kStallMax)
+        reconnect("it takes no bytes");
       return;
     }
     std::size_t n = stream_->write(std::string_view(queue_).substr(at_));
@@ -52,23 +57,30 @@ class PeerLinks::Outgoing {
 
  private:
   void connect() {
-    connecting_ = io::connect_tcp(links_.reactor_, peer_.address, kConnectTimeout, [this](Result<std::unique_ptr<io::TcpStream>> result) {
-      if (!result) return reconnect(result.error().text);
-      stream_ = std::move(*result);
-      state_.connected = true;
-      delay_ = kReconnectMin;
-      complained_ = false;
-      progressed_ = links_.reactor_.now();
-      log_info("connected to replica {} at {}", peer_.name, peer_.address.text());
-      stream_->start({[](std::string_view) {}, [this](const std::string& reason) { reconnect(reason); },
-                      [this] {
-                        blocked_ = false;
-                        flush();
-                      }});
-      append_frame(queue_, encode(Greeting{.cell = links_.own_.cell, .from = links_.own_.id, .to = peer_.id, .name = links_.own_.name,
-                                           .client_address = links_.own_.client_address, .version = kVersion}));
-      flush();
-    });
+    connecting_ = io::connect_tcp(
+        links_.reactor_, peer_.address, kConnectTimeout,
+        [this](Result<std::unique_ptr<io::TcpStream>> result) {
+          if (!result) return reconnect(result.error().text);
+          stream_ = std::move(*result);
+          state_.connected = true;
+          delay_ = kReconnectMin;
+          complained_ = false;
+          progressed_ = links_.reactor_.now();
+          log_info("connected to replica {} at {}", peer_.name, peer_.address.text());
+          stream_->start({[](std::string_view) {},
+                          [this](const std::string& reason) { reconnect(reason); },
+                          [this] {
+                            blocked_ = false;
+                            flush();
+                          }});
+          append_frame(queue_, encode(Greeting{.cell = links_.own_.cell,
+                                               .from = links_.own_.id,
+                                               .to = peer_.id,
+                                               .name = links_.own_.name,
+                                               .client_address = links_.own_.client_address,
+                                               .version = kVersion}));
+          flush();
+        });
   }
 
   void reconnect(const std::string& reason) {
@@ -105,7 +117,8 @@ class PeerLinks::Incoming {
  public:
   Incoming(PeerLinks& links, std::uint64_t id, std::unique_ptr<io::TcpStream> stream)
       : links_(links), id_(id), stream_(std::move(stream)) {
-    stream_->start({[this](std::string_view bytes) { on_bytes(bytes); }, [this](const std::string&) { close(); }, [] {}});
+    stream_->start({[this](std::string_view bytes) { on_bytes(bytes); },
+                    [this](const std::string&) { close(); }, [] {}});
   }
 
  private:
@@ -130,13 +143,17 @@ class PeerLinks::Incoming {
     if (!greeting) {
       wrong = "it is no replica of Polis; does another program use the --peer address?";
     } else if (greeting->cell != links_.own_.cell) {
-      wrong = fmt::format("replica {} belongs to another cell ({:x}, this is {:x}); check --initial on both", greeting->name, greeting->cell,
-                          links_.own_.cell);
+      wrong = fmt::format(
+          "replica {} belongs to another cell ({:x}, this is {:x}); check --initial on both",
+          greeting->name, greeting->cell, links_.own_.cell);
     } else if (greeting->to != links_.own_.id || !links_.outgoing_.contains(greeting->from)) {
-      wrong = fmt::format("replica {} took this one for another; check the addresses in --initial", greeting->name);
+      wrong = fmt::format("replica {} took this one for another; check the addresses in --initial",
+                          greeting->name);
     } else if (greeting->protocol != kPeerProtocol) {
-      wrong = fmt::format("replica {} speaks peer protocol {}, this one {}; run versions that are next to each other", greeting->name,
-                          greeting->protocol, kPeerProtocol);
+      wrong = fmt::format(
+          "replica {} speaks peer protocol {}, this one {}; run versions that are next to each "
+          "other",
+          greeting->name, greeting->protocol, kPeerProtocol);
     }
     if (!wrong.empty()) {
       log_error("refusing the peer connection from {}: {}", stream_->peer(), wrong);
@@ -162,7 +179,8 @@ class PeerLinks::Incoming {
   ReplicaId from_;
 };
 
-PeerLinks::PeerLinks(io::Reactor& reactor, Own own, const std::vector<Peer>& peers) : reactor_(reactor), own_(std::move(own)) {
+PeerLinks::PeerLinks(io::Reactor& reactor, Own own, const std::vector<Peer>& peers)
+    : reactor_(reactor), own_(std::move(own)) {
   for (const Peer& peer : peers) {
     if (peer.id != own_.id) states_[peer.id];
   }
@@ -175,7 +193,9 @@ PeerLinks::~PeerLinks() = default;
 
 Result<void> PeerLinks::start(Received received) {
   received_ = std::move(received);
-  auto listener = io::listen_tcp(reactor_, own_.listen, [this](std::unique_ptr<io::TcpStream> stream) { accept(std::move(stream)); });
+  auto listener =
+      io::listen_tcp(reactor_, own_.listen,
+                     [this](std::unique_ptr<io::TcpStream> stream) { accept(std::move(stream)); });
   if (!listener) return std::unexpected(listener.error());
   listener_ = std::move(*listener);
   return {};

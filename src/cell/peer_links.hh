@@ -1,7 +1,7 @@
 #pragma once
 
-// The real transport between replicas: one TCP connection in each direction, frames with a checksum. What cannot be sent is
-// lost; the protocol above copes. See docs/formats/peer.md.
+// The real transport between replicas: one TCP connection in each direction, frames with a
+// checksum. What cannot be sent is lost; the protocol above copes. See docs/formats/peer.md.
 //
 // Threads: the reactor's.
 

@@ -16,15 +16,20 @@ const std::vector<SettingInfo>& setting_infos() {
       {"data-dir", "polis-data", "directory for log and state; made if it does not exist"},
       {"client", "127.0.0.1:2379", "HOST:PORT where clients are served"},
       {"peer", "127.0.0.1:2380", "HOST:PORT where the other replicas reach this one"},
-      {"initial", "", "all replicas: a=HOST:PORT,b=HOST:PORT,c=HOST:PORT, the same on each; empty: a cell of one"},
+      {"initial", "",
+       "all replicas: a=HOST:PORT,b=HOST:PORT,c=HOST:PORT, the same on each; empty: a cell of one"},
       {"protocol", "raft", "consensus protocol: raft"},
       {"heartbeat-interval", "50ms", "how often the master makes itself heard"},
-      {"election-timeout-min", "300ms", "silence after which a replica stands for election, at least; 3 heartbeats or more"},
+      {"election-timeout-min", "300ms",
+       "silence after which a replica stands for election, at least; 3 heartbeats or more"},
       {"election-timeout-max", "600ms", "and at most"},
-      {"request-timeout", "7s", "after this time without an outcome a request is answered 'timed out'"},
-      {"log-retain-bytes", "8388608", "applied log kept in memory for followers that lag; beyond it they get a snapshot"},
+      {"request-timeout", "7s",
+       "after this time without an outcome a request is answered 'timed out'"},
+      {"log-retain-bytes", "8388608",
+       "applied log kept in memory for followers that lag; beyond it they get a snapshot"},
       {"wal-segment-bytes", "16777216", "size of one file of the write-ahead log; at least 13 MiB"},
-      {"disk-free-min", "100663296", "writes are refused while the disk has less than this free, bytes"},
+      {"disk-free-min", "100663296",
+       "writes are refused while the disk has less than this free, bytes"},
       {"log-level", "info", "debug, info, warn or error"},
       {"log-format", "text", "text for people, json for machines"},
   };
@@ -33,10 +38,14 @@ const std::vector<SettingInfo>& setting_infos() {
 
 const char* to_string(Source source) {
   switch (source) {
-    case Source::kDefault: return "default";
-    case Source::kFile: return "file";
-    case Source::kEnvironment: return "environment";
-    case Source::kFlag: return "flag";
+    case Source::kDefault:
+      return "default";
+    case Source::kFile:
+      return "file";
+    case Source::kEnvironment:
+      return "environment";
+    case Source::kFlag:
+      return "flag";
   }
   return "?";
 }
@@ -44,31 +53,38 @@ const char* to_string(Source source) {
 namespace {
 
 std::string environment_name(std::string name) {
-  for (char& c : name) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  for (char& c : name)
+    c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
   return "POLIS_" + name;
 }
 
 Result<void> read_file(const std::string& file, SettingValues& values) {
   try {
     YAML::Node root = YAML::LoadFile(file);
-    if (!root.IsMap()) return fail(ErrorCode::kInvalid, file + ": must be a map of settings, for example 'data-dir: /var/lib/polis'");
+    if (!root.IsMap())
+      return fail(ErrorCode::kInvalid,
+                  file + ": must be a map of settings, for example 'data-dir: /var/lib/polis'");
     for (auto entry : root) {
       auto key = entry.first.as<std::string>();
       auto found = values.find(key);
       if (found == values.end()) {
-        return fail(ErrorCode::kInvalid, fmt::format("{}: line {}: there is no setting '{}'; `polis config dump` lists them", file,
-                                                     entry.first.Mark().line + 1, key));
+        return fail(
+            ErrorCode::kInvalid,
+            fmt::format("{}: line {}: there is no setting '{}'; `polis config dump` lists them",
+                        file, entry.first.Mark().line + 1, key));
       }
       if (entry.second.IsMap() && key == "initial") {
         std::string text;
         for (auto member : entry.second) {
-          text += (text.empty() ? "" : ",") + member.first.as<std::string>() + "=" + member.second.as<std::string>();
+          text += (text.empty() ? "" : ",") + member.first.as<std::string>() + "=" +
+                  member.second.as<std::string>();
         }
         found->second = {text, Source::kFile};
       } else if (entry.second.IsScalar()) {
         found->second = {entry.second.as<std::string>(), Source::kFile};
       } else {
-        return fail(ErrorCode::kInvalid, fmt::format("{}: line {}: '{}' must be a single value", file, entry.second.Mark().line + 1, key));
+        return fail(ErrorCode::kInvalid, fmt::format("{}: line {}: '{}' must be a single value",
+                                                     file, entry.second.Mark().line + 1, key));
       }
     }
   } catch (const YAML::Exception& error) {
@@ -89,7 +105,8 @@ class Parser {
 
   void wrong(const char* name, const std::string& remedy) {
     if (!error_.empty()) return;
-    error_ = fmt::format("setting '{}' is '{}' (from {}): {}", name, text(name), to_string(values_.at(name).source), remedy);
+    error_ = fmt::format("setting '{}' is '{}' (from {}): {}", name, text(name),
+                         to_string(values_.at(name).source), remedy);
   }
   std::uint64_t number(const char* name, std::uint64_t min, std::uint64_t max) {
     const std::string& t = text(name);
@@ -132,31 +149,41 @@ void parse_members(Parser& in, Settings& settings) {
     std::string_view one = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), one.size() + 1));
     std::size_t equals = one.find('=');
-    auto address = io::parse_address(equals == std::string_view::npos ? "" : one.substr(equals + 1));
-    if (!address || equals == 0) return in.wrong("initial", fmt::format("'{}' must be NAME=HOST:PORT", one));
+    auto address =
+        io::parse_address(equals == std::string_view::npos ? "" : one.substr(equals + 1));
+    if (!address || equals == 0)
+      return in.wrong("initial", fmt::format("'{}' must be NAME=HOST:PORT", one));
     std::string name(one.substr(0, equals));
     settings.members.push_back({replica_id(settings.cluster, name), name, *address});
   }
-  std::sort(settings.members.begin(), settings.members.end(), [](const Peer& a, const Peer& b) { return a.id < b.id; });
+  std::sort(settings.members.begin(), settings.members.end(),
+            [](const Peer& a, const Peer& b) { return a.id < b.id; });
   for (std::size_t i = 1; i < settings.members.size(); ++i) {
-    if (settings.members[i].id == settings.members[i - 1].id) return in.wrong("initial", "names a replica twice");
+    if (settings.members[i].id == settings.members[i - 1].id)
+      return in.wrong("initial", "names a replica twice");
   }
-  if (settings.members.size() > consensus::kVotersMax) in.wrong("initial", fmt::format("at most {} replicas", consensus::kVotersMax));
-  auto own = std::find_if(settings.members.begin(), settings.members.end(), [&](const Peer& p) { return p.id == settings.id; });
-  if (own == settings.members.end()) return in.wrong("name", fmt::format("does not stand in 'initial' ({})", in.text("initial")));
+  if (settings.members.size() > consensus::kVotersMax)
+    in.wrong("initial", fmt::format("at most {} replicas", consensus::kVotersMax));
+  auto own = std::find_if(settings.members.begin(), settings.members.end(),
+                          [&](const Peer& p) { return p.id == settings.id; });
+  if (own == settings.members.end())
+    return in.wrong("name", fmt::format("does not stand in 'initial' ({})", in.text("initial")));
 }
 
 }  // namespace
 
-Result<SettingValues> collect_settings(const std::string& file, const std::map<std::string, std::string>& flags,
+Result<SettingValues> collect_settings(const std::string& file,
+                                       const std::map<std::string, std::string>& flags,
                                        const std::map<std::string, std::string>& environment) {
   SettingValues values;
-  for (const SettingInfo& info : setting_infos()) values[info.name] = {info.standard, Source::kDefault};
+  for (const SettingInfo& info : setting_infos())
+    values[info.name] = {info.standard, Source::kDefault};
   if (!file.empty()) {
     if (auto done = read_file(file, values); !done) return std::unexpected(done.error());
   }
   for (auto& [name, value] : values) {
-    if (auto found = environment.find(environment_name(name)); found != environment.end()) value = {found->second, Source::kEnvironment};
+    if (auto found = environment.find(environment_name(name)); found != environment.end())
+      value = {found->second, Source::kEnvironment};
     if (auto found = flags.find(name); found != flags.end()) value = {found->second, Source::kFlag};
   }
   return values;
@@ -170,7 +197,8 @@ Result<Settings> parse_settings(const SettingValues& values) {
   Parser in(values);
   Settings settings;
   settings.name = in.text("name");
-  if (settings.name.empty() || settings.name.find_first_of(",=\" ") != std::string::npos) in.wrong("name", "must be a word without ',' and '='");
+  if (settings.name.empty() || settings.name.find_first_of(",=\" ") != std::string::npos)
+    in.wrong("name", "must be a word without ',' and '='");
   settings.cluster = in.text("cluster");
   settings.cell_id = hash_name("cell/" + settings.cluster);
   settings.id = replica_id(settings.cluster, settings.name);
@@ -185,16 +213,23 @@ Result<Settings> parse_settings(const SettingValues& values) {
   settings.election_timeout_min = in.duration("election-timeout-min");
   settings.election_timeout_max = in.duration("election-timeout-max");
   settings.request_timeout = in.duration("request-timeout");
-  if (settings.election_timeout_min < 3 * settings.heartbeat_interval) in.wrong("election-timeout-min", "must be at least 3 times heartbeat-interval");
-  if (settings.election_timeout_max <= settings.election_timeout_min) in.wrong("election-timeout-max", "must be greater than election-timeout-min");
+  if (settings.election_timeout_min < 3 * settings.heartbeat_interval)
+    in.wrong("election-timeout-min", "must be at least 3 times heartbeat-interval");
+  if (settings.election_timeout_max <= settings.election_timeout_min)
+    in.wrong("election-timeout-max", "must be greater than election-timeout-min");
   settings.log_retain_bytes = in.number("log-retain-bytes", 0, 1ULL << 40);
   settings.wal_segment_bytes = in.number("wal-segment-bytes", 13 << 20, 1 << 30);
   settings.disk_free_min = in.number("disk-free-min", 0, 1ULL << 40);
   const std::string& level = in.text("log-level");
-  settings.log_level = level == "debug" ? LogLevel::kDebug : level == "warn" ? LogLevel::kWarn : level == "error" ? LogLevel::kError : LogLevel::kInfo;
-  if (level != "debug" && level != "info" && level != "warn" && level != "error") in.wrong("log-level", "must be debug, info, warn or error");
+  settings.log_level = level == "debug"   ? LogLevel::kDebug
+                       : level == "warn"  ? LogLevel::kWarn
+                       : level == "error" ? LogLevel::kError
+                                          : LogLevel::kInfo;
+  if (level != "debug" && level != "info" && level != "warn" && level != "error")
+    in.wrong("log-level", "must be debug, info, warn or error");
   settings.log_format = in.text("log-format") == "json" ? LogFormat::kJson : LogFormat::kText;
-  if (in.text("log-format") != "json" && in.text("log-format") != "text") in.wrong("log-format", "must be text or json");
+  if (in.text("log-format") != "json" && in.text("log-format") != "text")
+    in.wrong("log-format", "must be text or json");
   parse_members(in, settings);
   if (!in.error().empty()) return fail(ErrorCode::kInvalid, in.error());
   return settings;

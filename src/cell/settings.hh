@@ -1,7 +1,8 @@
 #pragma once
 
-// The settings of a cell replica: one table says each one's name, default and meaning. Values come from flags, the
-// environment (POLIS_…), the YAML file, and the defaults, in this order; where each came from can be shown.
+// The settings of a cell replica: one table says each one's name, default and meaning. Values come
+// from flags, the environment (POLIS_…), the YAML file, and the defaults, in this order; where each
+// came from can be shown.
 
 #include <map>
 #include <string>
@@ -15,8 +16,8 @@
 namespace polis::cell {
 
 struct SettingInfo {
-  const char* name;     // as a flag: --data-dir; in YAML: data-dir; in the environment: POLIS_DATA_DIR
-  const char* standard; // default, as text
+  const char* name;  // as a flag: --data-dir; in YAML: data-dir; in the environment: POLIS_DATA_DIR
+  const char* standard;  // default, as text
   const char* help;
 };
 const std::vector<SettingInfo>& setting_infos();
@@ -31,7 +32,8 @@ struct SettingValue {
 using SettingValues = std::map<std::string, SettingValue>;
 
 // Collects the values. kInvalid: names the file, line or variable.
-Result<SettingValues> collect_settings(const std::string& file, const std::map<std::string, std::string>& flags,
+Result<SettingValues> collect_settings(const std::string& file,
+                                       const std::map<std::string, std::string>& flags,
                                        const std::map<std::string, std::string>& environment);
 
 struct Settings {
@@ -51,10 +53,12 @@ struct Settings {
   LogFormat log_format = LogFormat::kText;
 };
 
-// Checks and converts. kInvalid: names the setting, its value, where it came from, and what would be right.
+// Checks and converts. kInvalid: names the setting, its value, where it came from, and what would
+// be right.
 Result<Settings> parse_settings(const SettingValues& values);
 
-// The id of a replica is made from the cell's cluster name and its own, so that all agree without talking.
+// The id of a replica is made from the cell's cluster name and its own, so that all agree without
+// talking.
 consensus::ReplicaId replica_id(const std::string& cluster, const std::string& name);
 
 }  // namespace polis::cell

@@ -21,7 +21,8 @@ std::map<std::string, std::string> environment() {
   for (char** entry = environ; *entry != nullptr; ++entry) {
     std::string_view line = *entry;
     std::size_t equals = line.find('=');
-    if (line.starts_with("POLIS_") && equals != std::string_view::npos) all[std::string(line.substr(0, equals))] = line.substr(equals + 1);
+    if (line.starts_with("POLIS_") && equals != std::string_view::npos)
+      all[std::string(line.substr(0, equals))] = line.substr(equals + 1);
   }
   return all;
 }
@@ -32,15 +33,20 @@ struct SettingFlags {
   std::string file;
 
   void add_to(CLI::App& app) {
-    app.add_option("--config", file, "YAML file with settings, by the names of these flags")->envname("POLIS_CONFIG");
+    app.add_option("--config", file, "YAML file with settings, by the names of these flags")
+        ->envname("POLIS_CONFIG");
     for (const cell::SettingInfo& info : cell::setting_infos()) {
       std::string help = info.help;
       if (*info.standard != '\0') help += fmt::format(" [{}]", info.standard);
-      app.add_option_function<std::string>(fmt::format("--{}", info.name), [this, name = std::string(info.name)](const std::string& value) { given[name] = value; },
-                                           help);
+      app.add_option_function<std::string>(
+          fmt::format("--{}", info.name),
+          [this, name = std::string(info.name)](const std::string& value) { given[name] = value; },
+          help);
     }
   }
-  Result<cell::SettingValues> collect() const { return cell::collect_settings(file, given, environment()); }
+  Result<cell::SettingValues> collect() const {
+    return cell::collect_settings(file, given, environment());
+  }
 };
 
 int run_cell(const Result<cell::SettingValues>& values) {
@@ -51,17 +57,22 @@ int run_cell(const Result<cell::SettingValues>& values) {
   auto opened = cell::Cell::open(*settings);
   if (!opened) {
     cell::log_error("cannot start: {}", opened.error().text);
-    return opened.error().code == ErrorCode::kInvalid || opened.error().code == ErrorCode::kUnavailable ? kWrongUsage : kRefused;
+    return opened.error().code == ErrorCode::kInvalid ||
+                   opened.error().code == ErrorCode::kUnavailable
+               ? kWrongUsage
+               : kRefused;
   }
   return (*opened)->run();
 }
 
 void add_run(CLI::App& cell_app, Run& run) {
   auto* app = cell_app.add_subcommand("run", "Run one replica of a cell");
-  app->footer("Example, three replicas on one machine; each in its own terminal:\n"
-              "  polis cell run --name a --data-dir /tmp/a --client :2379 --peer 127.0.0.1:2380 \\\n"
-              "    --initial a=127.0.0.1:2380,b=127.0.0.1:3380,c=127.0.0.1:4380\n"
-              "Every setting can also stand in the environment (POLIS_DATA_DIR) and in the --config file (data-dir:).");
+  app->footer(
+      "Example, three replicas on one machine; each in its own terminal:\n"
+      "  polis cell run --name a --data-dir /tmp/a --client :2379 --peer 127.0.0.1:2380 \\\n"
+      "    --initial a=127.0.0.1:2380,b=127.0.0.1:3380,c=127.0.0.1:4380\n"
+      "Every setting can also stand in the environment (POLIS_DATA_DIR) and in the --config file "
+      "(data-dir:).");
   auto flags = std::make_shared<SettingFlags>();
   flags->add_to(*app);
   app->callback([=, &run] { run = [=] { return run_cell(flags->collect()); }; });
@@ -83,7 +94,8 @@ void add_dev(CLI::App& top, Run& run) {
 void add_config_dump(CLI::App& top, Run& run) {
   auto* config = top.add_subcommand("config", "Look at settings");
   config->require_subcommand(1);
-  auto* app = config->add_subcommand("dump", "Print the effective settings and where each came from");
+  auto* app =
+      config->add_subcommand("dump", "Print the effective settings and where each came from");
   auto flags = std::make_shared<SettingFlags>();
   auto output = std::make_shared<std::string>("text");
   flags->add_to(*app);
@@ -97,14 +109,18 @@ void add_config_dump(CLI::App& top, Run& run) {
       for (const cell::SettingInfo& info : cell::setting_infos()) {
         const cell::SettingValue& value = values->at(info.name);
         if (*output == "json") {
-          fmt::print("{}\n  {}: {{\"value\": {}, \"source\": \"{}\"}}", first ? "" : ",", json_string(info.name), json_string(value.text), to_string(value.source));
+          fmt::print("{}\n  {}: {{\"value\": {}, \"source\": \"{}\"}}", first ? "" : ",",
+                     json_string(info.name), json_string(value.text), to_string(value.source));
         } else {
-          fmt::print("{:<42}# from {}\n", fmt::format("{}: {}", info.name, value.text.empty() ? "\"\"" : value.text), to_string(value.source));
+          fmt::print("{:<42}# from {}\n",
+                     fmt::format("{}: {}", info.name, value.text.empty() ? "\"\"" : value.text),
+                     to_string(value.source));
         }
         first = false;
       }
       if (*output == "json") fmt::print("\n}}\n");
-      if (auto settings = cell::parse_settings(*values); !settings) return complain(settings.error());
+      if (auto settings = cell::parse_settings(*values); !settings)
+        return complain(settings.error());
       return kDone;
     };
   });
@@ -127,15 +143,17 @@ Result<std::vector<MemberStatus>> ask_all(const Target& target, http::GrpcStatus
   for (const Member& member : list.members()) {
     MemberStatus one{member, "", {}, {}};
     if (member.clienturls_size() == 0) {
-      one.reached = http::grpc_status(http::GrpcCode::kUnavailable, "its client address is not known yet");
+      one.reached =
+          http::grpc_status(http::GrpcCode::kUnavailable, "its client address is not known yet");
     } else {
       Target single = target;
       single.endpoints = member.clienturls(0);
       one.endpoint = member.clienturls(0).substr(member.clienturls(0).find("//") + 2);
       single.timeout_seconds = std::min(target.timeout_seconds, 2.0);
       auto peer = Session::open(single);
-      one.reached = peer ? (*peer)->call("/etcdserverpb.Maintenance/Status", StatusRequest(), one.status)
-                         : http::grpc_status(http::GrpcCode::kUnavailable, peer.error().text);
+      one.reached =
+          peer ? (*peer)->call("/etcdserverpb.Maintenance/Status", StatusRequest(), one.status)
+               : http::grpc_status(http::GrpcCode::kUnavailable, peer.error().text);
     }
     all.push_back(std::move(one));
   }
@@ -146,12 +164,17 @@ void print_status_json(const std::vector<MemberStatus>& all, std::uint64_t commi
   fmt::print("[");
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto& [member, endpoint, reached, status] = all[i];
-    fmt::print("{}\n  {{\"name\": {}, \"id\": \"{:x}\", \"client\": {}, \"peer\": {}, \"reachable\": {}", i ? "," : "", json_string(member.name()), member.id(),
-               json_string(endpoint), json_string(member.peerurls(0)), reached.ok());
+    fmt::print(
+        "{}\n  {{\"name\": {}, \"id\": \"{:x}\", \"client\": {}, \"peer\": {}, \"reachable\": {}",
+        i ? "," : "", json_string(member.name()), member.id(), json_string(endpoint),
+        json_string(member.peerurls(0)), reached.ok());
     if (reached.ok()) {
-      fmt::print(", \"role\": \"{}\", \"term\": {}, \"commit\": {}, \"applied\": {}, \"revision\": {}, \"bytes\": {}, \"lag\": {}",
-                 status.leader() == member.id() ? "master" : "follower", status.raftterm(), status.raftindex(), status.raftappliedindex(),
-                 status.header().revision(), status.dbsize(), commit_max - std::min(commit_max, status.raftappliedindex()));
+      fmt::print(
+          ", \"role\": \"{}\", \"term\": {}, \"commit\": {}, \"applied\": {}, \"revision\": {}, "
+          "\"bytes\": {}, \"lag\": {}",
+          status.leader() == member.id() ? "master" : "follower", status.raftterm(),
+          status.raftindex(), status.raftappliedindex(), status.header().revision(),
+          status.dbsize(), commit_max - std::min(commit_max, status.raftappliedindex()));
     } else {
       fmt::print(", \"error\": {}", json_string(reached.message));
     }
@@ -161,24 +184,30 @@ void print_status_json(const std::vector<MemberStatus>& all, std::uint64_t commi
 }
 
 void print_status_table(const std::vector<MemberStatus>& all, std::uint64_t commit_max) {
-  fmt::print("{:<10} {:<18} {:<22} {:<9} {:>5} {:>9} {:>9} {:>9} {:>9} {:>6}\n", "NAME", "ID", "CLIENT", "ROLE", "TERM", "COMMIT", "APPLIED", "REVISION", "SIZE",
-             "LAG");
+  fmt::print("{:<10} {:<18} {:<22} {:<9} {:>5} {:>9} {:>9} {:>9} {:>9} {:>6}\n", "NAME", "ID",
+             "CLIENT", "ROLE", "TERM", "COMMIT", "APPLIED", "REVISION", "SIZE", "LAG");
   for (const auto& [member, endpoint, reached, status] : all) {
     if (!reached.ok()) {
-      fmt::print("{:<10} {:<18x} {:<22} {:<9} {}\n", member.name(), member.id(), endpoint.empty() ? "?" : endpoint, "down", reached.message);
+      fmt::print("{:<10} {:<18x} {:<22} {:<9} {}\n", member.name(), member.id(),
+                 endpoint.empty() ? "?" : endpoint, "down", reached.message);
       continue;
     }
-    fmt::print("{:<10} {:<18x} {:<22} {:<9} {:>5} {:>9} {:>9} {:>9} {:>9} {:>6}\n", member.name(), member.id(), endpoint,
-               status.leader() == member.id() ? "master" : "follower", status.raftterm(), status.raftindex(), status.raftappliedindex(),
-               status.header().revision(), fmt::format("{:.1f}M", static_cast<double>(status.dbsize()) / 1e6),
+    fmt::print("{:<10} {:<18x} {:<22} {:<9} {:>5} {:>9} {:>9} {:>9} {:>9} {:>6}\n", member.name(),
+               member.id(), endpoint, status.leader() == member.id() ? "master" : "follower",
+               status.raftterm(), status.raftindex(), status.raftappliedindex(),
+               status.header().revision(),
+               fmt::format("{:.1f}M", static_cast<double>(status.dbsize()) / 1e6),
                commit_max - std::min(commit_max, status.raftappliedindex()));
     for (const std::string& error : status.errors()) fmt::print("           ! {}\n", error);
   }
 }
 
 void add_status(CLI::App& cell_app, Run& run) {
-  auto* app = cell_app.add_subcommand("status", "Show the replicas of a cell: master, term, indexes, size, lag");
-  app->footer("Example:\n  polis cell status --endpoints 127.0.0.1:2379\nEnds with 1 if no master is known or a replica is down.");
+  auto* app = cell_app.add_subcommand(
+      "status", "Show the replicas of a cell: master, term, indexes, size, lag");
+  app->footer(
+      "Example:\n  polis cell status --endpoints 127.0.0.1:2379\nEnds with 1 if no master is known "
+      "or a replica is down.");
   auto target = std::make_shared<Target>();
   target->add_to(*app);
   app->callback([=, &run] {

@@ -1,9 +1,10 @@
 #pragma once
 
-// The `polis` command: what the subcommands share. Exit codes: 0 done, 1 refused or not found, 2 wrong usage or settings.
+// The `polis` command: what the subcommands share. Exit codes: 0 done, 1 refused or not found, 2
+// wrong usage or settings.
 
-#include <CLI/App.hpp>
 #include <google/protobuf/message.h>
+#include <CLI/App.hpp>
 
 #include <functional>
 #include <string>
@@ -22,7 +23,9 @@ struct Target {
 
   void add_to(CLI::App& app);
   bool json() const { return output == "json"; }
-  Duration timeout() const { return std::chrono::milliseconds(static_cast<std::int64_t>(timeout_seconds * 1000)); }
+  Duration timeout() const {
+    return std::chrono::milliseconds(static_cast<std::int64_t>(timeout_seconds * 1000));
+  }
 };
 
 // Says what is wrong on standard error and gives the exit code.
@@ -35,7 +38,8 @@ class Session {
   // kInvalid: the endpoints are wrong.
   static Result<std::unique_ptr<Session>> open(const Target& target);
   // One call; waits for its answer.
-  http::GrpcStatus call(const std::string& path, const google::protobuf::Message& request, google::protobuf::Message& response);
+  http::GrpcStatus call(const std::string& path, const google::protobuf::Message& request,
+                        google::protobuf::Message& response);
   // Runs until `stop`, a signal, or the deadline if there is one.
   io::Reactor& reactor() { return reactor_; }
   client::Client& client() { return *client_; }

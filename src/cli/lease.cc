@@ -20,7 +20,10 @@ Result<std::int64_t> parse_id(const std::string& text) {
   std::uint64_t id = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id, 16);
   if (error != std::errc() || end != text.data() + text.size()) {
-    return fail(ErrorCode::kInvalid, fmt::format("'{}' is not a lease id (a number in hex); `polis lease list` shows them", text));
+    return fail(
+        ErrorCode::kInvalid,
+        fmt::format("'{}' is not a lease id (a number in hex); `polis lease list` shows them",
+                    text));
   }
   return static_cast<std::int64_t>(id);
 }
@@ -53,7 +56,9 @@ void add_grant(CLI::App& lease, Run& run) {
   auto target = std::make_shared<Target>();
   auto ttl = std::make_shared<std::int64_t>(0);
   target->add_to(*app);
-  app->add_option("ttl", *ttl, "seconds it lives without being renewed")->required()->check(CLI::PositiveNumber);
+  app->add_option("ttl", *ttl, "seconds it lives without being renewed")
+      ->required()
+      ->check(CLI::PositiveNumber);
   app->callback([=, &run] {
     run = [=] {
       auto session = Session::open(*target);
@@ -61,7 +66,9 @@ void add_grant(CLI::App& lease, Run& run) {
       LeaseGrantRequest request;
       request.set_ttl(*ttl);
       LeaseGrantResponse response;
-      if (auto status = (*session)->call("/etcdserverpb.Lease/LeaseGrant", request, response); !status.ok()) return complain(status);
+      if (auto status = (*session)->call("/etcdserverpb.Lease/LeaseGrant", request, response);
+          !status.ok())
+        return complain(status);
       if (target->json()) {
         print_json(response);
       } else {
@@ -76,7 +83,9 @@ int revoke(const Target& target, Session& session, std::int64_t id) {
   LeaseRevokeRequest request;
   request.set_id(id);
   LeaseRevokeResponse response;
-  if (auto status = session.call("/etcdserverpb.Lease/LeaseRevoke", request, response); !status.ok()) return complain(status);
+  if (auto status = session.call("/etcdserverpb.Lease/LeaseRevoke", request, response);
+      !status.ok())
+    return complain(status);
   if (target.json()) {
     print_json(response);
   } else {
@@ -90,13 +99,16 @@ int ttl(const Target& target, Session& session, std::int64_t id, bool keys) {
   request.set_id(id);
   request.set_keys(keys);
   LeaseTimeToLiveResponse response;
-  if (auto status = session.call("/etcdserverpb.Lease/LeaseTimeToLive", request, response); !status.ok()) return complain(status);
+  if (auto status = session.call("/etcdserverpb.Lease/LeaseTimeToLive", request, response);
+      !status.ok())
+    return complain(status);
   if (target.json()) {
     print_json(response);
   } else if (response.ttl() < 0) {
     fmt::print(stderr, "polis: there is no lease {}: it has ended or was revoked\n", hex(id));
   } else {
-    fmt::print("lease {} granted with TTL({}s), remaining({}s)\n", hex(id), response.grantedttl(), response.ttl());
+    fmt::print("lease {} granted with TTL({}s), remaining({}s)\n", hex(id), response.grantedttl(),
+               response.ttl());
     for (const std::string& key : response.keys()) fmt::print("{}\n", printable(key));
   }
   return response.ttl() < 0 ? kRefused : kDone;
@@ -148,7 +160,10 @@ void add_list(CLI::App& lease, Run& run) {
       auto session = Session::open(*target);
       if (!session) return complain(session.error());
       LeaseLeasesResponse response;
-      if (auto status = (*session)->call("/etcdserverpb.Lease/LeaseLeases", LeaseLeasesRequest(), response); !status.ok()) return complain(status);
+      if (auto status =
+              (*session)->call("/etcdserverpb.Lease/LeaseLeases", LeaseLeasesRequest(), response);
+          !status.ok())
+        return complain(status);
       if (target->json()) {
         print_json(response);
       } else {
@@ -165,14 +180,19 @@ void add_lease_commands(CLI::App& app, Run& run) {
   auto* lease = app.add_subcommand("lease", "Make, renew and end leases");
   lease->require_subcommand(1);
   add_grant(*lease, run);
-  add_with_id(*lease, run, "revoke", "End a lease now and delete its keys", "Example:\n  polis lease revoke 5a3f0c", revoke);
+  add_with_id(*lease, run, "revoke", "End a lease now and delete its keys",
+              "Example:\n  polis lease revoke 5a3f0c", revoke);
   auto once = std::make_shared<bool>(false), keys = std::make_shared<bool>(false);
-  add_with_id(*lease, run, "keepalive", "Renew a lease until interrupted", "Example:\n  polis lease keepalive 5a3f0c",
-              [once](const Target& t, Session& s, std::int64_t id) { return keep_alive(t, s, id, *once); },
-              [once](CLI::App& a) { a.add_flag("--once", *once, "renew once and end"); });
-  add_with_id(*lease, run, "ttl", "Show how long a lease still lives", "Example:\n  polis lease ttl 5a3f0c --keys",
-              [keys](const Target& t, Session& s, std::int64_t id) { return ttl(t, s, id, *keys); },
-              [keys](CLI::App& a) { a.add_flag("--keys", *keys, "with its keys"); });
+  add_with_id(
+      *lease, run, "keepalive", "Renew a lease until interrupted",
+      "Example:\n  polis lease keepalive 5a3f0c",
+      [once](const Target& t, Session& s, std::int64_t id) { return keep_alive(t, s, id, *once); },
+      [once](CLI::App& a) { a.add_flag("--once", *once, "renew once and end"); });
+  add_with_id(
+      *lease, run, "ttl", "Show how long a lease still lives",
+      "Example:\n  polis lease ttl 5a3f0c --keys",
+      [keys](const Target& t, Session& s, std::int64_t id) { return ttl(t, s, id, *keys); },
+      [keys](CLI::App& a) { a.add_flag("--keys", *keys, "with its keys"); });
   add_list(*lease, run);
 }
 

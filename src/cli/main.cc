@@ -9,8 +9,9 @@
 int main(int argc, char** argv) {
   using namespace polis::cli;
   std::signal(SIGPIPE, SIG_IGN);
-  CLI::App app{"Polis: one binary that turns a few Linux machines into a highly available platform.\n"
-               "Begin with `polis dev`, then `polis kv put greeting hello` and `polis kv get greeting`."};
+  CLI::App app{
+      "Polis: one binary that turns a few Linux machines into a highly available platform.\n"
+      "Begin with `polis dev`, then `polis kv put greeting hello` and `polis kv get greeting`."};
   app.name("polis");
   app.set_version_flag("--version", std::string("polis ") + polis::cell::kVersion);
   app.require_subcommand(1);

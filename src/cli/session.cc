@@ -9,11 +9,16 @@
 namespace polis::cli {
 
 void Target::add_to(CLI::App& app) {
-  app.add_option("--endpoints,-e", endpoints, "HOST:PORT of one or more replicas, with commas between")
+  app.add_option("--endpoints,-e", endpoints,
+                 "HOST:PORT of one or more replicas, with commas between")
       ->envname("POLIS_ENDPOINTS")
       ->capture_default_str();
-  app.add_option("--timeout", timeout_seconds, "seconds to wait for an answer")->check(CLI::Range(0.001, 3600.0))->capture_default_str();
-  app.add_option("-o,--output", output, "text or json")->check(CLI::IsMember({"text", "table", "json"}))->capture_default_str();
+  app.add_option("--timeout", timeout_seconds, "seconds to wait for an answer")
+      ->check(CLI::Range(0.001, 3600.0))
+      ->capture_default_str();
+  app.add_option("-o,--output", output, "text or json")
+      ->check(CLI::IsMember({"text", "table", "json"}))
+      ->capture_default_str();
 }
 
 int complain(const Error& error) {
@@ -22,7 +27,8 @@ int complain(const Error& error) {
 }
 
 int complain(const http::GrpcStatus& status) {
-  fmt::print(stderr, "polis: {}\n", status.message.empty() ? fmt::format("gRPC status {}", status.code) : status.message);
+  fmt::print(stderr, "polis: {}\n",
+             status.message.empty() ? fmt::format("gRPC status {}", status.code) : status.message);
   return kRefused;
 }
 
@@ -30,20 +36,24 @@ Result<std::unique_ptr<Session>> Session::open(const Target& target) {
   auto endpoints = client::parse_endpoints(target.endpoints);
   if (!endpoints) return std::unexpected(endpoints.error());
   auto session = std::make_unique<Session>();
-  session->client_ = std::make_unique<client::Client>(session->reactor_, client::Options{.endpoints = *endpoints});
+  session->client_ =
+      std::make_unique<client::Client>(session->reactor_, client::Options{.endpoints = *endpoints});
   session->timeout_ = target.timeout();
   return session;
 }
 
-http::GrpcStatus Session::call(const std::string& path, const google::protobuf::Message& request, google::protobuf::Message& response) {
+http::GrpcStatus Session::call(const std::string& path, const google::protobuf::Message& request,
+                               google::protobuf::Message& response) {
   http::GrpcStatus result;
-  client_->call(path, request.SerializeAsString(), timeout_, [&](const http::GrpcStatus& status, std::string_view bytes) {
-    result = status;
-    if (status.ok() && !response.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-      result = http::grpc_status(http::GrpcCode::kInternal, "the answer cannot be read");
-    }
-    reactor_.stop();
-  });
+  client_->call(
+      path, request.SerializeAsString(), timeout_,
+      [&](const http::GrpcStatus& status, std::string_view bytes) {
+        result = status;
+        if (status.ok() && !response.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+          result = http::grpc_status(http::GrpcCode::kInternal, "the answer cannot be read");
+        }
+        reactor_.stop();
+      });
   reactor_.run();
   return result;
 }

@@ -21,7 +21,8 @@ Result<std::vector<std::string>> words(const std::string& text) {
     std::string word;
     if (text[i] == '"') {
       std::size_t end = text.find('"', i + 1);
-      if (end == std::string::npos) return fail(ErrorCode::kInvalid, fmt::format("'{}': a quote is not closed", text));
+      if (end == std::string::npos)
+        return fail(ErrorCode::kInvalid, fmt::format("'{}': a quote is not closed", text));
       word = text.substr(i + 1, end - i - 1);
       i = end + 1;
     } else {
@@ -36,21 +37,29 @@ Result<std::vector<std::string>> words(const std::string& text) {
 
 Result<void> parse_compare(const std::string& text, Compare& compare) {
   auto wrong = [&](const char* what) {
-    return fail(ErrorCode::kInvalid, fmt::format("'{}': {}; write for example: version(lock) = 0", text, what));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("'{}': {}; write for example: version(lock) = 0", text, what));
   };
   std::size_t open = text.find('('), close = text.find(')');
-  if (open == std::string::npos || close == std::string::npos || close < open) return wrong("a compare begins with value(KEY), version(KEY), created(KEY), changed(KEY) or lease(KEY)");
+  if (open == std::string::npos || close == std::string::npos || close < open)
+    return wrong(
+        "a compare begins with value(KEY), version(KEY), created(KEY), changed(KEY) or lease(KEY)");
   compare.set_key(text.substr(open + 1, close - open - 1));
   auto rest = words(text.substr(close + 1));
   if (!rest) return std::unexpected(rest.error());
   if (rest->size() != 2) return wrong("one of = != < > and a value must follow");
   const std::string& sign = (*rest)[0];
   const std::string& value = (*rest)[1];
-  if (sign == "=") compare.set_result(Compare::EQUAL);
-  else if (sign == "!=") compare.set_result(Compare::NOT_EQUAL);
-  else if (sign == "<") compare.set_result(Compare::LESS);
-  else if (sign == ">") compare.set_result(Compare::GREATER);
-  else return wrong("only = != < and > compare");
+  if (sign == "=")
+    compare.set_result(Compare::EQUAL);
+  else if (sign == "!=")
+    compare.set_result(Compare::NOT_EQUAL);
+  else if (sign == "<")
+    compare.set_result(Compare::LESS);
+  else if (sign == ">")
+    compare.set_result(Compare::GREATER);
+  else
+    return wrong("only = != < and > compare");
   std::string target = text.substr(0, open);
   if (target == "value") {
     compare.set_target(Compare::VALUE);
@@ -60,7 +69,8 @@ Result<void> parse_compare(const std::string& text, Compare& compare) {
   std::int64_t number = 0;
   int base = target == "lease" ? 16 : 10;
   auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number, base);
-  if (error != std::errc() || end != value.data() + value.size()) return wrong("a number must follow");
+  if (error != std::errc() || end != value.data() + value.size())
+    return wrong("a number must follow");
   if (target == "version") {
     compare.set_target(Compare::VERSION);
     compare.set_version(number);
@@ -93,16 +103,21 @@ Result<void> parse_op(const std::string& text, RequestOp& op) {
     op.mutable_request_delete_range()->set_key(w[1]);
     if (w.size() == 3) op.mutable_request_delete_range()->set_range_end(w[2]);
   } else {
-    return fail(ErrorCode::kInvalid, fmt::format("'{}' is no operation; write put KEY VALUE, get KEY [END] or del KEY [END]", text));
+    return fail(
+        ErrorCode::kInvalid,
+        fmt::format("'{}' is no operation; write put KEY VALUE, get KEY [END] or del KEY [END]",
+                    text));
   }
   return {};
 }
 
 }  // namespace
 
-Result<void> parse_txn(const std::vector<std::string>& compares, const std::vector<std::string>& success,
+Result<void> parse_txn(const std::vector<std::string>& compares,
+                       const std::vector<std::string>& success,
                        const std::vector<std::string>& failure, TxnRequest& request) {
-  if (success.empty() && failure.empty()) return fail(ErrorCode::kInvalid, "a transaction needs at least one --then or --else");
+  if (success.empty() && failure.empty())
+    return fail(ErrorCode::kInvalid, "a transaction needs at least one --then or --else");
   for (const std::string& text : compares) {
     if (auto done = parse_compare(text, *request.add_compare()); !done) return done;
   }

@@ -11,7 +11,8 @@
 namespace polis::cli {
 
 // kInvalid: quotes the part that cannot be read, and says what could stand there.
-Result<void> parse_txn(const std::vector<std::string>& compares, const std::vector<std::string>& success,
+Result<void> parse_txn(const std::vector<std::string>& compares,
+                       const std::vector<std::string>& success,
                        const std::vector<std::string>& failure, etcdserverpb::TxnRequest& request);
 
 }  // namespace polis::cli

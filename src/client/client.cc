@@ -14,11 +14,13 @@ Result<std::vector<io::Address>> parse_endpoints(const std::string& text) {
     if (!address) return std::unexpected(address.error());
     endpoints.push_back(*address);
   }
-  if (endpoints.empty()) return fail(ErrorCode::kInvalid, "no endpoints; give --endpoints HOST:PORT[,HOST:PORT...]");
+  if (endpoints.empty())
+    return fail(ErrorCode::kInvalid, "no endpoints; give --endpoints HOST:PORT[,HOST:PORT...]");
   return endpoints;
 }
 
-Client::Client(io::Reactor& reactor, Options options) : reactor_(reactor), options_(std::move(options)) {
+Client::Client(io::Reactor& reactor, Options options)
+    : reactor_(reactor), options_(std::move(options)) {
   reactor_.at_turn_end([this, alive = std::weak_ptr(alive_)] {
     if (alive.expired()) return;
     old_.clear();
@@ -31,8 +33,9 @@ Client::~Client() = default;
 http::ClientConnection& Client::connection() {
   if (connection_ && connection_->failed()) old_.push_back(std::move(connection_));
   if (!connection_) {
-    connection_ = std::make_unique<http::ClientConnection>(reactor_, options_.endpoints[current_],
-                                                           http::ClientOptions{.connect_timeout = options_.connect_timeout});
+    connection_ = std::make_unique<http::ClientConnection>(
+        reactor_, options_.endpoints[current_],
+        http::ClientOptions{.connect_timeout = options_.connect_timeout});
   }
   return *connection_;
 }
@@ -46,25 +49,32 @@ void Client::call(const std::string& path, std::string request, Duration timeout
   attempt(path, request, reactor_.now() + timeout, options_.endpoints.size(), std::move(done));
 }
 
-void Client::attempt(const std::string& path, const std::string& request, Instant deadline, std::size_t tries, Done done) {
+void Client::attempt(const std::string& path, const std::string& request, Instant deadline,
+                     std::size_t tries, Done done) {
   http::ClientConnection& used = connection();
   Duration left = std::max<Duration>(deadline - reactor_.now(), std::chrono::milliseconds(1));
-  used.unary(path, request, left, [this, path, request, deadline, tries, done, &used](const http::GrpcStatus& status, std::string_view response) {
-    const bool reached = used.connected();
-    if (status.code != static_cast<int>(http::GrpcCode::kUnavailable) || reached || tries <= 1) {
-      if (!status.ok() && !reached && options_.endpoints.size() > 1) {
-        return done({status.code, "none of the endpoints can be reached; the last: " + status.message}, response);
-      }
-      return done(status, response);
-    }
-    // It never left this process: the next endpoint may have it.
-    move_on();
-    attempt(path, request, deadline, tries - 1, done);
-  });
+  used.unary(path, request, left,
+             [this, path, request, deadline, tries, done, &used](const http::GrpcStatus& status,
+                                                                 std::string_view response) {
+               const bool reached = used.connected();
+               if (status.code != static_cast<int>(http::GrpcCode::kUnavailable) || reached ||
+                   tries <= 1) {
+                 if (!status.ok() && !reached && options_.endpoints.size() > 1) {
+                   return done({status.code, "none of the endpoints can be reached; the last: " +
+                                                 status.message},
+                               response);
+                 }
+                 return done(status, response);
+               }
+               // It never left this process: the next endpoint may have it.
+               move_on();
+               attempt(path, request, deadline, tries - 1, done);
+             });
 }
 
-std::unique_ptr<http::ClientCall> Client::stream(const std::string& path, std::function<void(std::string_view)> on_message,
-                                                 std::function<void(const http::GrpcStatus&)> closed) {
+std::unique_ptr<http::ClientCall> Client::stream(
+    const std::string& path, std::function<void(std::string_view)> on_message,
+    std::function<void(const http::GrpcStatus&)> closed) {
   return connection().stream(path, std::move(on_message), std::move(closed));
 }
 

@@ -2,8 +2,8 @@
 
 // The C++ client of a cell: calls with deadlines over a list of endpoints.
 //
-// An endpoint that cannot be reached is passed over. A request that may have reached a replica is never sent again by
-// itself: then its outcome is unknown, and the status says so.
+// An endpoint that cannot be reached is passed over. A request that may have reached a replica is
+// never sent again by itself: then its outcome is unknown, and the status says so.
 //
 // Threads: the reactor's. Life: destroying it ends open calls without a word.
 
@@ -33,22 +33,26 @@ class Client {
   // `path` as "/etcdserverpb.KV/Put"; request and response in wire form.
   void call(const std::string& path, std::string request, Duration timeout, Done done);
   // A stream at the first endpoint that answers.
-  [[nodiscard]] std::unique_ptr<http::ClientCall> stream(const std::string& path, std::function<void(std::string_view)> on_message,
-                                                         std::function<void(const http::GrpcStatus&)> closed);
+  [[nodiscard]] std::unique_ptr<http::ClientCall> stream(
+      const std::string& path, std::function<void(std::string_view)> on_message,
+      std::function<void(const http::GrpcStatus&)> closed);
   // Goes to the next endpoint for whatever comes next.
   void move_on();
   const io::Address& endpoint() const { return options_.endpoints[current_]; }
 
  private:
-  void attempt(const std::string& path, const std::string& request, Instant deadline, std::size_t tries, Done done);
+  void attempt(const std::string& path, const std::string& request, Instant deadline,
+               std::size_t tries, Done done);
   http::ClientConnection& connection();
 
   io::Reactor& reactor_;
   Options options_;
   std::size_t current_ = 0;
   std::unique_ptr<http::ClientConnection> connection_;
-  std::vector<std::unique_ptr<http::ClientConnection>> old_;  // until the turn's end: their callbacks may be on the stack
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // shared with hooks that outlive the client
+  std::vector<std::unique_ptr<http::ClientConnection>>
+      old_;  // until the turn's end: their callbacks may be on the stack
+  std::shared_ptr<bool> alive_ =
+      std::make_shared<bool>(true);  // shared with hooks that outlive the client
 };
 
 }  // namespace polis::client

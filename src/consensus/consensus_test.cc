@@ -14,7 +14,8 @@ Configuration voters(std::initializer_list<std::uint64_t> ids) {
 }
 
 TEST(Quorum, the_middle_value_counts) {
-  std::map<ReplicaId, std::uint64_t> match{{ReplicaId(1), 5}, {ReplicaId(2), 9}, {ReplicaId(3), 7}, {ReplicaId(4), 1}};
+  std::map<ReplicaId, std::uint64_t> match{
+      {ReplicaId(1), 5}, {ReplicaId(2), 9}, {ReplicaId(3), 7}, {ReplicaId(4), 1}};
   auto reached = [&](ReplicaId id) { return match[id]; };
   EXPECT_EQ(quorum_reached(voters({1}), reached), 5u);
   EXPECT_EQ(quorum_reached(voters({1, 2}), reached), 5u);
@@ -31,7 +32,8 @@ TEST(Quorum, a_joint_configuration_needs_both_sets) {
   EXPECT_EQ(quorum_vote(c, [](ReplicaId id) { return id.value <= 3 ? 1 : -1; }), Verdict::kLost);
 }
 
-// Two sets that both reach a value always share a voter: compared with counting, for every pattern of five.
+// Two sets that both reach a value always share a voter: compared with counting, for every pattern
+// of five.
 TEST(Quorum, agrees_with_plain_counting) {
   Configuration c = voters({1, 2, 3, 4, 5});
   for (unsigned pattern = 0; pattern < 243; ++pattern) {
@@ -42,7 +44,9 @@ TEST(Quorum, agrees_with_plain_counting) {
       refused += values[i] < 0;
     }
     auto verdict = quorum_vote(c, [&](ReplicaId id) { return values[id.value - 1]; });
-    EXPECT_EQ(verdict, granted >= 3 ? Verdict::kWon : refused >= 3 ? Verdict::kLost : Verdict::kPending);
+    EXPECT_EQ(verdict, granted >= 3   ? Verdict::kWon
+                       : refused >= 3 ? Verdict::kLost
+                                      : Verdict::kPending);
   }
 }
 

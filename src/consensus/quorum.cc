@@ -41,8 +41,7 @@ std::uint64_t quorum_reached(const Configuration& configuration,
                   majority_reached(configuration.voters_outgoing, reached));
 }
 
-Verdict quorum_vote(const Configuration& configuration,
-                    const std::function<int(ReplicaId)>& vote) {
+Verdict quorum_vote(const Configuration& configuration, const std::function<int(ReplicaId)>& vote) {
   Verdict incoming = majority_vote(configuration.voters, vote);
   Verdict outgoing = majority_vote(configuration.voters_outgoing, vote);
   if (incoming == Verdict::kLost || outgoing == Verdict::kLost) return Verdict::kLost;

@@ -1,6 +1,7 @@
 #pragma once
 
-// Majorities of a configuration; during a joint change a majority of both of its sets (Raft thesis 4.3).
+// Majorities of a configuration; during a joint change a majority of both of its sets (Raft
+// thesis 4.3).
 
 #include <functional>
 
@@ -8,8 +9,8 @@
 
 namespace polis::consensus {
 
-// The largest number that a quorum has reached: the commit index when `reached` gives each voter's match index.
-// `reached` is asked for voters only. An empty set of voters agrees to everything.
+// The largest number that a quorum has reached: the commit index when `reached` gives each voter's
+// match index. `reached` is asked for voters only. An empty set of voters agrees to everything.
 std::uint64_t quorum_reached(const Configuration& configuration,
                              const std::function<std::uint64_t(ReplicaId)>& reached);
 

@@ -1,15 +1,17 @@
 #pragma once
 
-// The contract of a replicated log: a pure object that decides, and a driver that does what it decided.
+// The contract of a replicated log: a pure object that decides, and a driver that does what it
+// decided.
 //
-// A protocol (raft/, paxos/) stands behind this interface; replica/ drives either and cannot tell which. Inputs are a
-// message from a peer, the passing of time, a proposal, a read request and "persisted up to here". What they lead to
-// is collected in one Output, which the driver takes and performs.
+// A protocol (raft/, paxos/) stands behind this interface; replica/ drives either and cannot tell
+// which. Inputs are a message from a peer, the passing of time, a proposal, a read request and
+// "persisted up to here". What they lead to is collected in one Output, which the driver takes and
+// performs.
 //
 // Threads: one at a time; no locks inside.
-// Life: construct from what was stored -> step / tick / propose / read / on_* in any order -> take_output after each
-// batch of inputs. Outputs are performed in the order in which they were taken.
-// Time: every input carries `now`, which must not go backwards.
+// Life: construct from what was stored -> step / tick / propose / read / on_* in any order ->
+// take_output after each batch of inputs. Outputs are performed in the order in which they were
+// taken. Time: every input carries `now`, which must not go backwards.
 
 #include <memory>
 #include <optional>
@@ -33,8 +35,8 @@ struct ChunkReference {
 struct Outgoing {
   ReplicaId to;
   std::string bytes;
-  // If set, the driver appends these bytes of the snapshot to `bytes` before it sends; if it cannot read them, it
-  // drops the message.
+  // If set, the driver appends these bytes of the snapshot to `bytes` before it sends; if it cannot
+  // read them, it drops the message.
   std::optional<ChunkReference> chunk;
 };
 
@@ -65,8 +67,10 @@ struct RoleState {
 
 // What the driver has to do, in this order.
 struct Output {
-  // 1. Write to the write-ahead log, under `ticket`. Entries replace whatever the log held from entries.front().index on.
-  //    Nothing here may be acted on by anyone before it is durable. When it is, call on_persisted(ticket).
+  // 1. Write to the write-ahead log, under `ticket`. Entries replace whatever the log held from
+  // entries.front().index on.
+  //    Nothing here may be acted on by anyone before it is durable. When it is, call
+  //    on_persisted(ticket).
   std::optional<Ticket> ticket;  // set exactly when there is something to persist
   std::optional<HardState> hard_state;
   std::vector<Entry> entries;
@@ -80,11 +84,13 @@ struct Output {
   // 4. Apply to the state machine, in order. They are durable here and on a quorum.
   std::vector<Entry> committed;
 
-  // 5. Serve these reads as soon as their index is applied; refuse the others (not master, or mastership lost).
+  // 5. Serve these reads as soon as their index is applied; refuse the others (not master, or
+  // mastership lost).
   std::vector<ReadReady> reads;
   std::vector<ReadId> reads_refused;
 
-  // 6. Snapshots. `snapshot_wanted`: a peer needs one; make it if there is none, then call on_snapshot_available.
+  // 6. Snapshots. `snapshot_wanted`: a peer needs one; make it if there is none, then call
+  // on_snapshot_available.
   bool snapshot_wanted = false;
   std::vector<ChunkArrived> chunks;  // write each, then call on_chunk_written
 
@@ -118,22 +124,26 @@ class ReplicatedLog {
   virtual ~ReplicatedLog() = default;
 
   // A message from a peer. kInvalid: it is malformed, nothing happened.
-  [[nodiscard]] virtual Result<void> step(ReplicaId from, std::string_view message, Instant now) = 0;
+  [[nodiscard]] virtual Result<void> step(ReplicaId from, std::string_view message,
+                                          Instant now) = 0;
 
   // Time has passed. Call at next_deadline() or later; calling earlier does no harm.
   virtual void tick(Instant now) = 0;
   virtual Instant next_deadline() const = 0;
 
   // Appends a command; the index says where it will stand if it is ever committed.
-  // kUnavailable: not master, mastership is being transferred, or too much is uncommitted; nothing was appended.
+  // kUnavailable: not master, mastership is being transferred, or too much is uncommitted; nothing
+  // was appended.
   [[nodiscard]] virtual Result<LogIndex> propose(SharedBytes command, Instant now) = 0;
 
-  // Asks for an index that is at least as new as everything acknowledged before this call (Raft thesis 6.4). Any
-  // replica may ask. The answer is in Output::reads or reads_refused, or never if a message is lost: time it out.
+  // Asks for an index that is at least as new as everything acknowledged before this call (Raft
+  // thesis 6.4). Any replica may ask. The answer is in Output::reads or reads_refused, or never if
+  // a message is lost: time it out.
   virtual void read(ReadId id, Instant now) = 0;
 
-  // Hands mastership to `target` once that has the whole log (Raft thesis 3.10). Gives up after an election timeout.
-  // kInvalid: `target` is no voter or is this replica. kUnavailable: this replica is not master.
+  // Hands mastership to `target` once that has the whole log (Raft thesis 3.10). Gives up after an
+  // election timeout. kInvalid: `target` is no voter or is this replica. kUnavailable: this replica
+  // is not master.
   [[nodiscard]] virtual Result<void> transfer(ReplicaId target, Instant now) = 0;
 
   // Everything of this ticket and of the ones before it is durable.
@@ -146,7 +156,8 @@ class ReplicatedLog {
   // The bytes through `offset` of the arriving snapshot are written; `from` may send what follows.
   virtual void on_chunk_written(ReplicaId from, const SnapshotMark& mark, std::uint64_t offset,
                                 Instant now) = 0;
-  // The arriving snapshot is complete, checked, durable, and is now the state machine's state. The log begins anew.
+  // The arriving snapshot is complete, checked, durable, and is now the state machine's state. The
+  // log begins anew.
   virtual void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now) = 0;
 
   [[nodiscard]] virtual Output take_output() = 0;

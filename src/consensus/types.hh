@@ -1,8 +1,10 @@
 #pragma once
 
-// What both protocols share: who takes part, what a log is made of, and what has to survive a crash.
+// What both protocols share: who takes part, what a log is made of, and what has to survive a
+// crash.
 //
-// Source: "Consensus: Bridging Theory and Practice" (Ongaro 2014), called "Raft thesis" from here on.
+// Source: "Consensus: Bridging Theory and Practice" (Ongaro 2014), called "Raft thesis" from here
+// on.
 
 #include <cstdint>
 #include <string>
@@ -16,7 +18,8 @@ namespace polis::consensus {
 using Term = Strong<struct TermTag>;
 using LogIndex = Strong<struct LogIndexTag>;
 using ReplicaId = Strong<struct ReplicaIdTag>;
-// Names one read request of one replica, chosen by the caller, never used twice in a process's life.
+// Names one read request of one replica, chosen by the caller, never used twice in a process's
+// life.
 using ReadId = Strong<struct ReadIdTag>;
 // Names one request to persist; tickets are persisted in the order of their numbers.
 using Ticket = Strong<struct TicketTag>;
@@ -76,7 +79,8 @@ bool decode(Reader& in, Configuration& configuration);
 void encode(Writer& out, const SnapshotMark& mark);
 bool decode(Reader& in, SnapshotMark& mark);
 
-// The largest number of voters in one configuration; a cell of more gains no availability and loses speed.
+// The largest number of voters in one configuration; a cell of more gains no availability and loses
+// speed.
 inline constexpr std::size_t kVotersMax = 7;
 inline constexpr std::size_t kMembersMax = 16;
 

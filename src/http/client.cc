@@ -43,23 +43,32 @@ struct ClientConnection::Impl final : SessionEvents {
   std::size_t out_at = 0;
   bool blocked = false, failed = false, dirty = true, pinged = false;
   Instant heard;
-  std::unordered_map<StreamId, std::shared_ptr<OpenCall>> calls;  // shared with callbacks on the stack
+  std::unordered_map<StreamId, std::shared_ptr<OpenCall>>
+      calls;  // shared with callbacks on the stack
   std::size_t with_deadline = 0;
-  std::shared_ptr<bool> alive = std::make_shared<bool>(true);  // shared with ClientCalls, which may outlive the connection
+  std::shared_ptr<bool> alive =
+      std::make_shared<bool>(true);  // shared with ClientCalls, which may outlive the connection
 
   Impl(io::Reactor& r, io::Address a, ClientOptions o)
-      : reactor(r), address(std::move(a)), options(std::move(o)), authority(address.text()),
-        session(Session::Role::kClient, options.session, *this), heard(r.now()) {
-    connecting = io::connect_tcp(reactor, address, options.connect_timeout, [this](Result<std::unique_ptr<io::TcpStream>> connected) {
-      if (!connected) return fail(connected.error().text);
-      stream = std::move(*connected);
-      stream->start({[this](std::string_view bytes) { on_bytes(bytes); }, [this](const std::string& reason) { fail(reason); },
-                     [this] {
-                       blocked = false;
-                       flush();
-                     }});
-      flush();
-    });
+      : reactor(r),
+        address(std::move(a)),
+        options(std::move(o)),
+        authority(address.text()),
+        session(Session::Role::kClient, options.session, *this),
+        heard(r.now()) {
+    connecting =
+        io::connect_tcp(reactor, address, options.connect_timeout,
+                        [this](Result<std::unique_ptr<io::TcpStream>> connected) {
+                          if (!connected) return fail(connected.error().text);
+                          stream = std::move(*connected);
+                          stream->start({[this](std::string_view bytes) { on_bytes(bytes); },
+                                         [this](const std::string& reason) { fail(reason); },
+                                         [this] {
+                                           blocked = false;
+                                           flush();
+                                         }});
+                          flush();
+                        });
     tick();
   }
 
@@ -137,8 +146,13 @@ struct ClientConnection::Impl final : SessionEvents {
   std::shared_ptr<OpenCall> begin(std::string_view path, Duration timeout, StreamId& id) {
     auto call = std::make_shared<OpenCall>(options.message_bytes_max);
     std::string deadline = timeout > Duration::zero() ? format_grpc_timeout(timeout) : "";
-    Headers headers{{":method", "POST"}, {":scheme", "http"}, {":path", path}, {":authority", authority},
-                    {"content-type", "application/grpc"}, {"te", "trailers"}, {"user-agent", "polis"}};
+    Headers headers{{":method", "POST"},
+                    {":scheme", "http"},
+                    {":path", path},
+                    {":authority", authority},
+                    {"content-type", "application/grpc"},
+                    {"te", "trailers"},
+                    {"user-agent", "polis"}};
     if (timeout > Duration::zero()) {
       headers.emplace_back("grpc-timeout", deadline);
       call->deadline = reactor.now() + timeout;
@@ -178,7 +192,8 @@ struct ClientConnection::Impl final : SessionEvents {
         found->second->status.message = percent_decode(value);
         found->second->has_status = true;
       } else if (name == ":status" && value != "200") {
-        found->second->status = grpc_status(GrpcCode::kUnavailable, "HTTP status " + std::string(value));
+        found->second->status =
+            grpc_status(GrpcCode::kUnavailable, "HTTP status " + std::string(value));
       }
     }
   }
@@ -210,7 +225,8 @@ struct ClientConnection::Impl final : SessionEvents {
     auto found = calls.find(id);
     if (found != calls.end()) {
       if (error != kNoError && !found->second->has_status) {
-        end(id, grpc_status(error == kCancel ? GrpcCode::kCancelled : GrpcCode::kUnavailable, "the stream was reset"));
+        end(id, grpc_status(error == kCancel ? GrpcCode::kCancelled : GrpcCode::kUnavailable,
+                            "the stream was reset"));
       } else {
         end(id, found->second->status);
       }
@@ -227,17 +243,24 @@ ClientConnection::ClientConnection(io::Reactor& reactor, io::Address address, Cl
 
 ClientConnection::~ClientConnection() { impl_->alive.reset(); }
 
-void ClientConnection::unary(std::string_view path, std::string_view request, Duration timeout, UnaryDone done) {
-  if (impl_->failed) return done(grpc_status(GrpcCode::kUnavailable, "connection to " + impl_->address.text() + " is closed"), {});
+void ClientConnection::unary(std::string_view path, std::string_view request, Duration timeout,
+                             UnaryDone done) {
+  if (impl_->failed)
+    return done(grpc_status(GrpcCode::kUnavailable,
+                            "connection to " + impl_->address.text() + " is closed"),
+                {});
   StreamId id;
   auto call = impl_->begin(path, timeout, id);
-  if (id == 0) return done(grpc_status(GrpcCode::kUnavailable, "connection takes no more calls"), {});
+  if (id == 0)
+    return done(grpc_status(GrpcCode::kUnavailable, "connection takes no more calls"), {});
   append_grpc_prefix(call->queue, request.size());
   call->queue += request;
   call->half_closed = true;
   auto response = std::make_shared<std::string>();  // shared by the two callbacks
   call->on_message = [response](std::string_view message) { *response = message; };
-  call->closed = [response, done = std::move(done)](const GrpcStatus& status) { done(status, *response); };
+  call->closed = [response, done = std::move(done)](const GrpcStatus& status) {
+    done(status, *response);
+  };
 }
 
 namespace {
@@ -276,15 +299,17 @@ class StreamCall final : public ClientCall {
 
 }  // namespace
 
-std::unique_ptr<ClientCall> ClientConnection::stream(std::string_view path, std::function<void(std::string_view)> on_message,
-                                                     std::function<void(const GrpcStatus&)> closed) {
+std::unique_ptr<ClientCall> ClientConnection::stream(
+    std::string_view path, std::function<void(std::string_view)> on_message,
+    std::function<void(const GrpcStatus&)> closed) {
   StreamId id;
   auto call = impl_->begin(path, Duration::zero(), id);
   call->on_message = std::move(on_message);
   call->closed = std::move(closed);
   if (id == 0) {
     impl_->reactor.post([call, text = impl_->address.text()] {
-      if (call->closed) call->closed(grpc_status(GrpcCode::kUnavailable, "connection to " + text + " is closed"));
+      if (call->closed)
+        call->closed(grpc_status(GrpcCode::kUnavailable, "connection to " + text + " is closed"));
     });
   }
   return std::make_unique<StreamCall>(*impl_, id, call);

@@ -3,7 +3,8 @@
 // A gRPC client connection: unary and streaming calls over one HTTP/2 session.
 //
 // Threads: the reactor's. What is written during a turn is sent at its end (turn_end).
-// Life: construct -> calls at any time (they wait until the connection stands) -> destroy; open calls end with UNAVAILABLE.
+// Life: construct -> calls at any time (they wait until the connection stands) -> destroy; open
+// calls end with UNAVAILABLE.
 
 #include <functional>
 #include <memory>
@@ -37,11 +38,13 @@ class ClientConnection {
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;
 
-  // One request, one answer. `done` is called once, unless the connection is destroyed first. A timeout of zero: none.
+  // One request, one answer. `done` is called once, unless the connection is destroyed first. A
+  // timeout of zero: none.
   using UnaryDone = std::function<void(const GrpcStatus&, std::string_view response)>;
   void unary(std::string_view path, std::string_view request, Duration timeout, UnaryDone done);
   // A stream of messages both ways. `closed` is called once, at the end.
-  [[nodiscard]] std::unique_ptr<ClientCall> stream(std::string_view path, std::function<void(std::string_view)> on_message,
+  [[nodiscard]] std::unique_ptr<ClientCall> stream(std::string_view path,
+                                                   std::function<void(std::string_view)> on_message,
                                                    std::function<void(const GrpcStatus&)> closed);
   bool connected() const;  // it stood at some time: what was called may have arrived
   bool failed() const;     // the connection is gone; make another

@@ -7,8 +7,9 @@
 namespace polis::http {
 
 void append_grpc_prefix(std::string& out, std::uint64_t length) {
-  char prefix[kGrpcPrefixBytes] = {0, static_cast<char>(length >> 24), static_cast<char>(length >> 16),
-                                   static_cast<char>(length >> 8), static_cast<char>(length)};
+  char prefix[kGrpcPrefixBytes] = {0, static_cast<char>(length >> 24),
+                                   static_cast<char>(length >> 16), static_cast<char>(length >> 8),
+                                   static_cast<char>(length)};
   out.append(prefix, sizeof prefix);
 }
 
@@ -39,22 +40,31 @@ std::optional<Duration> parse_grpc_timeout(std::string_view text) {
   if (text.size() < 2 || text.size() > 9) return std::nullopt;
   std::int64_t number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size() - 1, number);
-  if (error != std::errc() || end != text.data() + text.size() - 1 || number < 0) return std::nullopt;
+  if (error != std::errc() || end != text.data() + text.size() - 1 || number < 0)
+    return std::nullopt;
   using namespace std::chrono;
   switch (text.back()) {
-    case 'H': return Duration(hours(std::min<std::int64_t>(number, 100'000)));
-    case 'M': return Duration(minutes(std::min<std::int64_t>(number, 10'000'000)));
-    case 'S': return Duration(seconds(number));
-    case 'm': return Duration(milliseconds(number));
-    case 'u': return Duration(microseconds(number));
-    case 'n': return Duration(number);
-    default: return std::nullopt;
+    case 'H':
+      return Duration(hours(std::min<std::int64_t>(number, 100'000)));
+    case 'M':
+      return Duration(minutes(std::min<std::int64_t>(number, 10'000'000)));
+    case 'S':
+      return Duration(seconds(number));
+    case 'm':
+      return Duration(milliseconds(number));
+    case 'u':
+      return Duration(microseconds(number));
+    case 'n':
+      return Duration(number);
+    default:
+      return std::nullopt;
   }
 }
 
 std::string format_grpc_timeout(Duration timeout) {
   auto ms = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-  return ms < 100'000'000 ? fmt::format("{}m", std::max<std::int64_t>(ms, 1)) : fmt::format("{}S", std::min<std::int64_t>(ms / 1000, 99'999'999));
+  return ms < 100'000'000 ? fmt::format("{}m", std::max<std::int64_t>(ms, 1))
+                          : fmt::format("{}S", std::min<std::int64_t>(ms / 1000, 99'999'999));
 }
 
 std::string percent_encode(std::string_view text) {
@@ -74,7 +84,8 @@ std::string percent_decode(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     unsigned value = 0;
     if (text[i] == '%' && i + 2 < text.size() + 0 &&
-        std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr == text.data() + i + 3) {
+        std::from_chars(text.data() + i + 1, text.data() + i + 3, value, 16).ptr ==
+            text.data() + i + 3) {
       out.push_back(static_cast<char>(value));
       i += 2;
     } else {

@@ -30,7 +30,9 @@ struct GrpcStatus {
   std::string message;
   bool ok() const { return code == 0; }
 };
-inline GrpcStatus grpc_status(GrpcCode code, std::string message) { return {static_cast<int>(code), std::move(message)}; }
+inline GrpcStatus grpc_status(GrpcCode code, std::string message) {
+  return {static_cast<int>(code), std::move(message)};
+}
 
 inline constexpr std::size_t kGrpcPrefixBytes = 5;
 inline constexpr std::uint64_t kGrpcMessageMax = 0xffffffff;

@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 TEST(Grpc, timeouts_are_read_and_written) {
   EXPECT_EQ(parse_grpc_timeout("100m"), Duration(100ms));
   EXPECT_EQ(parse_grpc_timeout("2S"), Duration(2s));
-  for (auto bad : {"", "m", "-1S", "123456789S", "5x", "1 S"}) EXPECT_FALSE(parse_grpc_timeout(bad).has_value()) << bad;
+  for (auto bad : {"", "m", "-1S", "123456789S", "5x", "1 S"})
+    EXPECT_FALSE(parse_grpc_timeout(bad).has_value()) << bad;
   EXPECT_EQ(parse_grpc_timeout(format_grpc_timeout(1500ms)), Duration(1500ms));
 }
 
@@ -46,8 +47,11 @@ class HttpTest : public ::testing::Test {
   HttpTest() { serve({}); }
   void serve(ServerOptions options) {
     server_ = std::make_unique<Server>(reactor_, options);
-    server_->add_unary("/t.T/Echo", [](CallPtr call, std::string_view request) { call->reply(request); });
-    server_->add_unary("/t.T/Fail", [](CallPtr call, std::string_view) { call->finish({5, "not \xc3\xa4 here"}); });
+    server_->add_unary("/t.T/Echo",
+                       [](CallPtr call, std::string_view request) { call->reply(request); });
+    server_->add_unary("/t.T/Fail", [](CallPtr call, std::string_view) {
+      call->finish({5, "not \xc3\xa4 here"});
+    });
     server_->add_unary("/t.T/Never", [this](CallPtr call, std::string_view) {
       call->on_close = [this] { ++closed_; };
       kept_.push_back(call);
@@ -67,11 +71,15 @@ class HttpTest : public ::testing::Test {
       call->finish({});
     });
     server_->add_stream("/t.T/Chat", [this](CallPtr call) {
-      call->on_message = [call = call.get()](std::string_view m) { call->send("re: " + std::string(m)); };
+      call->on_message = [call = call.get()](std::string_view m) {
+        call->send("re: " + std::string(m));
+      };
       call->on_half_close = [call = call.get()] { call->finish({}); };
       call->on_close = [this] { ++closed_; };
     });
-    server_->set_http([](std::string_view path, auto respond) { respond({path == "/health" ? 200 : 404, "text/plain", std::string(path)}); });
+    server_->set_http([](std::string_view path, auto respond) {
+      respond({path == "/health" ? 200 : 404, "text/plain", std::string(path)});
+    });
     ASSERT_TRUE(server_->listen({"127.0.0.1", 0}).has_value());
     client_ = connect();
     reactor_.at_turn_end([this] {
@@ -97,10 +105,13 @@ class HttpTest : public ::testing::Test {
     reactor_.run();
     done_ = nullptr;
   }
-  std::pair<GrpcStatus, std::string> call(std::string_view path, std::string_view request, Duration timeout = 0s) {
+  std::pair<GrpcStatus, std::string> call(std::string_view path, std::string_view request,
+                                          Duration timeout = 0s) {
     // Shared with a callback that may come after a failed wait.
     auto result = std::make_shared<std::optional<std::pair<GrpcStatus, std::string>>>();
-    client_->unary(path, request, timeout, [result](const GrpcStatus& s, std::string_view r) { *result = {s, std::string(r)}; });
+    client_->unary(path, request, timeout, [result](const GrpcStatus& s, std::string_view r) {
+      *result = {s, std::string(r)};
+    });
     run_until([result] { return result->has_value(); });
     return result->value_or(std::pair<GrpcStatus, std::string>{});
   }
@@ -108,11 +119,13 @@ class HttpTest : public ::testing::Test {
     auto answer = std::make_shared<std::string>();
     auto closed = std::make_shared<bool>(false);
     std::unique_ptr<io::TcpStream> stream;
-    auto connecting = io::connect_tcp(reactor_, {"127.0.0.1", server_->port()}, 1s, [&](auto connected) {
-      stream = std::move(*connected);
-      stream->start({[answer](std::string_view b) { *answer += b; }, [closed](const std::string&) { *closed = true; }, [] {}});
-      stream->write(request);
-    });
+    auto connecting =
+        io::connect_tcp(reactor_, {"127.0.0.1", server_->port()}, 1s, [&](auto connected) {
+          stream = std::move(*connected);
+          stream->start({[answer](std::string_view b) { *answer += b; },
+                         [closed](const std::string&) { *closed = true; }, [] {}});
+          stream->write(request);
+        });
     run_until([closed] { return *closed; });
     return *answer;
   }
@@ -167,8 +180,13 @@ TEST_F(HttpTest, a_large_answer_is_made_while_it_is_sent) {
 TEST_F(HttpTest, a_stream_goes_both_ways_until_the_client_ends_it) {
   std::string got;
   bool ended = false;
-  auto chat = client_->stream("/t.T/Chat", [&](std::string_view m) { got += m; got += ";"; },
-                              [&](const GrpcStatus& s) { ended = s.ok(); });
+  auto chat = client_->stream(
+      "/t.T/Chat",
+      [&](std::string_view m) {
+        got += m;
+        got += ";";
+      },
+      [&](const GrpcStatus& s) { ended = s.ok(); });
   chat->send("a");
   chat->send("b");
   run_until([&] { return got == "re: a;re: b;"; });
@@ -179,7 +197,8 @@ TEST_F(HttpTest, a_stream_goes_both_ways_until_the_client_ends_it) {
 
 TEST_F(HttpTest, cancelling_a_stream_is_noticed_by_the_server) {
   std::string got;
-  auto chat = client_->stream("/t.T/Chat", [&](std::string_view m) { got += m; }, [](const GrpcStatus&) {});
+  auto chat =
+      client_->stream("/t.T/Chat", [&](std::string_view m) { got += m; }, [](const GrpcStatus&) {});
   chat->send("a");
   run_until([&] { return !got.empty(); });
   chat.reset();
@@ -197,11 +216,12 @@ TEST_F(HttpTest, a_lost_connection_ends_its_calls_on_both_sides) {
 TEST_F(HttpTest, thousand_calls_at_once_are_all_answered) {
   int done = 0;
   for (int i = 0; i < 3000; ++i) {
-    client_->unary("/t.T/Echo", std::to_string(i), 0s, [&done, i](const GrpcStatus& s, std::string_view r) {
-      EXPECT_TRUE(s.ok());
-      EXPECT_EQ(r, std::to_string(i));
-      ++done;
-    });
+    client_->unary("/t.T/Echo", std::to_string(i), 0s,
+                   [&done, i](const GrpcStatus& s, std::string_view r) {
+                     EXPECT_TRUE(s.ok());
+                     EXPECT_EQ(r, std::to_string(i));
+                     ++done;
+                   });
   }
   run_until([&] { return done == 3000; });
 }
@@ -222,7 +242,8 @@ TEST_F(HttpTest, garbage_after_the_preface_closes_that_connection_alone) {
 
 TEST_F(HttpTest, draining_lets_open_calls_end_and_refuses_new_ones) {
   bool finished = false;
-  client_->unary("/t.T/Never", "x", 0s, [&](const GrpcStatus& s, std::string_view) { finished = s.ok(); });
+  client_->unary("/t.T/Never", "x", 0s,
+                 [&](const GrpcStatus& s, std::string_view) { finished = s.ok(); });
   run_until([this] { return kept_.size() == 1; });
   server_->drain_and_stop();
   run_until([this] { return client_->failed(); });  // it was told to go elsewhere
@@ -241,7 +262,8 @@ TEST(HttpLimits, a_flood_of_pings_ends_the_connection) {
     void on_ping_ack() override {}
     void on_goaway(StreamId) override {}
   } quiet;
-  Session client(Session::Role::kClient, {}, quiet), server(Session::Role::kServer, {.control_frames_max = 100}, quiet);
+  Session client(Session::Role::kClient, {}, quiet),
+      server(Session::Role::kServer, {.control_frames_max = 100}, quiet);
   bool refused = false;
   for (int i = 0; i < 1000 && !refused; ++i) {
     client.ping();

@@ -11,7 +11,8 @@ constexpr int kTicksPerCheck = 20;
 
 }  // namespace
 
-Server::Server(io::Reactor& reactor, ServerOptions options) : impl_(std::make_unique<Impl>(reactor, std::move(options))) {
+Server::Server(io::Reactor& reactor, ServerOptions options)
+    : impl_(std::make_unique<Impl>(reactor, std::move(options))) {
   impl_->tick();
 }
 
@@ -22,12 +23,18 @@ Server::~Server() {
   impl_->closed.clear();
 }
 
-void Server::add_unary(const std::string& path, UnaryHandler handler) { impl_->methods[path].unary = std::move(handler); }
-void Server::add_stream(const std::string& path, StreamHandler handler) { impl_->methods[path].stream = std::move(handler); }
+void Server::add_unary(const std::string& path, UnaryHandler handler) {
+  impl_->methods[path].unary = std::move(handler);
+}
+void Server::add_stream(const std::string& path, StreamHandler handler) {
+  impl_->methods[path].stream = std::move(handler);
+}
 void Server::set_http(HttpHandler handler) { impl_->http = std::move(handler); }
 
 Result<void> Server::listen(const io::Address& address) {
-  auto listener = io::listen_tcp(impl_->reactor, address, [this](std::unique_ptr<io::TcpStream> stream) { impl_->accept(std::move(stream)); });
+  auto listener = io::listen_tcp(
+      impl_->reactor, address,
+      [this](std::unique_ptr<io::TcpStream> stream) { impl_->accept(std::move(stream)); });
   if (!listener) return std::unexpected(listener.error());
   impl_->listener = std::move(*listener);
   return {};

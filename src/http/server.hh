@@ -2,8 +2,8 @@
 
 // A gRPC server over HTTP/2, with a little HTTP/1.1 on the same port for health checks and metrics.
 //
-// Calls are answered with callbacks, from the same thread. What is written during a turn is sent at its end, with one system
-// call for each connection.
+// Calls are answered with callbacks, from the same thread. What is written during a turn is sent at
+// its end, with one system call for each connection.
 //
 // Threads: the reactor's.
 // Life: add methods -> listen -> drain_and_stop -> destroy, when stopped() or when patience ends.
@@ -25,12 +25,15 @@ namespace polis::http {
 struct ServerOptions {
   SessionLimits session;
   std::size_t connections_max = 10'000;
-  std::size_t message_bytes_max = 2 << 20;   // of one request message
-  // Streams of one connection may hold this much that its client does not read; then their writers have to wait.
+  std::size_t message_bytes_max = 2 << 20;  // of one request message
+  // Streams of one connection may hold this much that its client does not read; then their writers
+  // have to wait.
   std::size_t call_queue_bytes = 256 << 10;
   Duration preface_timeout = std::chrono::seconds(10);  // a connection that says nothing at all
-  Duration keepalive_interval = std::chrono::seconds(30);  // silence after which the client is asked whether it lives
-  Duration keepalive_timeout = std::chrono::seconds(20);   // and how long it has to answer, or to take what is sent
+  Duration keepalive_interval =
+      std::chrono::seconds(30);  // silence after which the client is asked whether it lives
+  Duration keepalive_timeout =
+      std::chrono::seconds(20);  // and how long it has to answer, or to take what is sent
 };
 
 // Bytes of one message that are made while they are sent.
@@ -42,8 +45,8 @@ class MessageSource {
   virtual bool read(std::string& out, std::size_t bytes_max) = 0;
 };
 
-// One call, as its handler sees it. The handler may keep it as long as it likes: after the client has gone, writing does
-// nothing. Shared: by the connection, and by whoever will answer.
+// One call, as its handler sees it. The handler may keep it as long as it likes: after the client
+// has gone, writing does nothing. Shared: by the connection, and by whoever will answer.
 class ServerCall : public std::enable_shared_from_this<ServerCall> {
  public:
   virtual ~ServerCall() = default;
@@ -63,12 +66,12 @@ class ServerCall : public std::enable_shared_from_this<ServerCall> {
   virtual std::size_t queued() const = 0;
   virtual const std::string& peer() const = 0;
 
-  // Set by the handler when the call begins; each may stay empty. They are dropped when the call ends, and with them
-  // what they hold.
+  // Set by the handler when the call begins; each may stay empty. They are dropped when the call
+  // ends, and with them what they hold.
   std::function<void(std::string_view message)> on_message;  // streaming only
   std::function<void()> on_half_close;                       // the client sends no more
   std::function<void()> on_close;                            // the call is over, finished or not
-  std::function<void()> on_drained;                          // queued() has fallen below half of the limit
+  std::function<void()> on_drained;  // queued() has fallen below half of the limit
 };
 
 using CallPtr = std::shared_ptr<ServerCall>;
@@ -80,7 +83,8 @@ struct HttpResponse {
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
 };
-using HttpHandler = std::function<void(std::string_view path, std::function<void(HttpResponse)> respond)>;
+using HttpHandler =
+    std::function<void(std::string_view path, std::function<void(HttpResponse)> respond)>;
 
 struct ServerCounters {
   std::uint64_t connections_accepted = 0, connections_open = 0, connections_refused = 0;

@@ -18,7 +18,8 @@ std::string_view find(const Headers& headers, std::string_view name) {
 
 }  // namespace
 
-// --- Call ----------------------------------------------------------------------------------------------------------
+// --- Call
+// ----------------------------------------------------------------------------------------------------------
 
 const std::string& Call::peer() const {
   static const std::string gone = "(gone)";
@@ -28,7 +29,8 @@ const std::string& Call::peer() const {
 void Call::start_response() {
   if (responding_ || connection_ == nullptr) return;
   responding_ = true;
-  connection_->session()->respond(stream_, {{":status", "200"}, {"content-type", "application/grpc"}}, this);
+  connection_->session()->respond(stream_,
+                                  {{":status", "200"}, {"content-type", "application/grpc"}}, this);
 }
 
 void Call::wake() {
@@ -111,12 +113,17 @@ void Call::deliver() {
   std::string_view message;
   while (open()) {
     switch (reader_.next(message)) {
-      case GrpcReader::Outcome::kMore: return;
+      case GrpcReader::Outcome::kMore:
+        return;
       case GrpcReader::Outcome::kTooLarge:
-        return finish(grpc_status(GrpcCode::kResourceExhausted, "polis: request message is larger than the server accepts"));
+        return finish(grpc_status(GrpcCode::kResourceExhausted,
+                                  "polis: request message is larger than the server accepts"));
       case GrpcReader::Outcome::kCompressed:
-        return finish(grpc_status(GrpcCode::kUnimplemented, "polis: compressed messages are not supported; send them uncompressed"));
-      case GrpcReader::Outcome::kMessage: break;
+        return finish(
+            grpc_status(GrpcCode::kUnimplemented,
+                        "polis: compressed messages are not supported; send them uncompressed"));
+      case GrpcReader::Outcome::kMessage:
+        break;
     }
     if (method_->stream) {
       if (on_message) on_message(message);
@@ -133,7 +140,9 @@ void Call::on_end() {
   if (finished_) return;
   if (method_->unary) {
     deliver();
-    if (!delivered_ && open()) finish(grpc_status(GrpcCode::kInternal, "polis: the request ended before its message was complete"));
+    if (!delivered_ && open())
+      finish(grpc_status(GrpcCode::kInternal,
+                         "polis: the request ended before its message was complete"));
     return;
   }
   auto keep = shared_from_this();
@@ -152,10 +161,16 @@ void Call::close() {
   if (closed) closed();
 }
 
-// --- Connection ----------------------------------------------------------------------------------------------------
+// --- Connection
+// ----------------------------------------------------------------------------------------------------
 
-Connection::Connection(Server::Impl& server, std::uint64_t id, std::unique_ptr<io::TcpStream> stream)
-    : server_(server), id_(id), stream_(std::move(stream)), heard_(server.reactor.now()), progressed_(heard_) {}
+Connection::Connection(Server::Impl& server, std::uint64_t id,
+                       std::unique_ptr<io::TcpStream> stream)
+    : server_(server),
+      id_(id),
+      stream_(std::move(stream)),
+      heard_(server.reactor.now()),
+      progressed_(heard_) {}
 
 Connection::~Connection() {
   auto calls = std::move(calls_);
@@ -217,22 +232,29 @@ void Connection::speak_http1() {
   }
   std::size_t end = first_bytes_.find("\r\n\r\n");
   if (end == std::string::npos) {
-    if (first_bytes_.size() > kHttp1RequestMax) respond_http1({431, {}, "request header is too large\n"}, false);
+    if (first_bytes_.size() > kHttp1RequestMax)
+      respond_http1({431, {}, "request header is too large\n"}, false);
     return;
   }
   std::string head = first_bytes_.substr(0, end);
   first_bytes_.erase(0, end + 4);
   std::string_view line = std::string_view(head).substr(0, head.find("\r\n"));
   std::size_t first = line.find(' '), second = line.rfind(' ');
-  if (first == std::string_view::npos || second == first || !line.substr(second + 1).starts_with("HTTP/1.")) {
-    return respond_http1({400, {}, "this port speaks gRPC over HTTP/2, and HTTP/1.1 for /health and /metrics\n"}, false);
+  if (first == std::string_view::npos || second == first ||
+      !line.substr(second + 1).starts_with("HTTP/1.")) {
+    return respond_http1(
+        {400, {}, "this port speaks gRPC over HTTP/2, and HTTP/1.1 for /health and /metrics\n"},
+        false);
   }
   const std::string method(line.substr(0, first));
   std::string path(line.substr(first + 1, second - first - 1));
   const bool version_1_1 = line.ends_with("1.1");
-  std::transform(head.begin(), head.end(), head.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  const bool keep = version_1_1 && head.find("\r\nconnection: close") == std::string::npos && !server_.draining;
-  if (method != "GET" && method != "HEAD") return respond_http1({405, {}, "only GET is served here\n"}, false);
+  std::transform(head.begin(), head.end(), head.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const bool keep =
+      version_1_1 && head.find("\r\nconnection: close") == std::string::npos && !server_.draining;
+  if (method != "GET" && method != "HEAD")
+    return respond_http1({405, {}, "only GET is served here\n"}, false);
   if (!server_.http) return respond_http1({404, {}, "not found\n"}, keep);
   http1_busy_ = true;
   server_.http(path, [this, keep, alive = std::weak_ptr(alive_)](HttpResponse response) {
@@ -242,10 +264,13 @@ void Connection::speak_http1() {
 
 void Connection::respond_http1(const HttpResponse& response, bool keep) {
   http1_busy_ = false;
-  const char* reason = response.status == 200 ? "OK" : response.status == 503 ? "Service Unavailable" : "Error";
-  out_ += fmt::format("HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: {}\r\n\r\n", response.status, reason,
-                      response.content_type.empty() ? "text/plain" : response.content_type, response.body.size(),
-                      keep ? "keep-alive" : "close");
+  const char* reason = response.status == 200   ? "OK"
+                       : response.status == 503 ? "Service Unavailable"
+                                                : "Error";
+  out_ += fmt::format(
+      "HTTP/1.1 {} {}\r\nContent-Type: {}\r\nContent-Length: {}\r\nConnection: {}\r\n\r\n",
+      response.status, reason, response.content_type.empty() ? "text/plain" : response.content_type,
+      response.body.size(), keep ? "keep-alive" : "close");
   out_ += response.body;
   if (!keep) close_when_sent_ = true;
   mark_dirty();
@@ -284,12 +309,14 @@ void Connection::goaway() {
 
 void Connection::check(Instant now) {
   const ServerOptions& options = server_.options;
-  if (blocked_ && now - progressed_ > options.keepalive_timeout) return close_later();  // it never reads
+  if (blocked_ && now - progressed_ > options.keepalive_timeout)
+    return close_later();  // it never reads
   if (speaks_ != Speaks::kHttp2) {
     if (!http1_busy_ && now - heard_ > options.preface_timeout) close_later();
     return;
   }
-  if (pinged_ && now - heard_ > options.keepalive_interval + options.keepalive_timeout) return close_later();
+  if (pinged_ && now - heard_ > options.keepalive_interval + options.keepalive_timeout)
+    return close_later();
   if (!pinged_ && now - heard_ > options.keepalive_interval) {
     pinged_ = true;
     session_->ping();
@@ -306,14 +333,20 @@ void Connection::check_deadlines(Instant now) {
       i = with_deadline_.erase(i);
       continue;
     }
-    if (now >= call->second->deadline) call->second->finish(grpc_status(GrpcCode::kDeadlineExceeded, "context deadline exceeded"));
+    if (now >= call->second->deadline)
+      call->second->finish(grpc_status(GrpcCode::kDeadlineExceeded, "context deadline exceeded"));
     ++i;
   }
 }
 
 void Connection::refuse(StreamId stream, const GrpcStatus& status) {
   std::string code = std::to_string(status.code), message = percent_encode(status.message);
-  session_->respond(stream, {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", code}, {"grpc-message", message}}, nullptr);
+  session_->respond(stream,
+                    {{":status", "200"},
+                     {"content-type", "application/grpc"},
+                     {"grpc-status", code},
+                     {"grpc-message", message}},
+                    nullptr);
 }
 
 void Connection::on_headers(StreamId stream, const Headers& headers, bool trailers) {
@@ -327,15 +360,21 @@ void Connection::on_headers(StreamId stream, const Headers& headers, bool traile
   std::string path(find(headers, ":path"));
   auto method = server_.methods.find(path);
   if (method == server_.methods.end()) {
-    return refuse(stream, grpc_status(GrpcCode::kUnimplemented, fmt::format("unknown method {}", path)));
+    return refuse(stream,
+                  grpc_status(GrpcCode::kUnimplemented, fmt::format("unknown method {}", path)));
   }
-  if (server_.draining) return refuse(stream, grpc_status(GrpcCode::kUnavailable, "etcdserver: server stopped"));
-  auto call = std::make_shared<Call>(*this, stream, &method->second, server_.options.message_bytes_max);
+  if (server_.draining)
+    return refuse(stream, grpc_status(GrpcCode::kUnavailable, "etcdserver: server stopped"));
+  auto call =
+      std::make_shared<Call>(*this, stream, &method->second, server_.options.message_bytes_max);
   if (auto timeout = find(headers, "grpc-timeout"); !timeout.empty()) {
     auto length = parse_grpc_timeout(timeout);
-    if (!length) return refuse(stream, grpc_status(GrpcCode::kInvalidArgument, "polis: malformed grpc-timeout"));
+    if (!length)
+      return refuse(stream,
+                    grpc_status(GrpcCode::kInvalidArgument, "polis: malformed grpc-timeout"));
     // Never beyond what an Instant holds.
-    call->deadline = server_.reactor.now() + std::min<Duration>(*length, std::chrono::hours(24 * 365));
+    call->deadline =
+        server_.reactor.now() + std::min<Duration>(*length, std::chrono::hours(24 * 365));
     watch_deadline(*call);
   }
   ++server_.counters.calls_started;

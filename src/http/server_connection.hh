@@ -94,14 +94,16 @@ class Connection final : public SessionEvents {
   Speaks speaks_ = Speaks::kUnknown;
   std::string first_bytes_;  // until it is known what is spoken; then HTTP/1's request
   bool http1_busy_ = false;
-  std::string out_;          // drained, not yet taken by the socket
+  std::string out_;  // drained, not yet taken by the socket
   std::size_t out_at_ = 0;
   bool dirty_ = false, close_when_sent_ = false, closing_ = false, blocked_ = false;
   Instant heard_, progressed_;
   bool pinged_ = false;
-  std::unordered_map<StreamId, std::shared_ptr<Call>> calls_;  // shared with the handlers that answer
+  std::unordered_map<StreamId, std::shared_ptr<Call>>
+      calls_;  // shared with the handlers that answer
   std::unordered_set<StreamId> with_deadline_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // shared with answers to HTTP/1 that come later
+  std::shared_ptr<bool> alive_ =
+      std::make_shared<bool>(true);  // shared with answers to HTTP/1 that come later
 };
 
 struct Server::Impl {
@@ -112,7 +114,8 @@ struct Server::Impl {
   std::unique_ptr<io::TcpListener> listener;
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections;
   std::vector<std::uint64_t> dirty;
-  std::vector<std::unique_ptr<Connection>> closed;  // until the turn's end: they may be on the stack
+  std::vector<std::unique_ptr<Connection>>
+      closed;  // until the turn's end: they may be on the stack
   std::uint64_t next_connection = 1;
   std::unique_ptr<io::Timer> timer;
   bool draining = false;

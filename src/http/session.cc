@@ -43,8 +43,8 @@ std::vector<nghttp2_nv> name_values(const Headers& headers) {
   out.reserve(headers.size());
   for (const auto& [name, value] : headers) {
     out.push_back({reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-                   reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
-                   NGHTTP2_NV_FLAG_NONE});
+                   reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
+                   value.size(), NGHTTP2_NV_FLAG_NONE});
   }
   return out;
 }
@@ -58,8 +58,9 @@ int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
   return 0;
 }
 
-int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_length,
-              const std::uint8_t* value, std::size_t value_length, std::uint8_t, void* user) {
+int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
+              std::size_t name_length, const std::uint8_t* value, std::size_t value_length,
+              std::uint8_t, void* user) {
   Impl& impl = impl_of(user);
   auto found = impl.streams.find(frame->hd.stream_id);
   if (found == impl.streams.end()) return 0;
@@ -81,7 +82,8 @@ void headers_complete(Impl& impl, StreamId id) {
   Headers headers;
   std::size_t at = 0;
   for (auto [name, value] : stream.header_lengths) {
-    headers.emplace_back(std::string_view(text).substr(at, name), std::string_view(text).substr(at + name, value));
+    headers.emplace_back(std::string_view(text).substr(at, name),
+                         std::string_view(text).substr(at + name, value));
     at += name + value;
   }
   const bool trailing = stream.trailing;
@@ -94,15 +96,23 @@ int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
   Impl& impl = impl_of(user);
   const bool end = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   switch (frame->hd.type) {
-    case NGHTTP2_HEADERS: headers_complete(impl, frame->hd.stream_id); break;
-    case NGHTTP2_DATA: break;
+    case NGHTTP2_HEADERS:
+      headers_complete(impl, frame->hd.stream_id);
+      break;
+    case NGHTTP2_DATA:
+      break;
     case NGHTTP2_PING:
       if (frame->hd.flags & NGHTTP2_FLAG_ACK) impl.events.on_ping_ack();
       ++impl.control_frames;
       break;
-    case NGHTTP2_GOAWAY: impl.events.on_goaway(frame->goaway.last_stream_id); break;
-    case NGHTTP2_WINDOW_UPDATE: return 0;
-    default: ++impl.control_frames; break;
+    case NGHTTP2_GOAWAY:
+      impl.events.on_goaway(frame->goaway.last_stream_id);
+      break;
+    case NGHTTP2_WINDOW_UPDATE:
+      return 0;
+    default:
+      ++impl.control_frames;
+      break;
   }
   // A peer that only keeps us busy answering control frames is no client.
   if (impl.control_frames > impl.limits.control_frames_max) return NGHTTP2_ERR_CALLBACK_FAILURE;
@@ -113,7 +123,8 @@ int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
   return 0;
 }
 
-int on_data_chunk(nghttp2_session*, std::uint8_t, StreamId id, const std::uint8_t* data, std::size_t length, void* user) {
+int on_data_chunk(nghttp2_session*, std::uint8_t, StreamId id, const std::uint8_t* data,
+                  std::size_t length, void* user) {
   Impl& impl = impl_of(user);
   impl.control_frames = 0;
   impl.events.on_data(id, {reinterpret_cast<const char*>(data), length});
@@ -126,11 +137,12 @@ int on_stream_close(nghttp2_session*, StreamId id, std::uint32_t error, void* us
   return 0;
 }
 
-ssize_t read_body(nghttp2_session* session, StreamId id, std::uint8_t* buffer, std::size_t length, std::uint32_t* flags,
-                  nghttp2_data_source*, void* user) {
+ssize_t read_body(nghttp2_session* session, StreamId id, std::uint8_t* buffer, std::size_t length,
+                  std::uint32_t* flags, nghttp2_data_source*, void* user) {
   Impl& impl = impl_of(user);
   auto found = impl.streams.find(id);
-  if (found == impl.streams.end() || found->second.body == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  if (found == impl.streams.end() || found->second.body == nullptr)
+    return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   impl.chunk.clear();
   BodySource::State state = found->second.body->read(impl.chunk, length);
   CHECK(impl.chunk.size() <= length);
@@ -193,12 +205,14 @@ Session::~Session() { nghttp2_session_del(impl_->session); }
 
 bool Session::feed(std::string_view bytes) {
   if (impl_->broken) return false;
-  ssize_t n = nghttp2_session_mem_recv(impl_->session, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  ssize_t n = nghttp2_session_mem_recv(
+      impl_->session, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (n < 0) {
     impl_->broken = true;
     if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC) return false;
-    nghttp2_session_terminate_session(impl_->session,
-                                      impl_->control_frames > impl_->limits.control_frames_max ? kEnhanceYourCalm : kProtocolError);
+    nghttp2_session_terminate_session(
+        impl_->session, impl_->control_frames > impl_->limits.control_frames_max ? kEnhanceYourCalm
+                                                                                 : kProtocolError);
     return false;
   }
   return true;
@@ -217,13 +231,15 @@ void Session::drain(std::string& out) {
 }
 
 bool Session::finished() const {
-  return impl_->broken || (nghttp2_session_want_read(impl_->session) == 0 && nghttp2_session_want_write(impl_->session) == 0);
+  return impl_->broken || (nghttp2_session_want_read(impl_->session) == 0 &&
+                           nghttp2_session_want_write(impl_->session) == 0);
 }
 
 StreamId Session::request(const Headers& headers, BodySource* body) {
   auto nv = name_values(headers);
   nghttp2_data_provider provider{{.ptr = nullptr}, read_body};
-  StreamId id = nghttp2_submit_request(impl_->session, nullptr, nv.data(), nv.size(), body != nullptr ? &provider : nullptr, nullptr);
+  StreamId id = nghttp2_submit_request(impl_->session, nullptr, nv.data(), nv.size(),
+                                       body != nullptr ? &provider : nullptr, nullptr);
   if (id < 0) return 0;
   impl_->streams[id].body = body;
   return id;
@@ -235,7 +251,8 @@ bool Session::respond(StreamId id, const Headers& headers, BodySource* body) {
   found->second.body = body;
   auto nv = name_values(headers);
   nghttp2_data_provider provider{{.ptr = nullptr}, read_body};
-  return nghttp2_submit_response(impl_->session, id, nv.data(), nv.size(), body != nullptr ? &provider : nullptr) == 0;
+  return nghttp2_submit_response(impl_->session, id, nv.data(), nv.size(),
+                                 body != nullptr ? &provider : nullptr) == 0;
 }
 
 void Session::set_trailers(StreamId id, const Headers& headers) {
@@ -255,16 +272,21 @@ void Session::reset(StreamId id, std::uint32_t error) {
   nghttp2_submit_rst_stream(impl_->session, NGHTTP2_FLAG_NONE, id, error);
 }
 
-void Session::consumed(StreamId id, std::size_t bytes) { nghttp2_session_consume(impl_->session, id, bytes); }
+void Session::consumed(StreamId id, std::size_t bytes) {
+  nghttp2_session_consume(impl_->session, id, bytes);
+}
 
 void Session::ping() { nghttp2_submit_ping(impl_->session, NGHTTP2_FLAG_NONE, nullptr); }
 
 void Session::goaway() {
-  nghttp2_submit_goaway(impl_->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(impl_->session), kNoError,
-                        nullptr, 0);
+  nghttp2_submit_goaway(impl_->session, NGHTTP2_FLAG_NONE,
+                        nghttp2_session_get_last_proc_stream_id(impl_->session), kNoError, nullptr,
+                        0);
 }
 
-void Session::terminate(std::uint32_t error) { nghttp2_session_terminate_session(impl_->session, error); }
+void Session::terminate(std::uint32_t error) {
+  nghttp2_session_terminate_session(impl_->session, error);
+}
 
 std::int32_t Session::window(StreamId id) const {
   return std::min(nghttp2_session_get_stream_remote_window_size(impl_->session, id),

@@ -1,10 +1,10 @@
 #pragma once
 
-// HTTP/2 behind a narrow interface: feed(bytes) and drain(bytes). Everything about nghttp2 is in session.cc; the framing can
-// be replaced without anybody noticing.
+// HTTP/2 behind a narrow interface: feed(bytes) and drain(bytes). Everything about nghttp2 is in
+// session.cc; the framing can be replaced without anybody noticing.
 //
-// A session is one connection, of a server or of a client. It owns no socket and no thread: who owns it feeds it what
-// arrived and sends what it drains.
+// A session is one connection, of a server or of a client. It owns no socket and no thread: who
+// owns it feeds it what arrived and sends what it drains.
 //
 // Threads: the reactor's.
 // Source: RFC 9113; nghttp2 1.52.
@@ -25,12 +25,14 @@ using Headers = std::vector<Header>;
 
 // The limits of a session: what one peer may cost.
 struct SessionLimits {
-  std::uint32_t streams_max = 1000;                // open at a time, as told to the peer
-  std::uint32_t header_bytes_max = 16 << 10;       // of one header block
-  std::uint32_t stream_window = 1 << 20;           // bytes that may arrive unread on one stream
-  std::uint32_t connection_window = 8 << 20;       // and on all together
-  std::size_t output_bytes_max = 1 << 20;          // drained and not yet taken by the socket, before sources are asked again
-  std::uint32_t control_frames_max = 10'000;       // pings, settings and resets of the peer in a row, without a request
+  std::uint32_t streams_max = 1000;           // open at a time, as told to the peer
+  std::uint32_t header_bytes_max = 16 << 10;  // of one header block
+  std::uint32_t stream_window = 1 << 20;      // bytes that may arrive unread on one stream
+  std::uint32_t connection_window = 8 << 20;  // and on all together
+  std::size_t output_bytes_max =
+      1 << 20;  // drained and not yet taken by the socket, before sources are asked again
+  std::uint32_t control_frames_max =
+      10'000;  // pings, settings and resets of the peer in a row, without a request
 };
 
 // Where a message's bytes come from, when the peer has room for them.
@@ -38,7 +40,8 @@ class BodySource {
  public:
   virtual ~BodySource() = default;
   enum class State { kMore, kWait, kEnd };
-  // Appends up to `bytes_max` bytes. kWait: nothing now; Session::resume when there is. kEnd: that was all.
+  // Appends up to `bytes_max` bytes. kWait: nothing now; Session::resume when there is. kEnd: that
+  // was all.
   virtual State read(std::string& out, std::size_t bytes_max) = 0;
 };
 
@@ -64,14 +67,16 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // What arrived. False: the peer broke the protocol or a limit; drain what is left (it says why) and close.
+  // What arrived. False: the peer broke the protocol or a limit; drain what is left (it says why)
+  // and close.
   bool feed(std::string_view bytes);
   // Appends what is to be sent, up to about SessionLimits::output_bytes_max.
   void drain(std::string& out);
   // Nothing more to read or to write: close.
   bool finished() const;
 
-  // Client: begins a request and gives its stream, or 0 when the session takes no more. `body` lives until the stream's end.
+  // Client: begins a request and gives its stream, or 0 when the session takes no more. `body`
+  // lives until the stream's end.
   StreamId request(const Headers& headers, BodySource* body);
   // Server: answers. Without a body the stream ends with these headers.
   bool respond(StreamId stream, const Headers& headers, BodySource* body);
@@ -79,7 +84,8 @@ class Session {
   void set_trailers(StreamId stream, const Headers& headers);
   void resume(StreamId stream);
   void reset(StreamId stream, std::uint32_t error);
-  // Bytes that on_data gave were read: the peer may send as many again. Every byte has to be acknowledged once.
+  // Bytes that on_data gave were read: the peer may send as many again. Every byte has to be
+  // acknowledged once.
   void consumed(StreamId stream, std::size_t bytes);
   void ping();
   // No new streams from now on; those that are open may end.
@@ -94,7 +100,7 @@ class Session {
   std::unique_ptr<Impl> impl_;
 };
 
-inline constexpr std::uint32_t kNoError = 0, kProtocolError = 1, kInternalError = 2, kRefusedStream = 7, kCancel = 8,
-                               kEnhanceYourCalm = 11;
+inline constexpr std::uint32_t kNoError = 0, kProtocolError = 1, kInternalError = 2,
+                               kRefusedStream = 7, kCancel = 8, kEnhanceYourCalm = 11;
 
 }  // namespace polis::http

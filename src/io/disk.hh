@@ -1,7 +1,7 @@
 #pragma once
 
-// Files, as the storage needs them. The real disk is io::PosixDisk, the simulated one sim::SimulatedDisk, which tears,
-// forgets what was not synced, and fills up.
+// Files, as the storage needs them. The real disk is io::PosixDisk, the simulated one
+// sim::SimulatedDisk, which tears, forgets what was not synced, and fills up.
 //
 // Threads: the loop's. Callbacks come on the loop's thread, some before the call returns.
 // Errors: kNoSpace for a full disk or quota, kNotFound, kIo with the path and the system's reason.
@@ -28,8 +28,9 @@ class File {
   virtual Result<std::uint64_t> size() = 0;
   // Everything written before is durable when this returns.
   virtual Result<void> sync() = 0;
-  // As sync, without holding the loop up longer than a fast disk needs. `done` may be called before this returns. The
-  // file must live until then. A failure is final: what the disk holds is unknown (never sync again after one).
+  // As sync, without holding the loop up longer than a fast disk needs. `done` may be called before
+  // this returns. The file must live until then. A failure is final: what the disk holds is unknown
+  // (never sync again after one).
   virtual void sync_later(Done done) = 0;
 };
 
@@ -38,11 +39,13 @@ class Disk {
   virtual ~Disk() = default;
   virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;    // kNotFound
   virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;  // truncates
-  // A file of `size` zero bytes, durable with its name: later writes into it change no metadata. Takes long.
+  // A file of `size` zero bytes, durable with its name: later writes into it change no metadata.
+  // Takes long.
   virtual Result<void> create_zeroed(const std::string& path, std::uint64_t size) = 0;
   // The same beside the loop.
   virtual void create_zeroed_later(const std::string& path, std::uint64_t size, Done done) = 0;
-  virtual Result<void> make_directory(const std::string& path) = 0;  // and its parents; fine if it exists
+  virtual Result<void> make_directory(
+      const std::string& path) = 0;  // and its parents; fine if it exists
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;  // names, sorted
   virtual Result<void> remove(const std::string& path) = 0;  // fine if it does not exist
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;

@@ -12,7 +12,9 @@ using namespace std::chrono_literals;
 
 class TemporaryDirectory {
  public:
-  TemporaryDirectory() : path_((std::filesystem::temp_directory_path() / ("polis-io-" + std::to_string(entropy()))).string()) {
+  TemporaryDirectory()
+      : path_((std::filesystem::temp_directory_path() / ("polis-io-" + std::to_string(entropy())))
+                  .string()) {
     std::filesystem::create_directories(path_);
   }
   ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
@@ -37,7 +39,10 @@ TEST(Address, good_ones_parse_and_bad_ones_say_what_to_write) {
 TEST(Reactor, timers_fire_in_order_and_destroyed_ones_never) {
   Reactor reactor;
   std::string order;
-  auto a = reactor.after(20ms, [&] { order += "a"; reactor.stop(); });
+  auto a = reactor.after(20ms, [&] {
+    order += "a";
+    reactor.stop();
+  });
   auto b = reactor.after(1ms, [&] { order += "b"; });
   auto c = reactor.after(2ms, [&] { order += "c"; });
   c.reset();

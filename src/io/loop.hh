@@ -1,7 +1,7 @@
 #pragma once
 
-// Time and turns: the one interface through which everything below cell/ waits. The real one is io::Reactor, the
-// simulated one sim::World.
+// Time and turns: the one interface through which everything below cell/ waits. The real one is
+// io::Reactor, the simulated one sim::World.
 //
 // Threads: post() from any thread; everything else, and every callback, on the loop's own thread.
 

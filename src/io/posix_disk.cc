@@ -22,14 +22,16 @@ std::unexpected<Error> system_error(std::string_view action, const std::string& 
   ErrorCode code = number == ENOSPC || number == EDQUOT || number == EFBIG ? ErrorCode::kNoSpace
                    : number == ENOENT                                      ? ErrorCode::kNotFound
                                                                            : ErrorCode::kIo;
-  const char* remedy = code == ErrorCode::kNoSpace ? "; free space on this file system, Polis continues by itself"
+  const char* remedy = code == ErrorCode::kNoSpace
+                           ? "; free space on this file system, Polis continues by itself"
                        : number == EACCES || number == EPERM
                            ? "; the user that runs polis needs read and write permission there"
                            : "";
   return fail(code, fmt::format("cannot {} {}: {}{}", action, path, std::strerror(number), remedy));
 }
 
-Result<void> write_all(int fd, std::uint64_t offset, std::string_view bytes, const std::string& path) {
+Result<void> write_all(int fd, std::uint64_t offset, std::string_view bytes,
+                       const std::string& path) {
   while (!bytes.empty()) {
     ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
@@ -40,8 +42,8 @@ Result<void> write_all(int fd, std::uint64_t offset, std::string_view bytes, con
   return {};
 }
 
-// Writes through a temporary name, so that a crash never leaves a file that is not zeroed to its end. A file that
-// is there already stays: somebody was in a hurry and made it himself.
+// Writes through a temporary name, so that a crash never leaves a file that is not zeroed to its
+// end. A file that is there already stays: somebody was in a hurry and made it himself.
 Result<void> fill(const std::string& path, std::uint64_t size) {
   static std::atomic<unsigned> serial{0};
   const std::string temporary = fmt::format("{}.{}.tmp", path, serial++);
@@ -50,11 +52,15 @@ Result<void> fill(const std::string& path, std::uint64_t size) {
   static const std::string zeros(1 << 20, '\0');
   Result<void> done;
   for (std::uint64_t at = 0; done && at < size; at += zeros.size()) {
-    done = write_all(fd, at, std::string_view(zeros).substr(0, std::min<std::uint64_t>(zeros.size(), size - at)), temporary);
+    done = write_all(
+        fd, at, std::string_view(zeros).substr(0, std::min<std::uint64_t>(zeros.size(), size - at)),
+        temporary);
   }
   if (done && ::fsync(fd) != 0) done = system_error("sync", temporary);
   ::close(fd);
-  if (done && ::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0 && errno != EEXIST) {
+  if (done &&
+      ::renameat2(AT_FDCWD, temporary.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE) != 0 &&
+      errno != EEXIST) {
     done = system_error("rename", temporary);
   }
   ::unlink(temporary.c_str());
@@ -80,7 +86,8 @@ Instant boot_now() {
 
 class PosixFile final : public File {
  public:
-  PosixFile(PosixDisk& disk, int fd, std::string path) : disk_(disk), fd_(fd), path_(std::move(path)) {}
+  PosixFile(PosixDisk& disk, int fd, std::string path)
+      : disk_(disk), fd_(fd), path_(std::move(path)) {}
   ~PosixFile() override { ::close(fd_); }
 
   Result<void> write(std::uint64_t offset, std::string_view bytes) override {
@@ -214,7 +221,9 @@ Result<std::shared_ptr<void>> lock_directory(const std::string& directory) {
   if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
     ::close(fd);
     return fail(ErrorCode::kUnavailable,
-                fmt::format("data directory {} is in use by another polis process; stop that one or choose another --data-dir", directory));
+                fmt::format("data directory {} is in use by another polis process; stop that one "
+                            "or choose another --data-dir",
+                            directory));
   }
   // Shared: nobody; a shared_ptr<void> is the smallest owner of something that has to be closed.
   return std::shared_ptr<void>(nullptr, [fd](void*) { ::close(fd); });
@@ -226,7 +235,8 @@ Result<std::string> read_file(const std::string& path) {
   std::string bytes;
   char buffer[4096];
   ssize_t n;
-  while ((n = ::read(fd, buffer, sizeof buffer)) > 0) bytes.append(buffer, static_cast<std::size_t>(n));
+  while ((n = ::read(fd, buffer, sizeof buffer)) > 0)
+    bytes.append(buffer, static_cast<std::size_t>(n));
   int error = errno;
   ::close(fd);
   errno = error;

@@ -1,7 +1,7 @@
 #pragma once
 
-// The real disk. Syncs run on the loop's own thread while the disk is fast, which saves two hand-offs, and on a
-// thread beside it once they take longer than kSyncInlineMax on average.
+// The real disk. Syncs run on the loop's own thread while the disk is fast, which saves two
+// hand-offs, and on a thread beside it once they take longer than kSyncInlineMax on average.
 //
 // Threads: the loop's. Life: outlives its files.
 
@@ -14,7 +14,8 @@
 
 namespace polis::io {
 
-// Above this average a sync would hold up readers more than handing it to another thread does (about 50 us each way).
+// Above this average a sync would hold up readers more than handing it to another thread does
+// (about 50 us each way).
 inline constexpr Duration kSyncInlineMax = std::chrono::microseconds(400);
 
 class PosixDisk final : public Disk {
@@ -45,8 +46,8 @@ class PosixDisk final : public Disk {
   Worker filler_;
 };
 
-// Takes the directory for this process alone, until the returned object is destroyed or the process ends.
-// kUnavailable: another process holds it.
+// Takes the directory for this process alone, until the returned object is destroyed or the process
+// ends. kUnavailable: another process holds it.
 Result<std::shared_ptr<void>> lock_directory(const std::string& directory);
 
 // Whole small files, for settings and identities. The write is atomic and durable.

@@ -44,7 +44,9 @@ std::unique_ptr<Timer> Reactor::after(Duration delay, std::function<void()> f) {
   return std::make_unique<AsioTimer>(impl_->context, delay, std::move(f));
 }
 
-void Reactor::at_turn_end(std::function<void()> hook) { impl_->turn_end.push_back(std::move(hook)); }
+void Reactor::at_turn_end(std::function<void()> hook) {
+  impl_->turn_end.push_back(std::move(hook));
+}
 
 void Reactor::run() {
   impl_->stopped = false;

@@ -2,8 +2,9 @@
 
 // The real loop: one thread, Boost.Asio underneath, which nobody else sees.
 //
-// It runs in turns: everything that is ready is handled, then the hooks of the turn's end run. That is where proposals of
-// a turn become one entry, its replies one send per connection, and its log records one sync.
+// It runs in turns: everything that is ready is handled, then the hooks of the turn's end run. That
+// is where proposals of a turn become one entry, its replies one send per connection, and its log
+// records one sync.
 //
 // Threads: post() and stop() from any thread; everything else from the thread that calls run().
 

@@ -14,7 +14,8 @@ constexpr int kReadsPerTurnMax = 4;
 
 class AsioStream final : public TcpStream, public std::enable_shared_from_this<AsioStream> {
  public:
-  AsioStream(Reactor& reactor, Tcp::socket socket) : impl_(reactor.impl()), socket_(std::move(socket)) {
+  AsioStream(Reactor& reactor, Tcp::socket socket)
+      : impl_(reactor.impl()), socket_(std::move(socket)) {
     ErrorCodeAsio ignored;
     socket_.set_option(Tcp::no_delay(true), ignored);
     socket_.non_blocking(true, ignored);
@@ -71,7 +72,8 @@ class AsioStream final : public TcpStream, public std::enable_shared_from_this<A
       ErrorCodeAsio error;
       std::size_t n = socket_.read_some(asio::buffer(impl_.read_buffer), error);
       if (error == asio::error::would_block) break;
-      if (error) return failed(error == asio::error::eof ? "closed by the other side" : error.message());
+      if (error)
+        return failed(error == asio::error::eof ? "closed by the other side" : error.message());
       if (handlers_.bytes) handlers_.bytes(std::string_view(impl_.read_buffer.data(), n));
       if (n < impl_.read_buffer.size()) break;
     }
@@ -94,7 +96,8 @@ class AsioStream final : public TcpStream, public std::enable_shared_from_this<A
   }
 
   void fail_later(std::string reason) {
-    asio::post(impl_.context, [self = shared_from_this(), reason = std::move(reason)] { self->failed(reason); });
+    asio::post(impl_.context,
+               [self = shared_from_this(), reason = std::move(reason)] { self->failed(reason); });
   }
 
   Reactor::Impl& impl_;
@@ -124,7 +127,8 @@ class AsioListener final : public TcpListener {
  public:
   AsioListener(Reactor& reactor, Tcp::acceptor acceptor,
                std::function<void(std::unique_ptr<TcpStream>)> accepted)
-      : state_(std::make_shared<State>(State{reactor, std::move(acceptor), std::move(accepted), {}})) {
+      : state_(
+            std::make_shared<State>(State{reactor, std::move(acceptor), std::move(accepted), {}})) {
     accept(state_);
   }
   ~AsioListener() override {
@@ -149,7 +153,8 @@ class AsioListener final : public TcpListener {
       if (!state->accepted) return;
       if (error) {
         // Out of descriptors, most likely: the ones who wait are served when others have left.
-        state->retry = state->reactor.after(std::chrono::milliseconds(50), [state] { accept(state); });
+        state->retry =
+            state->reactor.after(std::chrono::milliseconds(50), [state] { accept(state); });
         return;
       }
       state->accepted(std::make_unique<OwnedStream>(state->reactor, std::move(socket)));
@@ -164,8 +169,12 @@ class AsioConnecting final : public Connecting {
  public:
   AsioConnecting(Reactor& reactor, const Address& address, Duration timeout,
                  std::function<void(Result<std::unique_ptr<TcpStream>>)> done)
-      : state_(std::make_shared<State>(State{reactor, address, Tcp::resolver(reactor.impl().context),
-                                             Tcp::socket(reactor.impl().context), std::move(done), {}})) {
+      : state_(std::make_shared<State>(State{reactor,
+                                             address,
+                                             Tcp::resolver(reactor.impl().context),
+                                             Tcp::socket(reactor.impl().context),
+                                             std::move(done),
+                                             {}})) {
     auto state = state_;
     state->timeout = reactor.after(timeout, [state] { finish(state, "timed out"); });
     ErrorCodeAsio error;
@@ -174,14 +183,13 @@ class AsioConnecting final : public Connecting {
       connect(state, {Tcp::endpoint(ip, address.port)});
       return;
     }
-    state->resolver.async_resolve(
-        address.host, std::to_string(address.port),
-        [state](ErrorCodeAsio failed, Tcp::resolver::results_type found) {
-          if (failed) return finish(state, failed.message());
-          std::vector<Tcp::endpoint> endpoints;
-          for (auto& entry : found) endpoints.push_back(entry.endpoint());
-          connect(state, std::move(endpoints));
-        });
+    state->resolver.async_resolve(address.host, std::to_string(address.port),
+                                  [state](ErrorCodeAsio failed, Tcp::resolver::results_type found) {
+                                    if (failed) return finish(state, failed.message());
+                                    std::vector<Tcp::endpoint> endpoints;
+                                    for (auto& entry : found) endpoints.push_back(entry.endpoint());
+                                    connect(state, std::move(endpoints));
+                                  });
   }
   ~AsioConnecting() override { close(*state_); }
 
@@ -238,7 +246,8 @@ Result<Tcp::endpoint> resolve_local(Reactor& reactor, const Address& address) {
   ErrorCodeAsio error;
   auto found = resolver.resolve(address.host, std::to_string(address.port), error);
   if (error || found.empty()) {
-    return fail(ErrorCode::kInvalid, fmt::format("cannot resolve {}: {}", address.host, error.message()));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("cannot resolve {}: {}", address.host, error.message()));
   }
   return found.begin()->endpoint();
 }
@@ -264,15 +273,18 @@ Result<Address> parse_address(std::string_view text) {
     good = error == std::errc() && end == digits.data() + digits.size() && port <= 65535;
   }
   if (!good) {
-    return fail(ErrorCode::kInvalid, fmt::format("'{}' is not an address; write HOST:PORT, for example 127.0.0.1:2379", given));
+    return fail(
+        ErrorCode::kInvalid,
+        fmt::format("'{}' is not an address; write HOST:PORT, for example 127.0.0.1:2379", given));
   }
   std::string_view host = text.substr(0, colon);
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   return Address{std::string(host), static_cast<std::uint16_t>(port)};
 }
 
-Result<std::unique_ptr<TcpListener>> listen_tcp(Reactor& reactor, const Address& address,
-                                                std::function<void(std::unique_ptr<TcpStream>)> accepted) {
+Result<std::unique_ptr<TcpListener>> listen_tcp(
+    Reactor& reactor, const Address& address,
+    std::function<void(std::unique_ptr<TcpStream>)> accepted) {
   auto endpoint = resolve_local(reactor, address);
   if (!endpoint) return std::unexpected(endpoint.error());
   Tcp::acceptor acceptor(reactor.impl().context);
@@ -282,17 +294,21 @@ Result<std::unique_ptr<TcpListener>> listen_tcp(Reactor& reactor, const Address&
   if (!error) acceptor.bind(*endpoint, error);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error == asio::error::address_in_use) {
-    return fail(ErrorCode::kUnavailable,
-                fmt::format("address {} is in use by another process; stop it or choose another port", address.text()));
+    return fail(
+        ErrorCode::kUnavailable,
+        fmt::format("address {} is in use by another process; stop it or choose another port",
+                    address.text()));
   }
   if (error) {
-    return fail(ErrorCode::kInvalid, fmt::format("cannot listen on {}: {}", address.text(), error.message()));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("cannot listen on {}: {}", address.text(), error.message()));
   }
   return std::make_unique<AsioListener>(reactor, std::move(acceptor), std::move(accepted));
 }
 
-std::unique_ptr<Connecting> connect_tcp(Reactor& reactor, const Address& address, Duration timeout,
-                                        std::function<void(Result<std::unique_ptr<TcpStream>>)> done) {
+std::unique_ptr<Connecting> connect_tcp(
+    Reactor& reactor, const Address& address, Duration timeout,
+    std::function<void(Result<std::unique_ptr<TcpStream>>)> done) {
   return std::make_unique<AsioConnecting>(reactor, address, timeout, std::move(done));
 }
 

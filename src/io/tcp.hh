@@ -27,14 +27,16 @@ Result<Address> parse_address(std::string_view text);
 class TcpStream {
  public:
   struct Handlers {
-    std::function<void(std::string_view)> bytes;               // valid during the call
-    std::function<void(const std::string& reason)> closed;     // once, never from within write or close
-    std::function<void()> writable;                            // after write took less than it was given
+    std::function<void(std::string_view)> bytes;  // valid during the call
+    std::function<void(const std::string& reason)>
+        closed;                      // once, never from within write or close
+    std::function<void()> writable;  // after write took less than it was given
   };
 
   virtual ~TcpStream() = default;  // closes; no handler is called afterwards
   virtual void start(Handlers handlers) = 0;
-  // Takes as much as the socket has room for now and says how much. After less than all, Handlers::writable follows.
+  // Takes as much as the socket has room for now and says how much. After less than all,
+  // Handlers::writable follows.
   virtual std::size_t write(std::string_view bytes) = 0;
   // No more bytes are delivered until resume: this is how a slow reader slows its sender.
   virtual void pause_reading() = 0;
@@ -49,10 +51,12 @@ class TcpListener {
 };
 
 // kUnavailable: the address is in use. kInvalid: it is not an address of this machine.
-Result<std::unique_ptr<TcpListener>> listen_tcp(Reactor& reactor, const Address& address,
-                                                std::function<void(std::unique_ptr<TcpStream>)> accepted);
+Result<std::unique_ptr<TcpListener>> listen_tcp(
+    Reactor& reactor, const Address& address,
+    std::function<void(std::unique_ptr<TcpStream>)> accepted);
 
-// Destroying the returned object gives up. `done` is called at most once, never from within this call.
+// Destroying the returned object gives up. `done` is called at most once, never from within this
+// call.
 class Connecting {
  public:
   virtual ~Connecting() = default;

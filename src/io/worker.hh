@@ -1,6 +1,7 @@
 #pragma once
 
-// One thread beside the loop for work that takes long: syncing a slow disk, filling files, committing the engine.
+// One thread beside the loop for work that takes long: syncing a slow disk, filling files,
+// committing the engine.
 //
 // Threads: run() from the loop. Jobs run one after the other in the order given.
 // Life: the destructor finishes what was given.

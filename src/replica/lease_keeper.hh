@@ -1,7 +1,8 @@
 #pragma once
 
-// When leases end, measured by the master alone. A new master gives every lease its full term again, since it cannot know
-// which renewals its predecessor answered (etcd does the same; Chubby 2.8 for sessions).
+// When leases end, measured by the master alone. A new master gives every lease its full term
+// again, since it cannot know which renewals its predecessor answered (etcd does the same;
+// Chubby 2.8 for sessions).
 //
 // Pure: time is handed in. Threads: the loop's.
 
@@ -25,8 +26,8 @@ class LeaseKeeper {
 
   void on_granted(std::int64_t id, std::int64_t ttl, Instant now);
   void on_revoked(std::int64_t id);
-  // Gives the lease its full term from `since`, when the request arrived. False: it is unknown, or its end has been
-  // proposed and can no longer be stopped.
+  // Gives the lease its full term from `since`, when the request arrived. False: it is unknown, or
+  // its end has been proposed and can no longer be stopped.
   bool renew(std::int64_t id, std::int64_t ttl, Instant since);
   std::optional<Duration> remaining(std::int64_t id, Instant now) const;
 

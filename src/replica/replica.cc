@@ -27,24 +27,30 @@ Result<void> Replica::recover() {
   if (auto done = store_.open(); !done) return done;
   if (store_.applied() == LogIndex()) store_.set_configuration(options_.initial);
   storage::Recovered found;
-  auto wal = storage::Wal::open(env_.disk, {.directory = options_.directory + "/wal", .identity = options_.identity,
-                                            .segment_bytes = options_.wal_segment_bytes}, found);
+  auto wal = storage::Wal::open(env_.disk,
+                                {.directory = options_.directory + "/wal",
+                                 .identity = options_.identity,
+                                 .segment_bytes = options_.wal_segment_bytes},
+                                found);
   if (!wal) return std::unexpected(wal.error());
   wal_ = std::move(*wal);
   if (auto done = env_.disk.make_directory(options_.directory + "/snapshots"); !done) return done;
 
   const SnapshotMark& state = store_.applied_mark();
   if (state.index < found.base_index) {
-    return fail(ErrorCode::kCorrupt,
-                fmt::format("the state in {} ends at entry {} but the log begins behind entry {}: one of the two is from another time. Move "
-                            "the data directory away and let this replica be rebuilt from its peers",
-                            options_.directory, state.index.value, found.base_index.value));
+    return fail(
+        ErrorCode::kCorrupt,
+        fmt::format("the state in {} ends at entry {} but the log begins behind entry {}: one of "
+                    "the two is from another time. Move "
+                    "the data directory away and let this replica be rebuilt from its peers",
+                    options_.directory, state.index.value, found.base_index.value));
   }
   LogIndex last = found.base_index + found.entries.size();
   auto term_at = [&](LogIndex i) {
     return i == found.base_index ? found.base_term : found.entries[i - found.base_index - 1].term;
   };
-  consensus::Restored restored{found.hard_state, {found.base_index, found.base_term, state.configuration}, {}, state.index};
+  consensus::Restored restored{
+      found.hard_state, {found.base_index, found.base_term, state.configuration}, {}, state.index};
   if (state.index > last || term_at(state.index) != state.term) {
     // A crash between installing a snapshot and saying so in the log: the state is what counts.
     restored.mark = state;
@@ -75,15 +81,19 @@ void Replica::on_message(ReplicaId from, std::string_view bytes) {
   auto kind = static_cast<WireKind>(in.u8());
   switch (kind) {
     case WireKind::kConsensus: {
-      // While a snapshot replaces the state, the log must not move: to the peers this replica is silent.
+      // While a snapshot replaces the state, the log must not move: to the peers this replica is
+      // silent.
       if (installing_) return;
       // A malformed message is the peer's fault and is dropped; the peer will try again.
       [[maybe_unused]] auto done = log_->step(from, bytes.substr(1), env_.loop.now());
       return;
     }
-    case WireKind::kForward: return on_forward(from, bytes.substr(1));
-    case WireKind::kQuestion: return on_question(from, in);
-    case WireKind::kAnswer: return on_answer(in);
+    case WireKind::kForward:
+      return on_forward(from, bytes.substr(1));
+    case WireKind::kQuestion:
+      return on_question(from, in);
+    case WireKind::kAnswer:
+      return on_answer(in);
   }
 }
 
@@ -94,7 +104,8 @@ void Replica::turn_end() {
   propose_collected();
   if (!installing_) {
     flush_reads();
-    for (consensus::Output output = log_->take_output(); !output.empty() && !failed_; output = log_->take_output()) {
+    for (consensus::Output output = log_->take_output(); !output.empty() && !failed_;
+         output = log_->take_output()) {
       perform(std::move(output));
       // What came of it (a new master, commands answered) may be work for the same turn.
       close_bundle();
@@ -117,16 +128,18 @@ void Replica::perform(consensus::Output output) {
       for (consensus::Outgoing& message : output.messages_after_persist) send(message);
     } else {
       auto& waiting = held_.back().messages;
-      std::move(output.messages_after_persist.begin(), output.messages_after_persist.end(), std::back_inserter(waiting));
+      std::move(output.messages_after_persist.begin(), output.messages_after_persist.end(),
+                std::back_inserter(waiting));
     }
   }
   if (output.ticket) {
     // Peers write while this replica syncs.
     env_.transport.flush();
     ++counters_.syncs;
-    wal_->sync_later([this, ticket = *output.ticket, alive = std::weak_ptr(alive_)](Result<void> result) {
-      if (!alive.expired()) on_persisted(ticket, result);
-    });
+    wal_->sync_later(
+        [this, ticket = *output.ticket, alive = std::weak_ptr(alive_)](Result<void> result) {
+          if (!alive.expired()) on_persisted(ticket, result);
+        });
   }
   apply(output.committed);
   for (const consensus::ReadReady& ready : output.reads) {

@@ -1,14 +1,17 @@
 #pragma once
 
-// The one driver: performs what consensus decided, in order, over disk, engine, store and transport. It drives any
-// consensus::ReplicatedLog and cannot tell which protocol stands behind it.
+// The one driver: performs what consensus decided, in order, over disk, engine, store and
+// transport. It drives any consensus::ReplicatedLog and cannot tell which protocol stands behind
+// it.
 //
-// Work is done in turns. During a turn requests and messages are taken in; turn_end() makes one entry of all that was
-// submitted, one round of all reads, and performs the outputs: write, send, sync, apply, answer.
+// Work is done in turns. During a turn requests and messages are taken in; turn_end() makes one
+// entry of all that was submitted, one round of all reads, and performs the outputs: write, send,
+// sync, apply, answer.
 //
-// Any replica takes any request. Submitted commands go to the master in bundles and come back through the log; the replica
-// that took them answers when it applies them itself. When the master changes, bundles that are not applied yet go to the
-// next one; the store admits each bundle once (store/replay_window.hh), so sending again is always safe.
+// Any replica takes any request. Submitted commands go to the master in bundles and come back
+// through the log; the replica that took them answers when it applies them itself. When the master
+// changes, bundles that are not applied yet go to the next one; the store admits each bundle once
+// (store/replay_window.hh), so sending again is always safe.
 //
 // Threads: the loop's.
 // Life: open() -> submit / read / ask / on_message ... with turn_end() after each turn -> destroy.
@@ -48,23 +51,26 @@ enum class Protocol : std::uint8_t { kRaft };
 struct Options {
   storage::Identity identity;
   Protocol protocol = Protocol::kRaft;
-  Configuration initial;             // who takes part when the log is empty; the same on every replica
-  std::uint64_t incarnation = 1;     // larger after every start
-  std::string directory;             // wal/ and snapshots/ lie here
-  raft::Options raft;                // id and seed are set by open()
+  Configuration initial;          // who takes part when the log is empty; the same on every replica
+  std::uint64_t incarnation = 1;  // larger after every start
+  std::string directory;          // wal/ and snapshots/ lie here
+  raft::Options raft;             // id and seed are set by open()
   std::uint64_t seed = 1;
   std::uint64_t wal_segment_bytes = 16 << 20;
 
-  // Applied log that is kept in memory for followers that lag a little, bytes. Those that lag more get a snapshot.
+  // Applied log that is kept in memory for followers that lag a little, bytes. Those that lag more
+  // get a snapshot.
   std::size_t log_retain_bytes = 8 << 20;
   // How often the engine takes what was applied, and at how many bytes it takes it sooner.
   Duration engine_interval = std::chrono::milliseconds(100);
   std::size_t engine_bytes = 8 << 20;
-  // Applied but not yet in the engine; more than this and new commands are refused until it has caught up.
+  // Applied but not yet in the engine; more than this and new commands are refused until it has
+  // caught up.
   std::size_t unsaved_bytes_max = 256 << 20;
   // Commands waiting for their outcome; more than this and new ones are refused.
   std::size_t pending_bytes_max = 64 << 20;
-  // A request that has no outcome after this time is answered "timed out": what became of it is unknown.
+  // A request that has no outcome after this time is answered "timed out": what became of it is
+  // unknown.
   Duration request_timeout = std::chrono::seconds(7);
   // A bundle or question that was sent and not answered is sent again after this time.
   Duration resend_interval = std::chrono::seconds(1);
@@ -84,7 +90,8 @@ using Fatal = std::function<void(const Error&)>;
 
 // What is worth telling people and measuring.
 struct Counters {
-  std::uint64_t entries_proposed = 0, commands_applied = 0, syncs = 0, snapshots_sent = 0, snapshots_installed = 0;
+  std::uint64_t entries_proposed = 0, commands_applied = 0, syncs = 0, snapshots_sent = 0,
+                snapshots_installed = 0;
   std::uint64_t messages_sent = 0, messages_received = 0, role_changes = 0;
 };
 
@@ -120,7 +127,8 @@ class Replica final : private store::ApplySink {
   // Performs everything that this turn led to.
   void turn_end();
 
-  // Hands mastership to the best follower if this is the master; `done` when it is not any more, or after a second.
+  // Hands mastership to the best follower if this is the master; `done` when it is not any more, or
+  // after a second.
   void hand_over(std::function<void()> done);
 
   const store::Store& store() const { return store_; }
@@ -136,12 +144,12 @@ class Replica final : private store::ApplySink {
  private:
   using Request = std::function<void(Reply)>;
   struct PendingBundle {
-    std::string bytes;               // wire form, for sending again
-    std::vector<Request> requests;   // in order of the commands
+    std::string bytes;              // wire form, for sending again
+    std::vector<Request> requests;  // in order of the commands
     std::size_t answered = 0;
     Instant deadline;
     Instant sent;
-    Term sent_in;                    // the term whose master it was sent to; 0: not yet sent
+    Term sent_in;  // the term whose master it was sent to; 0: not yet sent
   };
   struct PendingQuestion {
     Question question;
@@ -233,7 +241,8 @@ class Replica final : private store::ApplySink {
   // Master only: bundles of this turn, own and forwarded, for one entry.
   std::string proposal_;
 
-  // Reads: this turn's, those whose index is being asked for, and those whose index is not applied yet.
+  // Reads: this turn's, those whose index is being asked for, and those whose index is not applied
+  // yet.
   std::vector<Waiter> reads_waiting_;
   std::map<ReadId, ReadRound> rounds_;
   std::uint64_t next_read_ = 1;
@@ -251,7 +260,8 @@ class Replica final : private store::ApplySink {
   bool making_snapshot_ = false;
   std::uint64_t snapshot_serial_ = 0;
   std::unique_ptr<io::File> arriving_;
-  bool installing_ = false;  // from the last chunk until the store is open again: the log stands still
+  bool installing_ =
+      false;  // from the last chunk until the store is open again: the log stands still
   std::function<void()> install_next_;
 
   std::function<void()> handed_over_;
@@ -260,7 +270,8 @@ class Replica final : private store::ApplySink {
   Instant engine_saved_{};
   Instant engine_retry_{};
   Instant disk_checked_{};
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>();  // shared with callbacks that may come too late
+  std::shared_ptr<bool> alive_ =
+      std::make_shared<bool>();  // shared with callbacks that may come too late
 };
 
 }  // namespace polis::replica

@@ -17,18 +17,22 @@ constexpr std::size_t kRevokesPerTurn = 256;
 
 }  // namespace
 
-// --- commands ------------------------------------------------------------------------------------------------------
+// --- commands
+// ------------------------------------------------------------------------------------------------------
 
 Status Replica::may_accept(std::size_t bytes) const {
   if (failed_) return store::status::stopped();
   if (disk_full_) return store::status::no_space();
-  if (pending_bytes_ > 0 && pending_bytes_ + bytes > options_.pending_bytes_max) return store::status::too_many_requests();
-  if (store_.unsaved_bytes() > options_.unsaved_bytes_max) return store::status::too_many_requests();
+  if (pending_bytes_ > 0 && pending_bytes_ + bytes > options_.pending_bytes_max)
+    return store::status::too_many_requests();
+  if (store_.unsaved_bytes() > options_.unsaved_bytes_max)
+    return store::status::too_many_requests();
   return {};
 }
 
 void Replica::submit(CommandKind kind, std::string_view bytes, std::function<void(Reply)> done) {
-  if (Status refused = may_accept(bytes.size()); !refused.ok()) return done({refused, {}, store_.revision()});
+  if (Status refused = may_accept(bytes.size()); !refused.ok())
+    return done({refused, {}, store_.revision()});
   if (collecting_.bytes() + bytes.size() > kProposalBytesMax) close_bundle();
   collecting_.add(kind, bytes);
   collecting_requests_.push_back(std::move(done));
@@ -54,7 +58,8 @@ void Replica::send_bundle(PendingBundle& bundle) {
   bundle.sent = env_.loop.now();
   bundle.sent_in = role_.term;
   if (is_master()) {
-    if (!proposal_.empty() && proposal_.size() + bundle.bytes.size() > kProposalBytesMax) propose_collected();
+    if (!proposal_.empty() && proposal_.size() + bundle.bytes.size() > kProposalBytesMax)
+      propose_collected();
     proposal_ += bundle.bytes;
     return;
   }
@@ -73,15 +78,16 @@ void Replica::on_forward(ReplicaId, std::string_view bytes) {
   }
   if (!reader.ok() || bytes.empty()) return;
   if (disk_full_) return;
-  if (!proposal_.empty() && proposal_.size() + bytes.size() > kProposalBytesMax) propose_collected();
+  if (!proposal_.empty() && proposal_.size() + bytes.size() > kProposalBytesMax)
+    propose_collected();
   proposal_ += bytes;
 }
 
 void Replica::propose_collected() {
   if (proposal_.empty() || installing_) return;
   auto payload = share(std::exchange(proposal_, {}));
-  // Refused (mastership is going elsewhere, too much under way): the bundles are still pending at their origins, who send
-  // them again.
+  // Refused (mastership is going elsewhere, too much under way): the bundles are still pending at
+  // their origins, who send them again.
   if (log_->propose(payload, env_.loop.now())) ++counters_.entries_proposed;
 }
 
@@ -96,8 +102,8 @@ void Replica::resend_to_new_master() {
 }
 
 bool Replica::wants_replies(const store::Origin& origin) {
-  return origin.replica == options_.identity.replica && origin.incarnation == options_.incarnation &&
-         bundles_.contains(origin.bundle);
+  return origin.replica == options_.identity.replica &&
+         origin.incarnation == options_.incarnation && bundles_.contains(origin.bundle);
 }
 
 void Replica::on_reply(const store::Origin& origin, std::size_t command, Reply reply) {
@@ -112,7 +118,8 @@ void Replica::on_reply(const store::Origin& origin, std::size_t command, Reply r
   request(std::move(reply));
 }
 
-// It was applied, but the replies went by unseen (they were part of a snapshot): nobody can say what they were.
+// It was applied, but the replies went by unseen (they were part of a snapshot): nobody can say
+// what they were.
 void Replica::on_duplicate(const store::Origin& origin) {
   if (!wants_replies(origin)) return;
   auto found = bundles_.find(origin.bundle);
@@ -124,7 +131,8 @@ void Replica::on_duplicate(const store::Origin& origin) {
   }
 }
 
-// --- reads ---------------------------------------------------------------------------------------------------------
+// --- reads
+// ---------------------------------------------------------------------------------------------------------
 
 void Replica::read_barrier(std::function<void(Status)> done) {
   if (failed_) return done(store::status::stopped());
@@ -132,7 +140,9 @@ void Replica::read_barrier(std::function<void(Status)> done) {
 }
 
 void Replica::flush_reads() {
-  if (reads_waiting_.empty() || role_.master == consensus::kNoReplica || rounds_.size() >= kReadRoundsMax) return;
+  if (reads_waiting_.empty() || role_.master == consensus::kNoReplica ||
+      rounds_.size() >= kReadRoundsMax)
+    return;
   if (env_.loop.now() < reads_not_before_) return;
   ReadId id(next_read_++);
   rounds_[id] = {std::exchange(reads_waiting_, {}), env_.loop.now()};
@@ -147,14 +157,17 @@ void Replica::serve_reads() {
   }
 }
 
-// --- questions -----------------------------------------------------------------------------------------------------
+// --- questions
+// -----------------------------------------------------------------------------------------------------
 
 void Replica::ask(Question question, std::string body, Answered done) {
   if (failed_) return done(store::status::stopped(), {});
   if (is_master()) return answer(question, body, env_.loop.now(), done);
   std::uint64_t id = next_question_++;
   PendingQuestion& pending = questions_[id];
-  pending = {question, std::move(body), std::move(done), env_.loop.now() + options_.request_timeout, {}, {}};
+  pending = {
+      question, std::move(body), std::move(done), env_.loop.now() + options_.request_timeout, {},
+      {}};
   send_question(id, pending);
 }
 
@@ -213,13 +226,15 @@ void Replica::on_answer(Reader& in) {
 }
 
 // Answers as master, and only after a quorum has confirmed that this still is the master.
-void Replica::answer(Question question, std::string_view body, Instant asked, const Answered& done) {
+void Replica::answer(Question question, std::string_view body, Instant asked,
+                     const Answered& done) {
   Reader in(body);
   if (question == Question::kTransfer) {
     ReplicaId target(in.u64());
     if (target == options_.identity.replica) return done({}, {});
     auto started = log_->transfer(target, env_.loop.now());
-    if (!started && started.error().code == ErrorCode::kInvalid) return done(store::status::bad_transferee(), {});
+    if (!started && started.error().code == ErrorCode::kInvalid)
+      return done(store::status::bad_transferee(), {});
     if (!started) return done(store::status::no_leader(), {});
     return done({}, {});
   }
@@ -233,7 +248,8 @@ void Replica::answer(Question question, std::string_view body, Instant asked, co
     Writer out(body_out);
     if (lease == nullptr) return done(store::status::lease_not_found(), {});
     if (question == Question::kLeaseRenew) {
-      if (!lease_keeper_.renew(id, lease->ttl, asked)) return done(store::status::lease_not_found(), {});
+      if (!lease_keeper_.renew(id, lease->ttl, asked))
+        return done(store::status::lease_not_found(), {});
       out.i64(lease->ttl);
     } else {
       auto remaining = lease_keeper_.remaining(id, env_.loop.now());
@@ -243,7 +259,8 @@ void Replica::answer(Question question, std::string_view body, Instant asked, co
   });
 }
 
-// --- leases --------------------------------------------------------------------------------------------------------
+// --- leases
+// --------------------------------------------------------------------------------------------------------
 
 void Replica::on_lease(std::int64_t id, std::int64_t ttl, bool granted) {
   if (granted) {
@@ -264,7 +281,8 @@ void Replica::revoke_expired_leases() {
   }
 }
 
-// --- deadlines -----------------------------------------------------------------------------------------------------
+// --- deadlines
+// -----------------------------------------------------------------------------------------------------
 
 void Replica::expire_requests() {
   Instant now = env_.loop.now();

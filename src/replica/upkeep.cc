@@ -44,28 +44,33 @@ void Replica::save_to_engine() {
   engine_saved_ = now;
   auto batch = store_.take_batch();
   if (!batch) return;
-  env_.engine.commit_later(std::move(*batch), [this, alive = std::weak_ptr(alive_)](Result<void> result) {
-    if (alive.expired()) return;
-    if (result) {
-      store_.on_batch_committed();
-      compact_log();
-    } else {
-      store_.on_batch_failed();
-    }
-    if (install_next_) std::exchange(install_next_, nullptr)();
-    if (result) return;
-    // The log still holds everything, so waiting for space costs nothing but memory.
-    if (result.error().code != ErrorCode::kNoSpace) return fail_with(result.error());
-    disk_full_ = true;
-    engine_retry_ = env_.loop.now() + kEngineRetryInterval;
-  });
+  env_.engine.commit_later(std::move(*batch),
+                           [this, alive = std::weak_ptr(alive_)](Result<void> result) {
+                             if (alive.expired()) return;
+                             if (result) {
+                               store_.on_batch_committed();
+                               compact_log();
+                             } else {
+                               store_.on_batch_failed();
+                             }
+                             if (install_next_) std::exchange(install_next_, nullptr)();
+                             if (result) return;
+                             // The log still holds everything, so waiting for space costs nothing
+                             // but memory.
+                             if (result.error().code != ErrorCode::kNoSpace)
+                               return fail_with(result.error());
+                             disk_full_ = true;
+                             engine_retry_ = env_.loop.now() + kEngineRetryInterval;
+                           });
 }
 
-// Entries whose effects are durable in the engine may go, but for a tail that lagging followers are fed from.
+// Entries whose effects are durable in the engine may go, but for a tail that lagging followers are
+// fed from.
 void Replica::compact_log() {
   consensus::Status status = log_->status();
   if (status.log_bytes <= options_.log_retain_bytes || status.last < status.first) return;
-  double excess = 1.0 - static_cast<double>(options_.log_retain_bytes) / static_cast<double>(status.log_bytes);
+  double excess =
+      1.0 - static_cast<double>(options_.log_retain_bytes) / static_cast<double>(status.log_bytes);
   auto entries = static_cast<double>(status.last - status.first + 1);
   LogIndex through = status.first + static_cast<std::uint64_t>(entries * excess);
   through = std::min(through, store_.durable_mark().index);
@@ -74,20 +79,24 @@ void Replica::compact_log() {
   if (auto done = wal_->release_through(through); !done) fail_with(done.error());
 }
 
-// --- sending -------------------------------------------------------------------------------------------------------
+// --- sending
+// -------------------------------------------------------------------------------------------------------
 
 void Replica::make_snapshot() {
   LogIndex needed = log_->status().first.previous();
   if (snapshot_ && snapshot_->index >= needed) {
     return log_->on_snapshot_available(*snapshot_, snapshot_bytes_, env_.loop.now());
   }
-  if (making_snapshot_ || store_.durable_mark().index < needed) return;  // the engine will be there soon
+  if (making_snapshot_ || store_.durable_mark().index < needed)
+    return;  // the engine will be there soon
   making_snapshot_ = true;
-  std::string path = fmt::format("{}/snapshots/out-{}.snapshot", options_.directory, ++snapshot_serial_);
-  env_.engine.save_snapshot_later(path, std::string(store::kMetaName),
-                                  [this, path, alive = std::weak_ptr(alive_)](Result<storage::SnapshotFile> made) {
-                                    if (!alive.expired()) on_snapshot_made(path, std::move(made));
-                                  });
+  std::string path =
+      fmt::format("{}/snapshots/out-{}.snapshot", options_.directory, ++snapshot_serial_);
+  env_.engine.save_snapshot_later(
+      path, std::string(store::kMetaName),
+      [this, path, alive = std::weak_ptr(alive_)](Result<storage::SnapshotFile> made) {
+        if (!alive.expired()) on_snapshot_made(path, std::move(made));
+      });
 }
 
 void Replica::on_snapshot_made(const std::string& path, Result<storage::SnapshotFile> made) {
@@ -99,7 +108,8 @@ void Replica::on_snapshot_made(const std::string& path, Result<storage::Snapshot
     [[maybe_unused]] auto removed = env_.disk.remove(path);
     return;
   }
-  if (!snapshot_path_.empty()) [[maybe_unused]] auto removed = env_.disk.remove(snapshot_path_);
+  if (!snapshot_path_.empty()) [[maybe_unused]]
+    auto removed = env_.disk.remove(snapshot_path_);
   snapshot_ = *mark;
   snapshot_path_ = path;
   snapshot_bytes_ = made->bytes;
@@ -116,7 +126,8 @@ bool Replica::read_chunk(const consensus::ChunkReference& chunk, std::string& ou
   return true;
 }
 
-// --- receiving -----------------------------------------------------------------------------------------------------
+// --- receiving
+// -----------------------------------------------------------------------------------------------------
 
 void Replica::on_chunk(consensus::ChunkArrived& chunk) {
   if (installing_) return;
@@ -141,23 +152,26 @@ void Replica::install_snapshot(ReplicaId from, const SnapshotMark& mark) {
     return;
   }
   arriving_.reset();
-  env_.engine.load_snapshot_later(path, [this, from, mark, path, alive = std::weak_ptr(alive_)](Result<void> result) {
-    if (alive.expired()) return;
-    installing_ = false;
-    [[maybe_unused]] auto removed = env_.disk.remove(path);
-    if (!result) {
-      if (result.error().code != ErrorCode::kCorrupt && result.error().code != ErrorCode::kNoSpace) {
-        return fail_with(result.error());
-      }
-      return log_->on_chunk_written(from, mark, 0, env_.loop.now());  // damaged on the way: from the beginning
-    }
-    if (env_.store_replaced) env_.store_replaced();
-    if (auto opened = store_.reopen(); !opened) return fail_with(opened.error());
-    CHECK(store_.applied() == mark.index);
-    if (auto done = wal_->reset(mark.index, mark.term); !done) return fail_with(done.error());
-    ++counters_.snapshots_installed;
-    log_->on_snapshot_installed(from, mark, env_.loop.now());
-  });
+  env_.engine.load_snapshot_later(
+      path, [this, from, mark, path, alive = std::weak_ptr(alive_)](Result<void> result) {
+        if (alive.expired()) return;
+        installing_ = false;
+        [[maybe_unused]] auto removed = env_.disk.remove(path);
+        if (!result) {
+          if (result.error().code != ErrorCode::kCorrupt &&
+              result.error().code != ErrorCode::kNoSpace) {
+            return fail_with(result.error());
+          }
+          return log_->on_chunk_written(from, mark, 0,
+                                        env_.loop.now());  // damaged on the way: from the beginning
+        }
+        if (env_.store_replaced) env_.store_replaced();
+        if (auto opened = store_.reopen(); !opened) return fail_with(opened.error());
+        CHECK(store_.applied() == mark.index);
+        if (auto done = wal_->reset(mark.index, mark.term); !done) return fail_with(done.error());
+        ++counters_.snapshots_installed;
+        log_->on_snapshot_installed(from, mark, env_.loop.now());
+      });
 }
 
 }  // namespace polis::replica

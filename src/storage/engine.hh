@@ -1,11 +1,12 @@
 #pragma once
 
-// Where the state machine's data rests: a table of records in revision order, to which is only appended, and a small
-// table of named values. Two implementations: LMDB (lmdb_engine.hh), and an ordered map with the same crash rules for
-// simulation (memory_engine.hh).
+// Where the state machine's data rests: a table of records in revision order, to which is only
+// appended, and a small table of named values. Two implementations: LMDB (lmdb_engine.hh), and an
+// ordered map with the same crash rules for simulation (memory_engine.hh).
 //
-// What is committed is durable and atomic: after a crash the engine holds the state after some whole number of batches.
-// The applied index of the replicated log is one of the named values, so state and index can never disagree.
+// What is committed is durable and atomic: after a crash the engine holds the state after some
+// whole number of batches. The applied index of the replicated log is one of the named values, so
+// state and index can never disagree.
 //
 // Threads: the loop's; commits and snapshots run beside it, one at a time.
 
@@ -55,21 +56,25 @@ class Engine {
   // Calls `use` with the record's bytes, valid during the call. False: there is none.
   virtual Result<bool> get(RecordKey key, const std::function<void(std::string_view)>& use) = 0;
   // Records from `from` on, in order, until `use` says false.
-  virtual Result<void> scan(RecordKey from, const std::function<bool(RecordKey, std::string_view)>& use) = 0;
+  virtual Result<void> scan(RecordKey from,
+                            const std::function<bool(RecordKey, std::string_view)>& use) = 0;
   // Named values whose name begins with `prefix`, in order.
-  virtual Result<void> scan_named(std::string_view prefix,
-                                  const std::function<void(std::string_view name, std::string_view value)>& use) = 0;
+  virtual Result<void> scan_named(
+      std::string_view prefix,
+      const std::function<void(std::string_view name, std::string_view value)>& use) = 0;
 
-  // Commits durably beside the loop. One at a time: precondition !commit_under_way(). kNoSpace: nothing changed, try again.
+  // Commits durably beside the loop. One at a time: precondition !commit_under_way(). kNoSpace:
+  // nothing changed, try again.
   virtual void commit_later(WriteBatch batch, io::Done done) = 0;
   virtual bool commit_under_way() const = 0;
 
-  // Writes the last committed state to a file of the format in docs/formats/snapshot.md, beside the loop. Commits go on
-  // meanwhile; `name` says which named value to report from the state that was written.
+  // Writes the last committed state to a file of the format in docs/formats/snapshot.md, beside the
+  // loop. Commits go on meanwhile; `name` says which named value to report from the state that was
+  // written.
   virtual void save_snapshot_later(const std::string& path, const std::string& name,
                                    std::function<void(Result<SnapshotFile>)> done) = 0;
-  // Checks the file and makes it the engine's state, atomically and durably, in place of everything it held.
-  // kCorrupt: the file is damaged, nothing changed.
+  // Checks the file and makes it the engine's state, atomically and durably, in place of everything
+  // it held. kCorrupt: the file is damaged, nothing changed.
   virtual void load_snapshot_later(const std::string& path, io::Done done) = 0;
 
   virtual std::uint64_t bytes_on_disk() const = 0;

@@ -42,8 +42,10 @@ std::string_view view(const MDB_val& v) { return {static_cast<const char*>(v.mv_
 MDB_val val(std::string_view s) { return {s.size(), const_cast<char*>(s.data())}; }
 
 std::unexpected<Error> lmdb_error(int rc, std::string_view action, const std::string& path) {
-  ErrorCode code = rc == ENOSPC || rc == EDQUOT || rc == EFBIG || rc == MDB_MAP_FULL ? ErrorCode::kNoSpace
-                   : rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_INVALID || rc == MDB_VERSION_MISMATCH
+  ErrorCode code = rc == ENOSPC || rc == EDQUOT || rc == EFBIG || rc == MDB_MAP_FULL
+                       ? ErrorCode::kNoSpace
+                   : rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_INVALID ||
+                           rc == MDB_VERSION_MISMATCH
                        ? ErrorCode::kCorrupt
                        : ErrorCode::kIo;
   return fail(code, fmt::format("cannot {} {}: {}", action, path, mdb_strerror(rc)));
@@ -54,7 +56,8 @@ std::unexpected<Error> lmdb_error(int rc, std::string_view action, const std::st
 // An open LMDB file with its two tables and the loop's read transaction.
 class LmdbEngine::Environment {
  public:
-  static Result<std::unique_ptr<Environment>> open(const std::string& path, std::uint64_t map_bytes) {
+  static Result<std::unique_ptr<Environment>> open(const std::string& path,
+                                                   std::uint64_t map_bytes) {
     auto environment = std::unique_ptr<Environment>(new Environment(path));
     if (int rc = environment->try_open(map_bytes); rc != 0) return lmdb_error(rc, "open", path);
     return environment;
@@ -98,7 +101,8 @@ class LmdbEngine::Environment {
     int rc = mdb_env_create(&env_);
     if (rc == 0) rc = mdb_env_set_mapsize(env_, map_bytes);
     if (rc == 0) rc = mdb_env_set_maxdbs(env_, 4);
-    if (rc == 0) rc = mdb_env_open(env_, path_.c_str(), MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD, 0600);
+    if (rc == 0)
+      rc = mdb_env_open(env_, path_.c_str(), MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD, 0600);
     MDB_txn* txn = nullptr;
     if (rc == 0) rc = mdb_txn_begin(env_, nullptr, 0, &txn);
     if (rc != 0) return rc;
@@ -154,7 +158,8 @@ Result<bool> and_go_on(Result<void> done) {
   return true;
 }
 
-Result<void> walk(MDB_txn* txn, MDB_dbi table, MDB_val* from, const std::string& path, const UsePair& use) {
+Result<void> walk(MDB_txn* txn, MDB_dbi table, MDB_val* from, const std::string& path,
+                  const UsePair& use) {
   MDB_cursor* cursor = nullptr;
   if (int rc = mdb_cursor_open(txn, table, &cursor); rc != 0) return lmdb_error(rc, "read", path);
   MDB_val k{}, v{};
@@ -201,7 +206,9 @@ class OutputFile {
 }  // namespace
 
 LmdbEngine::LmdbEngine(io::Loop& loop, LmdbOptions options)
-    : loop_(loop), options_(std::move(options)), worker_(std::make_unique<io::Worker>("polis-engine")),
+    : loop_(loop),
+      options_(std::move(options)),
+      worker_(std::make_unique<io::Worker>("polis-engine")),
       snapshot_worker_(std::make_unique<io::Worker>("polis-snapshot")) {}
 
 LmdbEngine::~LmdbEngine() {
@@ -229,15 +236,18 @@ Result<bool> LmdbEngine::get(RecordKey key, const std::function<void(std::string
   return true;
 }
 
-Result<void> LmdbEngine::scan(RecordKey from, const std::function<bool(RecordKey, std::string_view)>& use) {
+Result<void> LmdbEngine::scan(RecordKey from,
+                              const std::function<bool(RecordKey, std::string_view)>& use) {
   StoredKey stored(from);
   MDB_val k = stored.val();
   return walk(environment_->reader(), environment_->records(), &k, path(),
-              [&](const MDB_val& key, const MDB_val& value) -> Result<bool> { return use(record_key(key), view(value)); });
+              [&](const MDB_val& key, const MDB_val& value) -> Result<bool> {
+                return use(record_key(key), view(value));
+              });
 }
 
-Result<void> LmdbEngine::scan_named(std::string_view prefix,
-                                    const std::function<void(std::string_view, std::string_view)>& use) {
+Result<void> LmdbEngine::scan_named(
+    std::string_view prefix, const std::function<void(std::string_view, std::string_view)>& use) {
   MDB_val k = val(prefix);
   return walk(environment_->reader(), environment_->named(), prefix.empty() ? nullptr : &k, path(),
               [&](const MDB_val& key, const MDB_val& value) -> Result<bool> {
@@ -250,11 +260,13 @@ Result<void> LmdbEngine::scan_named(std::string_view prefix,
 void LmdbEngine::commit_later(WriteBatch batch, io::Done done) {
   CHECK(!commit_under_way_);
   commit_under_way_ = true;
-  // Shared: the job and the posted callback both need the batch's life to end on the loop, where its bytes are shared.
+  // Shared: the job and the posted callback both need the batch's life to end on the loop, where
+  // its bytes are shared.
   auto shared = std::make_shared<WriteBatch>(std::move(batch));
   worker_->run([this, shared, done = std::move(done), alive = std::weak_ptr(alive_)]() mutable {
     Result<void> result = environment_->write(*shared);
-    loop_.post([this, shared = std::move(shared), result = std::move(result), done = std::move(done), alive] {
+    loop_.post([this, shared = std::move(shared), result = std::move(result),
+                done = std::move(done), alive] {
       if (alive.expired()) return;
       commit_under_way_ = false;
       if (result) environment_->refresh_reader();
@@ -265,44 +277,50 @@ void LmdbEngine::commit_later(WriteBatch batch, io::Done done) {
 
 void LmdbEngine::save_snapshot_later(const std::string& to, const std::string& name,
                                      std::function<void(Result<SnapshotFile>)> done) {
-  snapshot_worker_->run([this, to, name, done = std::move(done), alive = std::weak_ptr(alive_)]() mutable {
-    auto save = [&]() -> Result<SnapshotFile> {
-      OutputFile file(to);
-      SnapshotWriter writer([&](std::string_view bytes) { return file.write(bytes); });
-      MDB_txn* txn = nullptr;
-      if (int rc = mdb_txn_begin(environment_->env(), nullptr, MDB_RDONLY, &txn); rc != 0) return lmdb_error(rc, "read", path());
-      std::string reported;
-      auto result = walk(txn, environment_->named(), nullptr, path(), [&](const MDB_val& k, const MDB_val& v) -> Result<bool> {
-        if (view(k) == name) reported = view(v);
-        return and_go_on(writer.add_named(view(k), view(v)));
-      });
-      if (result) {
-        result = walk(txn, environment_->records(), nullptr, path(), [&](const MDB_val& k, const MDB_val& v) -> Result<bool> {
-          return and_go_on(writer.add_record(record_key(k), view(v)));
+  snapshot_worker_->run(
+      [this, to, name, done = std::move(done), alive = std::weak_ptr(alive_)]() mutable {
+        auto save = [&]() -> Result<SnapshotFile> {
+          OutputFile file(to);
+          SnapshotWriter writer([&](std::string_view bytes) { return file.write(bytes); });
+          MDB_txn* txn = nullptr;
+          if (int rc = mdb_txn_begin(environment_->env(), nullptr, MDB_RDONLY, &txn); rc != 0)
+            return lmdb_error(rc, "read", path());
+          std::string reported;
+          auto result = walk(txn, environment_->named(), nullptr, path(),
+                             [&](const MDB_val& k, const MDB_val& v) -> Result<bool> {
+                               if (view(k) == name) reported = view(v);
+                               return and_go_on(writer.add_named(view(k), view(v)));
+                             });
+          if (result) {
+            result = walk(txn, environment_->records(), nullptr, path(),
+                          [&](const MDB_val& k, const MDB_val& v) -> Result<bool> {
+                            return and_go_on(writer.add_record(record_key(k), view(v)));
+                          });
+          }
+          mdb_txn_abort(txn);
+          if (result) result = writer.finish();
+          if (result) result = file.sync();
+          if (!result) return std::unexpected(result.error());
+          return SnapshotFile{writer.bytes(), reported};
+        };
+        auto result = save();
+        loop_.post([result = std::move(result), done = std::move(done), alive] {
+          if (!alive.expired()) done(result);
         });
-      }
-      mdb_txn_abort(txn);
-      if (result) result = writer.finish();
-      if (result) result = file.sync();
-      if (!result) return std::unexpected(result.error());
-      return SnapshotFile{writer.bytes(), reported};
-    };
-    auto result = save();
-    loop_.post([result = std::move(result), done = std::move(done), alive] {
-      if (!alive.expired()) done(result);
-    });
-  });
+      });
 }
 
 void LmdbEngine::load_snapshot_later(const std::string& from, io::Done done) {
-  snapshot_worker_->run([this, from, done = std::move(done), alive = std::weak_ptr(alive_)]() mutable {
+  snapshot_worker_->run([this, from, done = std::move(done),
+                         alive = std::weak_ptr(alive_)]() mutable {
     const std::string beside = path() + ".new";
     auto load = [&]() -> Result<void> {
       ::unlink(beside.c_str());
       auto environment = Environment::open(beside, options_.map_bytes);
       if (!environment) return std::unexpected(environment.error());
       int fd = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
-      if (fd < 0) return fail(ErrorCode::kIo, fmt::format("cannot open {}: {}", from, std::strerror(errno)));
+      if (fd < 0)
+        return fail(ErrorCode::kIo, fmt::format("cannot open {}: {}", from, std::strerror(errno)));
       WriteBatch batch;
       std::size_t batch_bytes = 0;
       auto flush = [&](std::size_t more) -> Result<void> {
@@ -325,7 +343,9 @@ void LmdbEngine::load_snapshot_later(const std::string& from, io::Done done) {
           [&](std::uint64_t at, std::size_t n) -> Result<std::string> {
             std::string bytes(n, '\0');
             ssize_t got = ::pread(fd, bytes.data(), n, static_cast<off_t>(at));
-            if (got < 0) return fail(ErrorCode::kIo, fmt::format("cannot read {}: {}", from, std::strerror(errno)));
+            if (got < 0)
+              return fail(ErrorCode::kIo,
+                          fmt::format("cannot read {}: {}", from, std::strerror(errno)));
             bytes.resize(static_cast<std::size_t>(got));
             return bytes;
           },
@@ -342,7 +362,8 @@ void LmdbEngine::load_snapshot_later(const std::string& from, io::Done done) {
         ::unlink((path() + "-lock").c_str());
         ::unlink((beside + "-lock").c_str());
         if (::rename(beside.c_str(), path().c_str()) != 0) {
-          result = fail(ErrorCode::kIo, fmt::format("cannot rename {}: {}", beside, std::strerror(errno)));
+          result = fail(ErrorCode::kIo,
+                        fmt::format("cannot rename {}: {}", beside, std::strerror(errno)));
         }
         int fd = ::open(options_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd >= 0) {

@@ -1,7 +1,8 @@
 #pragma once
 
-// The engine on LMDB: one file, `state.mdb`. Records lie in revision order, so that every write is an append and pages fill
-// completely; commits run on a thread of their own. Readers see the file through the page cache: values cost no heap.
+// The engine on LMDB: one file, `state.mdb`. Records lie in revision order, so that every write is
+// an append and pages fill completely; commits run on a thread of their own. Readers see the file
+// through the page cache: values cost no heap.
 //
 // Measured (see docs/benchmarks.md): appending costs 0.3 us a record, against 4 to 11 in key order.
 //
@@ -28,9 +29,11 @@ class LmdbEngine final : public Engine {
   ~LmdbEngine() override;
 
   Result<bool> get(RecordKey key, const std::function<void(std::string_view)>& use) override;
-  Result<void> scan(RecordKey from, const std::function<bool(RecordKey, std::string_view)>& use) override;
-  Result<void> scan_named(std::string_view prefix,
-                          const std::function<void(std::string_view, std::string_view)>& use) override;
+  Result<void> scan(RecordKey from,
+                    const std::function<bool(RecordKey, std::string_view)>& use) override;
+  Result<void> scan_named(
+      std::string_view prefix,
+      const std::function<void(std::string_view, std::string_view)>& use) override;
   void commit_later(WriteBatch batch, io::Done done) override;
   bool commit_under_way() const override { return commit_under_way_; }
   void save_snapshot_later(const std::string& path, const std::string& name,
@@ -48,8 +51,9 @@ class LmdbEngine final : public Engine {
   LmdbOptions options_;
   std::unique_ptr<Environment> environment_;
   bool commit_under_way_ = false;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>();  // shared with posted callbacks that may come too late
-  std::unique_ptr<io::Worker> worker_;           // commits
+  std::shared_ptr<bool> alive_ =
+      std::make_shared<bool>();         // shared with posted callbacks that may come too late
+  std::unique_ptr<io::Worker> worker_;  // commits
   std::unique_ptr<io::Worker> snapshot_worker_;  // snapshots, which take long
 };
 

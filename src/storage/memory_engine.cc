@@ -5,16 +5,21 @@
 
 namespace polis::storage {
 
-MemoryEngine::MemoryEngine(std::shared_ptr<MemoryEngineState> state, io::Loop& loop, io::Disk& disk, Random random,
-                           Duration commit_max)
-    : state_(std::move(state)), loop_(loop), disk_(disk), random_(random), commit_max_(commit_max) {}
+MemoryEngine::MemoryEngine(std::shared_ptr<MemoryEngineState> state, io::Loop& loop, io::Disk& disk,
+                           Random random, Duration commit_max)
+    : state_(std::move(state)),
+      loop_(loop),
+      disk_(disk),
+      random_(random),
+      commit_max_(commit_max) {}
 
 MemoryEngine::~MemoryEngine() {
   if (under_way_ && random_.chance(0.5)) apply(*under_way_);
 }
 
 Duration MemoryEngine::delay() {
-  return Duration(static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(commit_max_.count()) + 1)));
+  return Duration(static_cast<std::int64_t>(
+      random_.below(static_cast<std::uint64_t>(commit_max_.count()) + 1)));
 }
 
 Result<bool> MemoryEngine::get(RecordKey key, const std::function<void(std::string_view)>& use) {
@@ -24,15 +29,16 @@ Result<bool> MemoryEngine::get(RecordKey key, const std::function<void(std::stri
   return true;
 }
 
-Result<void> MemoryEngine::scan(RecordKey from, const std::function<bool(RecordKey, std::string_view)>& use) {
+Result<void> MemoryEngine::scan(RecordKey from,
+                                const std::function<bool(RecordKey, std::string_view)>& use) {
   for (auto i = state_->records.lower_bound(from); i != state_->records.end(); ++i) {
     if (!use(i->first, *i->second)) break;
   }
   return {};
 }
 
-Result<void> MemoryEngine::scan_named(std::string_view prefix,
-                                      const std::function<void(std::string_view, std::string_view)>& use) {
+Result<void> MemoryEngine::scan_named(
+    std::string_view prefix, const std::function<void(std::string_view, std::string_view)>& use) {
   for (auto i = state_->named.lower_bound(std::string(prefix)); i != state_->named.end(); ++i) {
     if (!i->first.starts_with(prefix)) break;
     use(i->first, i->second);
@@ -115,7 +121,8 @@ Result<void> MemoryEngine::load(const std::string& path) {
                       loaded.records[key] = share(std::string(bytes));
                       return {};
                     }};
-  auto done = read_snapshot([&](std::uint64_t at, std::size_t n) { return (*file)->read(at, n); }, rows);
+  auto done =
+      read_snapshot([&](std::uint64_t at, std::size_t n) { return (*file)->read(at, n); }, rows);
   if (!done) return done;
   *state_ = std::move(loaded);
   return {};

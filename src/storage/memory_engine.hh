@@ -1,7 +1,8 @@
 #pragma once
 
-// The engine as an ordered map, for simulation and for unit tests of what stands on it. It keeps the crash rules of the
-// real one: a batch that was under way when the process died is there as a whole or not at all.
+// The engine as an ordered map, for simulation and for unit tests of what stands on it. It keeps
+// the crash rules of the real one: a batch that was under way when the process died is there as a
+// whole or not at all.
 
 #include <map>
 #include <memory>
@@ -21,15 +22,17 @@ struct MemoryEngineState {
 class MemoryEngine final : public Engine {
  public:
   // Commits take a random time of up to `commit_max`.
-  MemoryEngine(std::shared_ptr<MemoryEngineState> state, io::Loop& loop, io::Disk& disk, Random random,
-               Duration commit_max = Duration::zero());
+  MemoryEngine(std::shared_ptr<MemoryEngineState> state, io::Loop& loop, io::Disk& disk,
+               Random random, Duration commit_max = Duration::zero());
   // A commit that is under way may or may not have happened.
   ~MemoryEngine() override;
 
   Result<bool> get(RecordKey key, const std::function<void(std::string_view)>& use) override;
-  Result<void> scan(RecordKey from, const std::function<bool(RecordKey, std::string_view)>& use) override;
-  Result<void> scan_named(std::string_view prefix,
-                          const std::function<void(std::string_view, std::string_view)>& use) override;
+  Result<void> scan(RecordKey from,
+                    const std::function<bool(RecordKey, std::string_view)>& use) override;
+  Result<void> scan_named(
+      std::string_view prefix,
+      const std::function<void(std::string_view, std::string_view)>& use) override;
   void commit_later(WriteBatch batch, io::Done done) override;
   bool commit_under_way() const override { return under_way_.has_value(); }
   void save_snapshot_later(const std::string& path, const std::string& name,
@@ -44,7 +47,8 @@ class MemoryEngine final : public Engine {
   Result<void> load(const std::string& path);
   Duration delay();
 
-  std::shared_ptr<MemoryEngineState> state_;  // shared with the simulated machine, which outlives the process
+  std::shared_ptr<MemoryEngineState>
+      state_;  // shared with the simulated machine, which outlives the process
   io::Loop& loop_;
   io::Disk& disk_;
   Random random_;

@@ -17,11 +17,13 @@ constexpr std::uint32_t kBlockBytesMax = 16 << 20;
 enum Row : std::uint8_t { kNamed = 1, kRecord = 2, kEnd = 3 };
 
 std::unexpected<Error> corrupt(std::uint64_t offset, std::string_view what) {
-  return fail(ErrorCode::kCorrupt, fmt::format("snapshot is damaged at byte {}: {}; fetch it again", offset, what));
+  return fail(ErrorCode::kCorrupt,
+              fmt::format("snapshot is damaged at byte {}: {}; fetch it again", offset, what));
 }
 
 // True: this was the end block.
-Result<bool> read_rows(std::string_view block, std::uint64_t offset, std::uint64_t& rows, const SnapshotRows& use) {
+Result<bool> read_rows(std::string_view block, std::uint64_t offset, std::uint64_t& rows,
+                       const SnapshotRows& use) {
   Reader in(block);
   while (!in.done()) {
     switch (in.u8()) {
@@ -41,7 +43,8 @@ Result<bool> read_rows(std::string_view block, std::uint64_t offset, std::uint64
       case kEnd:
         if (in.varint() != rows || !in.done()) return corrupt(offset, "rows are missing");
         return true;
-      default: return corrupt(offset, "a row of unknown kind");
+      default:
+        return corrupt(offset, "a row of unknown kind");
     }
     ++rows;
   }
@@ -50,7 +53,8 @@ Result<bool> read_rows(std::string_view block, std::uint64_t offset, std::uint64
 
 }  // namespace
 
-SnapshotWriter::SnapshotWriter(std::function<Result<void>(std::string_view)> sink) : sink_(std::move(sink)) {}
+SnapshotWriter::SnapshotWriter(std::function<Result<void>(std::string_view)> sink)
+    : sink_(std::move(sink)) {}
 
 Result<void> SnapshotWriter::add_named(std::string_view name, std::string_view value) {
   Writer out(block_);
@@ -95,14 +99,19 @@ Result<void> SnapshotWriter::maybe_flush(bool now) {
   return done;
 }
 
-Result<void> read_snapshot(const std::function<Result<std::string>(std::uint64_t, std::size_t)>& read,
-                           const SnapshotRows& rows) {
+Result<void> read_snapshot(
+    const std::function<Result<std::string>(std::uint64_t, std::size_t)>& read,
+    const SnapshotRows& rows) {
   auto header = read(0, kHeaderBytes);
   if (!header) return std::unexpected(header.error());
-  if (header->size() < kHeaderBytes || !header->starts_with(kMagic)) return corrupt(0, "it does not begin as a snapshot does");
+  if (header->size() < kHeaderBytes || !header->starts_with(kMagic))
+    return corrupt(0, "it does not begin as a snapshot does");
   std::uint32_t version = Reader(std::string_view(*header).substr(kMagic.size())).u32();
   if (version > kVersion) {
-    return fail(ErrorCode::kInvalid, fmt::format("snapshot has format {}, this polis reads up to {}; use the newer binary", version, kVersion));
+    return fail(
+        ErrorCode::kInvalid,
+        fmt::format("snapshot has format {}, this polis reads up to {}; use the newer binary",
+                    version, kVersion));
   }
   std::uint64_t offset = kHeaderBytes, seen = 0;
   while (true) {
@@ -113,7 +122,8 @@ Result<void> read_snapshot(const std::function<Result<std::string>(std::uint64_t
     if (!in.ok() || length > kBlockBytesMax) return corrupt(offset, "a block is cut short");
     auto block = read(offset + 8, length);
     if (!block) return std::unexpected(block.error());
-    if (block->size() != length || crc32c(*block) != crc) return corrupt(offset, "a block fails its checksum");
+    if (block->size() != length || crc32c(*block) != crc)
+      return corrupt(offset, "a block fails its checksum");
     auto ended = read_rows(*block, offset, seen, rows);
     if (!ended) return std::unexpected(ended.error());
     if (*ended) return {};

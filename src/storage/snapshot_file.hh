@@ -1,7 +1,7 @@
 #pragma once
 
-// The file that carries a whole state from one replica to another: a header, blocks of rows with a checksum each, and an
-// end block that counts them. See docs/formats/snapshot.md.
+// The file that carries a whole state from one replica to another: a header, blocks of rows with a
+// checksum each, and an end block that counts them. See docs/formats/snapshot.md.
 
 #include <functional>
 #include <string>
@@ -37,7 +37,8 @@ struct SnapshotRows {
 };
 
 // Reads a snapshot through `read(offset, length)`. kCorrupt: says where. kInvalid: a newer format.
-Result<void> read_snapshot(const std::function<Result<std::string>(std::uint64_t, std::size_t)>& read,
-                           const SnapshotRows& rows);
+Result<void> read_snapshot(
+    const std::function<Result<std::string>(std::uint64_t, std::size_t)>& read,
+    const SnapshotRows& rows);
 
 }  // namespace polis::storage

@@ -31,7 +31,8 @@ class WalTest : public ::testing::Test {
     wal_.reset();
     disk_ = std::make_unique<sim::SimulatedDisk>(machine_, contents_, faults_, Random(1));
     recovered_ = {};
-    auto wal = Wal::open(*disk_, {.directory = "/wal", .identity = identity, .segment_bytes = 4096}, recovered_);
+    auto wal = Wal::open(*disk_, {.directory = "/wal", .identity = identity, .segment_bytes = 4096},
+                         recovered_);
     if (!wal) return std::unexpected(wal.error());
     wal_ = std::move(*wal);
     return {};
@@ -41,7 +42,9 @@ class WalTest : public ::testing::Test {
     ASSERT_TRUE(done.has_value()) << done.error().text;
   }
   void append(std::uint64_t index, std::uint64_t term, const std::string& text) {
-    ASSERT_TRUE(wal_->append(HardState{Term(term), ReplicaId(1), LogIndex(index - 1)}, {entry(index, term, text)}).has_value());
+    ASSERT_TRUE(wal_->append(HardState{Term(term), ReplicaId(1), LogIndex(index - 1)},
+                             {entry(index, term, text)})
+                    .has_value());
   }
   void sync() {
     bool done = false;
@@ -144,7 +147,8 @@ TEST_F(WalTest, released_segments_are_gone_and_the_rest_is_recovered) {
   EXPECT_EQ(recovered_.base_term, Term(1));
 }
 
-// The heart of it: whatever a crash does to unsynced bytes, what was synced comes back and nothing else is believed.
+// The heart of it: whatever a crash does to unsynced bytes, what was synced comes back and nothing
+// else is believed.
 TEST_F(WalTest, after_any_crash_the_log_is_a_prefix_that_holds_all_that_was_synced) {
   for (std::uint64_t seed = 1; seed <= 500; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -168,7 +172,8 @@ TEST_F(WalTest, after_any_crash_the_log_is_a_prefix_that_holds_all_that_was_sync
       open();
       ASSERT_GE(recovered_.entries.size(), synced);
       ASSERT_LE(recovered_.entries.size(), written.size());
-      for (std::size_t i = 0; i < recovered_.entries.size(); ++i) ASSERT_EQ(*recovered_.entries[i].data, written[i]);
+      for (std::size_t i = 0; i < recovered_.entries.size(); ++i)
+        ASSERT_EQ(*recovered_.entries[i].data, written[i]);
       written.resize(recovered_.entries.size());
       synced = written.size();
     }
@@ -188,14 +193,16 @@ TEST_F(WalTest, a_flipped_bit_in_what_was_acknowledged_is_called_corruption) {
   auto opened = try_open();
   ASSERT_FALSE(opened.has_value());
   EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
-  EXPECT_NE(opened.error().text.find("000000000001.wal: record 2"), std::string::npos) << opened.error().text;
+  EXPECT_NE(opened.error().text.find("000000000001.wal: record 2"), std::string::npos)
+      << opened.error().text;
 }
 
 TEST_F(WalTest, another_cells_log_is_refused_by_name) {
   auto opened = try_open({8, ReplicaId(1)});
   ASSERT_FALSE(opened.has_value());
   EXPECT_EQ(opened.error().code, ErrorCode::kInvalid);
-  EXPECT_NE(opened.error().text.find("belongs to cell 7"), std::string::npos) << opened.error().text;
+  EXPECT_NE(opened.error().text.find("belongs to cell 7"), std::string::npos)
+      << opened.error().text;
 }
 
 TEST_F(WalTest, a_full_disk_is_reported_and_what_was_there_stays) {
@@ -204,7 +211,8 @@ TEST_F(WalTest, a_full_disk_is_reported_and_what_was_there_stays) {
   world_.run_until(world_.now() + 1s);
   faults_->full = true;
   Result<void> last;
-  for (std::uint64_t i = 11; last && i < 100; ++i) last = wal_->append(std::nullopt, {entry(i, 1, std::string(500, 'y'))});
+  for (std::uint64_t i = 11; last && i < 100; ++i)
+    last = wal_->append(std::nullopt, {entry(i, 1, std::string(500, 'y'))});
   ASSERT_FALSE(last.has_value());
   EXPECT_EQ(last.error().code, ErrorCode::kNoSpace);
   faults_->full = false;
@@ -230,7 +238,9 @@ TEST(WalFormat, no_mutation_of_a_record_is_accepted) {
 class EngineTest : public ::testing::TestWithParam<bool> {
  protected:
   EngineTest() {
-    directory_ = (std::filesystem::temp_directory_path() / ("polis-engine-" + std::to_string(io::entropy()))).string();
+    directory_ =
+        (std::filesystem::temp_directory_path() / ("polis-engine-" + std::to_string(io::entropy())))
+            .string();
     std::filesystem::create_directories(directory_);
     reopen();
   }
@@ -262,11 +272,20 @@ class EngineTest : public ::testing::TestWithParam<bool> {
   }
   std::string dump() {
     std::string all;
-    EXPECT_TRUE(engine_->scan({}, [&](RecordKey k, std::string_view v) {
-      all += std::to_string(k.revision) + "." + std::to_string(k.sub) + "=" + std::string(v) + " ";
-      return true;
-    }).has_value());
-    EXPECT_TRUE(engine_->scan_named("", [&](std::string_view k, std::string_view v) { all += std::string(k) + ":" + std::string(v) + " "; }).has_value());
+    EXPECT_TRUE(engine_
+                    ->scan({},
+                           [&](RecordKey k, std::string_view v) {
+                             all += std::to_string(k.revision) + "." + std::to_string(k.sub) + "=" +
+                                    std::string(v) + " ";
+                             return true;
+                           })
+                    .has_value());
+    EXPECT_TRUE(engine_
+                    ->scan_named("",
+                                 [&](std::string_view k, std::string_view v) {
+                                   all += std::string(k) + ":" + std::string(v) + " ";
+                                 })
+                    .has_value());
     return all;
   }
 
@@ -278,7 +297,8 @@ class EngineTest : public ::testing::TestWithParam<bool> {
 };
 
 TEST_P(EngineTest, a_batch_is_there_after_reopening) {
-  ASSERT_TRUE(commit({{{{2, 0}, share("b")}, {{300, 1}, share("c")}}, {}, {{"applied", "9"}}}).has_value());
+  ASSERT_TRUE(
+      commit({{{{2, 0}, share("b")}, {{300, 1}, share("c")}}, {}, {{"applied", "9"}}}).has_value());
   reopen();
   EXPECT_EQ(dump(), "2.0=b 300.1=c applied:9 ");
   std::string got;
@@ -288,14 +308,17 @@ TEST_P(EngineTest, a_batch_is_there_after_reopening) {
 }
 
 TEST_P(EngineTest, removed_records_and_names_are_gone) {
-  ASSERT_TRUE(commit({{{{1, 0}, share("a")}, {{2, 0}, share("b")}}, {}, {{"x", "1"}, {"y", "2"}}}).has_value());
-  ASSERT_TRUE(commit({{}, {{1, 0}, {7, 7}}, {{"x", std::nullopt}, {"z", std::nullopt}}}).has_value());
+  ASSERT_TRUE(commit({{{{1, 0}, share("a")}, {{2, 0}, share("b")}}, {}, {{"x", "1"}, {"y", "2"}}})
+                  .has_value());
+  ASSERT_TRUE(
+      commit({{}, {{1, 0}, {7, 7}}, {{"x", std::nullopt}, {"z", std::nullopt}}}).has_value());
   EXPECT_EQ(dump(), "2.0=b y:2 ");
 }
 
 TEST_P(EngineTest, a_snapshot_carries_everything_into_another_engine) {
   std::string big(300'000, 'v');
-  ASSERT_TRUE(commit({{{{1, 0}, share(big)}, {{2, 0}, share("")}}, {}, {{"applied", "2"}}}).has_value());
+  ASSERT_TRUE(
+      commit({{{{1, 0}, share(big)}, {{2, 0}, share("")}}, {}, {{"applied", "2"}}}).has_value());
   std::string before = dump();
   std::string path = directory_ + "/snapshot";
   ASSERT_TRUE(wait([&](io::Done done) {
@@ -315,7 +338,10 @@ TEST_P(EngineTest, a_snapshot_carries_everything_into_another_engine) {
 TEST_P(EngineTest, a_damaged_snapshot_changes_nothing) {
   ASSERT_TRUE(commit({{{{1, 0}, share("a")}}, {}, {{"applied", "1"}}}).has_value());
   std::string path = directory_ + "/snapshot";
-  ASSERT_TRUE(wait([&](io::Done done) { engine_->save_snapshot_later(path, "applied", [done](Result<SnapshotFile>) { done({}); }); }).has_value());
+  ASSERT_TRUE(wait([&](io::Done done) {
+                engine_->save_snapshot_later(path, "applied",
+                                             [done](Result<SnapshotFile>) { done({}); });
+              }).has_value());
   auto file = disk_.open(path);
   ASSERT_TRUE((*file)->write(22, "X").has_value());
   auto loaded = wait([&](io::Done done) { engine_->load_snapshot_later(path, done); });

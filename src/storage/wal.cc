@@ -13,7 +13,8 @@ std::string Wal::segment_path(std::uint64_t number) const {
 
 Result<std::unique_ptr<Wal>> Wal::open(io::Disk& disk, WalOptions options, Recovered& recovered) {
   auto wal = std::unique_ptr<Wal>(new Wal(disk, std::move(options)));
-  if (auto made = disk.make_directory(wal->options_.directory); !made) return std::unexpected(made.error());
+  if (auto made = disk.make_directory(wal->options_.directory); !made)
+    return std::unexpected(made.error());
   if (auto done = wal->recover(recovered); !done) return std::unexpected(done.error());
   return wal;
 }
@@ -23,7 +24,8 @@ Result<void> Wal::failed(Error error) {
   return std::unexpected(std::move(error));
 }
 
-Result<void> Wal::append(const std::optional<HardState>& hard_state, const std::vector<Entry>& entries) {
+Result<void> Wal::append(const std::optional<HardState>& hard_state,
+                         const std::vector<Entry>& entries) {
   if (failure_) return std::unexpected(*failure_);
   if (hard_state) {
     hard_state_ = *hard_state;
@@ -78,16 +80,19 @@ Result<void> Wal::write_pending() {
   return {};
 }
 
-// A new segment begins with everything before it durable, so that a valid one proves its predecessors.
+// A new segment begins with everything before it durable, so that a valid one proves its
+// predecessors.
 Result<void> Wal::roll_if_full(std::size_t payload_bytes) {
   CHECK(2 * wal::kHeaderBytes + payload_bytes + 128 <= options_.segment_bytes);
   std::uint64_t used = end_.position + pending_.size() - segments_.back().base;
-  if (used + wal::Record::padded(wal::kHeaderBytes + payload_bytes) <= options_.segment_bytes) return {};
+  if (used + wal::Record::padded(wal::kHeaderBytes + payload_bytes) <= options_.segment_bytes)
+    return {};
   if (auto done = write_pending(); !done) return done;
   if (auto done = file_->sync(); !done) return failed(done.error());
   // A sync that is under way keeps the old file until it reports.
   if (sync_under_way_) {
-    std::shared_ptr<io::File> old = std::move(file_);  // shared with the callback below, to outlive the sync
+    std::shared_ptr<io::File> old =
+        std::move(file_);  // shared with the callback below, to outlive the sync
     syncing_.push_back([old](Result<void>) {});
   }
   end_.position = segments_.back().base + options_.segment_bytes;
@@ -106,7 +111,8 @@ Result<void> Wal::start_segment(std::uint64_t number) {
   Segment segment{number, end_.position, last_index_, segment_path(number)};
   auto file = disk_.open(segment.path);
   if (!file) {
-    if (auto made = disk_.create_zeroed(segment.path, options_.segment_bytes); !made) return failed(made.error());
+    if (auto made = disk_.create_zeroed(segment.path, options_.segment_bytes); !made)
+      return failed(made.error());
     file = disk_.open(segment.path);
     if (!file) return failed(file.error());
   }
@@ -139,9 +145,10 @@ void Wal::start_sync() {
   waiting_.clear();
   if (failure_) return on_synced(durable_, std::unexpected(*failure_));
   sync_under_way_ = true;
-  file_->sync_later([this, position = end_.position, alive = std::weak_ptr(alive_)](Result<void> result) {
-    if (!alive.expired()) on_synced(position, std::move(result));
-  });
+  file_->sync_later(
+      [this, position = end_.position, alive = std::weak_ptr(alive_)](Result<void> result) {
+        if (!alive.expired()) on_synced(position, std::move(result));
+      });
 }
 
 void Wal::on_synced(std::uint64_t position, Result<void> result) {

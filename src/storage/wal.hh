@@ -1,15 +1,17 @@
 #pragma once
 
-// The write-ahead log: everything that consensus must not forget, in preallocated segments of one directory.
+// The write-ahead log: everything that consensus must not forget, in preallocated segments of one
+// directory.
 //
-// A record is durable after the sync that follows its append. Many appends share one sync. The format is described in
-// docs/formats/wal.md. Each record says which position of the log was durable when it was written; so when a record is
-// damaged, recovery knows whether it was ever acknowledged: a damaged record that lies before such a position is
-// corruption and is refused, one behind all of them is the torn end of the last write and is cut off.
+// A record is durable after the sync that follows its append. Many appends share one sync. The
+// format is described in docs/formats/wal.md. Each record says which position of the log was
+// durable when it was written; so when a record is damaged, recovery knows whether it was ever
+// acknowledged: a damaged record that lies before such a position is corruption and is refused, one
+// behind all of them is the torn end of the last write and is cut off.
 //
-// Threads: the loop's. Errors: after any failed write or sync the object refuses everything (what the disk holds is
-// unknown); the replica has to stop and recover.
-// Source: the recovery rule follows "Protocol-Aware Recovery for Consensus-Based Storage" (FAST '18), section 3.3: tell a
+// Threads: the loop's. Errors: after any failed write or sync the object refuses everything (what
+// the disk holds is unknown); the replica has to stop and recover. Source: the recovery rule
+// follows "Protocol-Aware Recovery for Consensus-Based Storage" (FAST '18), section 3.3: tell a
 // crash from corruption.
 
 #include <deque>
@@ -45,24 +47,27 @@ struct WalOptions {
 // What a log of a former life held.
 struct Recovered {
   HardState hard_state;
-  LogIndex base_index;         // the entry before the first one kept
+  LogIndex base_index;  // the entry before the first one kept
   Term base_term;
-  std::vector<Entry> entries;  // consecutive, from base_index + 1
+  std::vector<Entry> entries;    // consecutive, from base_index + 1
   std::uint64_t torn_bytes = 0;  // cut off at the end: never acknowledged
 };
 
 class Wal {
  public:
-  // Creates or recovers the log. kCorrupt: a record that was acknowledged is damaged; the text names file, position and
-  // remedy. kInvalid: the log belongs to another cell or replica, or was written by a newer version.
-  static Result<std::unique_ptr<Wal>> open(io::Disk& disk, WalOptions options, Recovered& recovered);
+  // Creates or recovers the log. kCorrupt: a record that was acknowledged is damaged; the text
+  // names file, position and remedy. kInvalid: the log belongs to another cell or replica, or was
+  // written by a newer version.
+  static Result<std::unique_ptr<Wal>> open(io::Disk& disk, WalOptions options,
+                                           Recovered& recovered);
 
   // Hands the records to the system. Entries replace those of the same and higher indexes.
-  Result<void> append(const std::optional<HardState>& hard_state, const std::vector<Entry>& entries);
+  Result<void> append(const std::optional<HardState>& hard_state,
+                      const std::vector<Entry>& entries);
   // The log begins anew behind this point; nothing before it counts any more.
   Result<void> reset(LogIndex index, Term term);
-  // Calls `done` when everything appended so far is durable; may be called before this returns. The calls that come
-  // while a sync is under way share the next one.
+  // Calls `done` when everything appended so far is durable; may be called before this returns. The
+  // calls that come while a sync is under way share the next one.
   void sync_later(io::Done done);
   // Entries through `index` are not needed any more: removes the segments that hold nothing else.
   Result<void> release_through(LogIndex index);
@@ -110,9 +115,9 @@ class Wal {
   Term last_term_;
 
   bool sync_under_way_ = false;
-  std::vector<io::Done> waiting_;   // for the next sync
-  std::vector<io::Done> syncing_;   // for the one under way
-  bool preparing_ = false;          // the next segment is being filled
+  std::vector<io::Done> waiting_;  // for the next sync
+  std::vector<io::Done> syncing_;  // for the one under way
+  bool preparing_ = false;         // the next segment is being filled
   std::optional<Error> failure_;
   // Shared with callbacks that may come after the log is gone.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>();

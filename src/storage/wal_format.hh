@@ -11,7 +11,8 @@ namespace polis::storage::wal {
 
 // Stored: DO NOT CHANGE the numbers.
 enum RecordType : std::uint8_t {
-  kSegmentHead = 1,  // version, cell, replica, segment number, hard state, index and term before the first entry
+  kSegmentHead = 1,  // version, cell, replica, segment number, hard state, index and term before
+                     // the first entry
   kHardState = 2,
   kEntry = 3,
   kReset = 4,  // the log begins anew behind (index, term)
@@ -23,11 +24,13 @@ inline constexpr std::size_t kAlign = 8;
 // The longest payload: an entry of the largest batch, and a little.
 inline constexpr std::uint32_t kPayloadMax = 12 << 20;
 
-// crc32c u32 over all that follows | payload length u32 | position u64 | durable u64 | type u8 | 7 zero bytes | payload
+// crc32c u32 over all that follows | payload length u32 | position u64 | durable u64 | type u8 | 7
+// zero bytes | payload
 struct Record {
   std::uint8_t type = 0;
-  std::uint64_t position = 0;  // of this record in the whole log: a misdirected or stale one does not match
-  std::uint64_t durable = 0;   // everything before this position was durable when this was written
+  std::uint64_t position =
+      0;  // of this record in the whole log: a misdirected or stale one does not match
+  std::uint64_t durable = 0;  // everything before this position was durable when this was written
   std::string_view payload;
 
   std::size_t stored_bytes() const { return padded(kHeaderBytes + payload.size()); }
@@ -36,7 +39,8 @@ struct Record {
 
 void append_record(std::string& out, const Record& record);
 
-// The record at the beginning of `bytes`, which lie at `position`. Nothing if there is no whole, intact one.
+// The record at the beginning of `bytes`, which lie at `position`. Nothing if there is no whole,
+// intact one.
 std::optional<Record> parse_record(std::string_view bytes, std::uint64_t position);
 
 }  // namespace polis::storage::wal

@@ -10,7 +10,8 @@ namespace polis::storage {
 namespace {
 
 constexpr const char* kRemedy =
-    "This replica must not guess what it promised: keep the other replicas running, move its data directory away and let it "
+    "This replica must not guess what it promised: keep the other replicas running, move its data "
+    "directory away and let it "
     "be rebuilt from them.";
 
 struct Head {
@@ -40,7 +41,8 @@ std::optional<Head> parse_head(std::string_view payload) {
   return in.done() ? std::optional(head) : std::nullopt;
 }
 
-// The first record's position is not known from elsewhere: it names itself, and its checksum vouches for it.
+// The first record's position is not known from elsewhere: it names itself, and its checksum
+// vouches for it.
 std::optional<wal::Record> parse_first(std::string_view bytes) {
   if (bytes.size() < wal::kHeaderBytes) return std::nullopt;
   Reader in(bytes.substr(8));
@@ -56,17 +58,21 @@ bool proven_durable(std::string_view bytes, std::size_t at, std::uint64_t base) 
   return false;
 }
 
-bool all_zero(std::string_view bytes) { return bytes.find_first_not_of('\0') == std::string_view::npos; }
+bool all_zero(std::string_view bytes) {
+  return bytes.find_first_not_of('\0') == std::string_view::npos;
+}
 
 void forget_from(Recovered& recovered, LogIndex index) {
-  while (!recovered.entries.empty() && recovered.entries.back().index >= index) recovered.entries.pop_back();
+  while (!recovered.entries.empty() && recovered.entries.back().index >= index)
+    recovered.entries.pop_back();
 }
 
 // False: the record contradicts the ones before it.
 bool replay(const wal::Record& record, Recovered& recovered) {
   Reader in(record.payload);
   if (record.type == wal::kHardState) {
-    recovered.hard_state = {Term(in.varint()), consensus::ReplicaId(in.varint()), LogIndex(in.varint())};
+    recovered.hard_state = {Term(in.varint()), consensus::ReplicaId(in.varint()),
+                            LogIndex(in.varint())};
     return in.done();
   }
   if (record.type == wal::kReset) {
@@ -100,8 +106,9 @@ Result<void> Wal::recover(Recovered& recovered) {
   }
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     if (i > 0 && numbers[i] != numbers[i - 1] + 1) {
-      return fail(ErrorCode::kCorrupt, fmt::format("{} is missing, though {} is there. {}", segment_path(numbers[i - 1] + 1),
-                                                   segment_path(numbers[i]), kRemedy));
+      return fail(ErrorCode::kCorrupt,
+                  fmt::format("{} is missing, though {} is there. {}",
+                              segment_path(numbers[i - 1] + 1), segment_path(numbers[i]), kRemedy));
     }
     segments_.push_back({numbers[i], 0, LogIndex(), segment_path(numbers[i])});
   }
@@ -117,7 +124,8 @@ Result<void> Wal::recover(Recovered& recovered) {
     segments_.pop_back();
   }
   for (std::size_t i = 0; i < segments_.size(); ++i) {
-    if (auto done = scan_segment(segments_[i], i + 1 == segments_.size(), recovered); !done) return done;
+    if (auto done = scan_segment(segments_[i], i + 1 == segments_.size(), recovered); !done)
+      return done;
   }
   hard_state_ = recovered.hard_state;
   last_index_ = recovered.base_index + recovered.entries.size();
@@ -156,14 +164,18 @@ Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recover
   if (record) {
     auto head = record->type == wal::kSegmentHead ? parse_head(record->payload) : std::nullopt;
     if (head && head->version > wal::kVersion) {
-      return fail(ErrorCode::kInvalid, fmt::format("{} was written by a newer polis (format {}, this one reads up to {}); start the newer binary",
-                                                   segment.path, head->version, wal::kVersion));
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("{} was written by a newer polis (format {}, this one reads up to "
+                              "{}); start the newer binary",
+                              segment.path, head->version, wal::kVersion));
     }
     if (!head || head->number != segment.number) record.reset();
     if (head && head->identity != options_.identity) {
-      return fail(ErrorCode::kInvalid, fmt::format("{} belongs to cell {:x} replica {:x}, this is cell {:x} replica {:x}; check --data-dir and --name",
-                                                   segment.path, head->identity.cell, head->identity.replica.value,
-                                                   options_.identity.cell, options_.identity.replica.value));
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("{} belongs to cell {:x} replica {:x}, this is cell {:x} replica "
+                              "{:x}; check --data-dir and --name",
+                              segment.path, head->identity.cell, head->identity.replica.value,
+                              options_.identity.cell, options_.identity.replica.value));
     }
     if (head && record) {
       segment.base = record->position;
@@ -178,20 +190,23 @@ Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recover
   }
   while (record) {
     if (record->type != wal::kSegmentHead && !replay(*record, recovered)) {
-      return fail(ErrorCode::kCorrupt, fmt::format("{}: record {} at byte {} contradicts the ones before it. {}", segment.path,
-                                                   records, at, kRemedy));
+      return fail(ErrorCode::kCorrupt,
+                  fmt::format("{}: record {} at byte {} contradicts the ones before it. {}",
+                              segment.path, records, at, kRemedy));
     }
     segment.last = std::max(segment.last, recovered.base_index + recovered.entries.size());
     at += record->stored_bytes();
     ++records;
-    record = at < bytes.size() ? wal::parse_record(bytes.substr(at), segment.base + at) : std::nullopt;
+    record =
+        at < bytes.size() ? wal::parse_record(bytes.substr(at), segment.base + at) : std::nullopt;
   }
   std::string_view rest = bytes.substr(std::min(at, bytes.size()));
   // A segment that another one follows was durable to its end before that one began.
   bool acknowledged = proven_durable(bytes, at, segment.base) || (!newest && !all_zero(rest));
   if (acknowledged) {
     return fail(ErrorCode::kCorrupt,
-                fmt::format("{}: record {} at byte {} fails its checksum, and later records prove that it was durable: this is corruption, not a torn "
+                fmt::format("{}: record {} at byte {} fails its checksum, and later records prove "
+                            "that it was durable: this is corruption, not a torn "
                             "write. {}",
                             segment.path, records, at, kRemedy));
   }

@@ -24,7 +24,8 @@ void Store::apply(const consensus::Entry& entry, ApplySink& sink) {
   CHECK(reader.ok());  // the master proposes only what it could read itself
 }
 
-void Store::apply_bundle(const Origin& origin, const std::vector<Command>& commands, ApplySink& sink) {
+void Store::apply_bundle(const Origin& origin, const std::vector<Command>& commands,
+                         ApplySink& sink) {
   if (!windows_[origin.replica].admit(origin.incarnation, origin.bundle)) {
     sink.on_duplicate(origin);
     return;
@@ -39,21 +40,29 @@ void Store::apply_bundle(const Origin& origin, const std::vector<Command>& comma
 
 Reply Store::apply_command(const Command& command, bool want_reply, ApplySink& sink) {
   switch (command.kind) {
-    case CommandKind::kPut: return apply_put(command.bytes, want_reply);
-    case CommandKind::kDeleteRange: return apply_delete(command.bytes, want_reply);
-    case CommandKind::kTxn: return apply_txn(command.bytes, want_reply);
-    case CommandKind::kCompact: return apply_compact(command.bytes);
-    case CommandKind::kLeaseGrant: return apply_lease_grant(command.bytes, sink);
-    case CommandKind::kLeaseRevoke: return apply_lease_revoke(command.bytes, sink);
+    case CommandKind::kPut:
+      return apply_put(command.bytes, want_reply);
+    case CommandKind::kDeleteRange:
+      return apply_delete(command.bytes, want_reply);
+    case CommandKind::kTxn:
+      return apply_txn(command.bytes, want_reply);
+    case CommandKind::kCompact:
+      return apply_compact(command.bytes);
+    case CommandKind::kLeaseGrant:
+      return apply_lease_grant(command.bytes, sink);
+    case CommandKind::kLeaseRevoke:
+      return apply_lease_revoke(command.bytes, sink);
   }
   return {status::malformed(), {}, 0};
 }
 
-// --- changes of keys -----------------------------------------------------------------------------------------------
+// --- changes of keys
+// -----------------------------------------------------------------------------------------------
 
 std::string Store::key_value_of(const KeyInfo& info, std::string_view key) const {
   std::string bytes;
-  bool found = read_record(info.newest(), [&](const RecordView& record) { bytes = record.key_value; });
+  bool found =
+      read_record(info.newest(), [&](const RecordView& record) { bytes = record.key_value; });
   CHECK_MSG(found, "the newest record of a key is gone: " + std::string(key));
   return bytes;
 }
@@ -73,8 +82,10 @@ void Store::append(const RecordView& record, std::string_view key, KeyInfo& info
   stored.key = key;
   stored.previous = info.newest();
   std::string bytes = encode_record(stored);
-  std::size_t prefix = 1 + varint_bytes(stored.previous.revision) + varint_bytes(stored.previous.sub);
-  // Without the pointer: whether it names a tombstone or nothing depends on how far this replica has compacted.
+  std::size_t prefix =
+      1 + varint_bytes(stored.previous.revision) + varint_bytes(stored.previous.sub);
+  // Without the pointer: whether it names a tombstone or nothing depends on how far this replica
+  // has compacted.
   history_hash_ = crc32c(std::string_view(bytes).substr(prefix), history_hash_);
   info.mod_revision = static_cast<std::uint64_t>(record.mod_revision);
   info.sub = next_sub_++;
@@ -121,11 +132,13 @@ void Store::delete_key(const std::string& key, KeyInfo& info) {
   append({.tombstone = true, .mod_revision = static_cast<std::int64_t>(revision_ + 1)}, key, info);
 }
 
-std::int64_t Store::delete_range(const KeyRange& range, std::vector<std::string>* previous_key_values) {
+std::int64_t Store::delete_range(const KeyRange& range,
+                                 std::vector<std::string>* previous_key_values) {
   std::int64_t deleted = 0;
   for (auto i = index_.lower_bound(range.key); i != index_.end() && range.contains(i->first); ++i) {
     if (i->second.tombstone) continue;
-    if (previous_key_values != nullptr) previous_key_values->push_back(key_value_of(i->second, i->first));
+    if (previous_key_values != nullptr)
+      previous_key_values->push_back(key_value_of(i->second, i->first));
     delete_key(i->first, i->second);
     ++deleted;
   }
@@ -153,9 +166,11 @@ Reply Store::apply_put(std::string_view bytes, bool want_reply) {
 
 Reply Store::apply_delete(std::string_view bytes, bool want_reply) {
   DeleteRangeRequest request;
-  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {status::malformed(), {}, 0};
+  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return {status::malformed(), {}, 0};
   std::vector<std::string> previous;
-  std::int64_t deleted = delete_range({request.key(), request.range_end()}, want_reply && request.prev_kv() ? &previous : nullptr);
+  std::int64_t deleted = delete_range({request.key(), request.range_end()},
+                                      want_reply && request.prev_kv() ? &previous : nullptr);
   finish_change();
   Reply reply;
   append_tag_varint(reply.body, 2, static_cast<std::uint64_t>(deleted));
@@ -165,7 +180,8 @@ Reply Store::apply_delete(std::string_view bytes, bool want_reply) {
 
 Reply Store::apply_compact(std::string_view bytes) {
   CompactionRequest request;
-  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {status::malformed(), {}, 0};
+  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return {status::malformed(), {}, 0};
   auto revision = static_cast<std::uint64_t>(request.revision());
   if (request.revision() <= 0 || revision <= compacted_) return {status::compacted(), {}, 0};
   if (revision > revision_) return {status::future_revision(), {}, 0};
@@ -173,7 +189,8 @@ Reply Store::apply_compact(std::string_view bytes) {
   return {};
 }
 
-// --- leases --------------------------------------------------------------------------------------------------------
+// --- leases
+// --------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -187,7 +204,8 @@ std::string lease_name(std::int64_t id) {
 
 Reply Store::apply_lease_grant(std::string_view bytes, ApplySink& sink) {
   LeaseGrantRequest request;
-  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {status::malformed(), {}, 0};
+  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return {status::malformed(), {}, 0};
   if (request.id() == 0) return {status::malformed(), {}, 0};
   if (leases_.contains(request.id())) return {status::lease_exists(), {}, 0};
   std::int64_t ttl = std::max(request.ttl(), kLeaseTtlMin);
@@ -204,7 +222,8 @@ Reply Store::apply_lease_grant(std::string_view bytes, ApplySink& sink) {
 
 Reply Store::apply_lease_revoke(std::string_view bytes, ApplySink& sink) {
   LeaseRevokeRequest request;
-  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {status::malformed(), {}, 0};
+  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return {status::malformed(), {}, 0};
   const Lease* lease = leases_.find(request.id());
   if (lease == nullptr) return {status::lease_not_found(), {}, 0};
   const std::set<std::string> keys = lease->keys;  // deleting a key detaches it

@@ -1,10 +1,11 @@
 #pragma once
 
-// What the replicated log carries for the state machine: commands in bundles, each bundle from one replica.
+// What the replicated log carries for the state machine: commands in bundles, each bundle from one
+// replica.
 //
-// One log entry holds all that came in one turn. A bundle names its origin, so that the origin answers its clients when it
-// applies the entry itself, and so that a bundle which the network delivers twice is applied once.
-// See docs/formats/entry.md.
+// One log entry holds all that came in one turn. A bundle names its origin, so that the origin
+// answers its clients when it applies the entry itself, and so that a bundle which the network
+// delivers twice is applied once. See docs/formats/entry.md.
 
 #include <cstdint>
 #include <optional>
@@ -24,7 +25,7 @@ enum class CommandKind : std::uint8_t {
   kDeleteRange = 2,
   kTxn = 3,
   kCompact = 4,
-  kLeaseGrant = 5,   // ID is never 0: the serving replica has chosen one
+  kLeaseGrant = 5,  // ID is never 0: the serving replica has chosen one
   kLeaseRevoke = 6,
 };
 inline constexpr std::uint8_t kCommandKindLast = 6;

@@ -1,7 +1,8 @@
 #pragma once
 
-// Every key and where its newest record is. In memory, and compact: a key of up to 15 bytes costs 64 bytes and the tree's
-// slack; values and history cost nothing, since each record points to the one before it.
+// Every key and where its newest record is. In memory, and compact: a key of up to 15 bytes costs
+// 64 bytes and the tree's slack; values and history cost nothing, since each record points to the
+// one before it.
 //
 // Threads: none of its own.
 
@@ -21,7 +22,7 @@ struct KeyInfo {
   std::uint32_t key_value_bytes = 0;  // size of the newest record's KeyValue
   std::uint32_t sub = 0;              // place of the newest record within its revision
   bool tombstone = false;
-  bool leased = false;                // the lease table knows which one
+  bool leased = false;  // the lease table knows which one
 
   RecordKey newest() const { return {mod_revision, sub}; }
 };
@@ -29,7 +30,8 @@ static_assert(sizeof(KeyInfo) <= 32, "a million keys: every 8 bytes here are 8 M
 
 using Index = absl::btree_map<std::string, KeyInfo, std::less<>>;
 
-// A half-open range of keys in etcd's terms: an empty end means one key, "\0" everything from `key` on.
+// A half-open range of keys in etcd's terms: an empty end means one key, "\0" everything from `key`
+// on.
 struct KeyRange {
   std::string key;
   std::string end;

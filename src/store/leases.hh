@@ -1,7 +1,7 @@
 #pragma once
 
-// Leases and the keys that hang on them: state, equal on every replica. When a lease ends is not state: the master alone
-// measures it (replica/lease_keeper.hh) and says so through the log.
+// Leases and the keys that hang on them: state, equal on every replica. When a lease ends is not
+// state: the master alone measures it (replica/lease_keeper.hh) and says so through the log.
 
 #include <cstdint>
 #include <map>

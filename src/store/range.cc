@@ -30,16 +30,21 @@ Reply Store::range(const RangeQuery& query) const {
 }
 
 bool Store::range_of_one(const RangeQuery& query, std::string& body) const {
-  if (!query.range.single() || query.revision != 0 || query.keys_only || query.count_only || query.filters()) return false;
+  if (!query.range.single() || query.revision != 0 || query.keys_only || query.count_only ||
+      query.filters())
+    return false;
   auto found = index_.find(query.range.key);
   if (found == index_.end() || found->second.tombstone) return true;
-  bool read = read_bytes(found->second.newest(), [&](std::string_view bytes) { append_tag_bytes(body, kKvs, key_value_of_record(bytes)); });
+  bool read = read_bytes(found->second.newest(), [&](std::string_view bytes) {
+    append_tag_bytes(body, kKvs, key_value_of_record(bytes));
+  });
   CHECK(read);
   append_tag_varint(body, kCount, 1);
   return true;
 }
 
-Reply range_in_txn(Store& store, const etcdserverpb::RangeRequest& request, std::uint64_t revision) {
+Reply range_in_txn(Store& store, const etcdserverpb::RangeRequest& request,
+                   std::uint64_t revision) {
   RangeQuery query;
   bool serializable;
   Reply reply{parse_range(request.SerializeAsString(), query, serializable), {}, revision};
@@ -52,7 +57,9 @@ Reply range_in_txn(Store& store, const etcdserverpb::RangeRequest& request, std:
 }
 
 RangeCursor::RangeCursor(Store& store, RangeQuery query)
-    : store_(store), query_(std::move(query)), revision_(query_.revision != 0 ? query_.revision : store.revision()) {
+    : store_(store),
+      query_(std::move(query)),
+      revision_(query_.revision != 0 ? query_.revision : store.revision()) {
   store_.pin(revision_);
   plan();
 }
@@ -88,7 +95,8 @@ std::uint64_t RangeCursor::item_bytes(RecordKey at, const KeyInfo& info) {
 
 void RangeCursor::plan_scan() {
   const Index& index = store_.index();
-  for (auto i = query_.range.begin_in(index); i != index.end() && query_.range.contains(i->first); ++i) {
+  for (auto i = query_.range.begin_in(index); i != index.end() && query_.range.contains(i->first);
+       ++i) {
     auto at = store_.find_at(i->second, revision_);
     if (!at) continue;
     ++count_;
@@ -108,7 +116,8 @@ void RangeCursor::plan_sorted() {
   };
   std::vector<Item> items;
   const Index& index = store_.index();
-  for (auto i = query_.range.begin_in(index); i != index.end() && query_.range.contains(i->first); ++i) {
+  for (auto i = query_.range.begin_in(index); i != index.end() && query_.range.contains(i->first);
+       ++i) {
     auto at = store_.find_at(i->second, revision_);
     if (!at) continue;
     ++count_;
@@ -119,18 +128,31 @@ void RangeCursor::plan_sorted() {
       if (query_.max_create != 0 && record.create_revision > query_.max_create) return;
       Item item{*at, 0, {}, item_bytes(*at, i->second)};
       switch (query_.target) {
-        case RangeQuery::Target::kKey: item.number = static_cast<std::int64_t>(items.size()); break;
-        case RangeQuery::Target::kVersion: item.number = record.version; break;
-        case RangeQuery::Target::kCreate: item.number = record.create_revision; break;
-        case RangeQuery::Target::kMod: item.number = record.mod_revision; break;
-        case RangeQuery::Target::kValue: item.text = record.value; break;
+        case RangeQuery::Target::kKey:
+          item.number = static_cast<std::int64_t>(items.size());
+          break;
+        case RangeQuery::Target::kVersion:
+          item.number = record.version;
+          break;
+        case RangeQuery::Target::kCreate:
+          item.number = record.create_revision;
+          break;
+        case RangeQuery::Target::kMod:
+          item.number = record.mod_revision;
+          break;
+        case RangeQuery::Target::kValue:
+          item.text = record.value;
+          break;
       }
       items.push_back(std::move(item));
     });
   }
-  auto less = [](const Item& a, const Item& b) { return std::tie(a.number, a.text) < std::tie(b.number, b.text); };
+  auto less = [](const Item& a, const Item& b) {
+    return std::tie(a.number, a.text) < std::tie(b.number, b.text);
+  };
   if (query_.descending) {
-    std::stable_sort(items.begin(), items.end(), [&](const Item& a, const Item& b) { return less(b, a); });
+    std::stable_sort(items.begin(), items.end(),
+                     [&](const Item& a, const Item& b) { return less(b, a); });
   } else {
     std::stable_sort(items.begin(), items.end(), less);
   }
@@ -167,7 +189,8 @@ bool RangeCursor::read(std::string& out, std::size_t bytes) {
   if (ended_) return false;
   const std::size_t start = out.size();
   if (!sorted_.empty()) {
-    while (given_ < items_ && out.size() - start < bytes) append_item(out, sorted_[static_cast<std::size_t>(given_++)]);
+    while (given_ < items_ && out.size() - start < bytes)
+      append_item(out, sorted_[static_cast<std::size_t>(given_++)]);
   } else if (given_ < items_) {
     const Index& index = store_.index();
     auto i = index.lower_bound(next_key_);

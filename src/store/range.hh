@@ -2,8 +2,9 @@
 
 // Reading a range in pieces: however large the answer, only a piece of it is in memory.
 //
-// The answer's exact length is known before its first byte, because gRPC sends the length first; the content is that of one
-// revision, whatever is written meanwhile. While a cursor lives, it pins its revision.
+// The answer's exact length is known before its first byte, because gRPC sends the length first;
+// the content is that of one revision, whatever is written meanwhile. While a cursor lives, it pins
+// its revision.
 //
 // Threads: the loop's. Life: must not outlive the store. After Store::reopen it must be destroyed.
 
@@ -24,7 +25,8 @@ class RangeCursor {
 
   // Length of the whole answer: a RangeResponse without its header.
   std::uint64_t body_bytes() const { return body_bytes_; }
-  // Appends at least one byte, and about `bytes` or a little more. False: the answer is complete, nothing was appended.
+  // Appends at least one byte, and about `bytes` or a little more. False: the answer is complete,
+  // nothing was appended.
   bool read(std::string& out, std::size_t bytes);
 
  private:

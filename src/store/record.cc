@@ -13,11 +13,20 @@ bool read_fields(std::string_view bytes, Use use) {
     std::uint64_t tag = in.varint();
     auto field = static_cast<int>(tag >> 3);
     switch (tag & 7) {
-      case 0: use(field, in.varint(), std::string_view()); break;
-      case 1: in.take(8); break;
-      case 2: use(field, 0, in.string()); break;
-      case 5: in.take(4); break;
-      default: return false;
+      case 0:
+        use(field, in.varint(), std::string_view());
+        break;
+      case 1:
+        in.take(8);
+        break;
+      case 2:
+        use(field, 0, in.string());
+        break;
+      case 5:
+        in.take(4);
+        break;
+      default:
+        return false;
     }
     if (field == 0) return false;
   }
@@ -76,17 +85,30 @@ std::optional<RecordView> decode_record(std::string_view bytes) {
   record.previous.sub = static_cast<std::uint32_t>(in.varint());
   if (!in.ok()) return std::nullopt;
   record.key_value = bytes.substr(bytes.size() - in.remaining());
-  bool good = read_fields(record.key_value, [&](int field, std::uint64_t number, std::string_view part) {
-    auto value = static_cast<std::int64_t>(number);
-    switch (field) {
-      case 1: record.key = part; break;
-      case 2: record.create_revision = value; break;
-      case 3: record.mod_revision = value; break;
-      case 4: record.version = value; break;
-      case 5: record.value = part; break;
-      case 6: record.lease = value; break;
-    }
-  });
+  bool good =
+      read_fields(record.key_value, [&](int field, std::uint64_t number, std::string_view part) {
+        auto value = static_cast<std::int64_t>(number);
+        switch (field) {
+          case 1:
+            record.key = part;
+            break;
+          case 2:
+            record.create_revision = value;
+            break;
+          case 3:
+            record.mod_revision = value;
+            break;
+          case 4:
+            record.version = value;
+            break;
+          case 5:
+            record.value = part;
+            break;
+          case 6:
+            record.lease = value;
+            break;
+        }
+      });
   if (!good) return std::nullopt;
   return record;
 }
@@ -103,12 +125,24 @@ std::optional<PutView> parse_put(std::string_view bytes) {
   PutView put;
   bool good = read_fields(bytes, [&](int field, std::uint64_t number, std::string_view part) {
     switch (field) {
-      case 1: put.key = part; break;
-      case 2: put.value = part; break;
-      case 3: put.lease = static_cast<std::int64_t>(number); break;
-      case 4: put.prev_kv = number != 0; break;
-      case 5: put.ignore_value = number != 0; break;
-      case 6: put.ignore_lease = number != 0; break;
+      case 1:
+        put.key = part;
+        break;
+      case 2:
+        put.value = part;
+        break;
+      case 3:
+        put.lease = static_cast<std::int64_t>(number);
+        break;
+      case 4:
+        put.prev_kv = number != 0;
+        break;
+      case 5:
+        put.ignore_value = number != 0;
+        break;
+      case 6:
+        put.ignore_lease = number != 0;
+        break;
     }
   });
   if (!good) return std::nullopt;
@@ -120,9 +154,14 @@ std::optional<GetView> parse_get(std::string_view bytes) {
   bool plain = true;
   bool good = read_fields(bytes, [&](int field, std::uint64_t number, std::string_view part) {
     switch (field) {
-      case 1: get.key = part; break;
-      case 7: get.serializable = number != 0; break;
-      default: plain = false;
+      case 1:
+        get.key = part;
+        break;
+      case 7:
+        get.serializable = number != 0;
+        break;
+      default:
+        plain = false;
     }
   });
   if (!good || !plain || get.key.empty()) return std::nullopt;

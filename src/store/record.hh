@@ -1,7 +1,8 @@
 #pragma once
 
-// One change of one key, as it rests in the engine: where the key's previous record is, and the etcd KeyValue in wire form,
-// which goes into answers and events as it is. See docs/formats/record.md.
+// One change of one key, as it rests in the engine: where the key's previous record is, and the
+// etcd KeyValue in wire form, which goes into answers and events as it is. See
+// docs/formats/record.md.
 
 #include <cstdint>
 #include <optional>
@@ -16,7 +17,7 @@ using storage::RecordKey;
 
 struct RecordView {
   bool tombstone = false;
-  RecordKey previous;  // revision 0: there is none
+  RecordKey previous;          // revision 0: there is none
   std::string_view key_value;  // mvccpb.KeyValue, wire form
 
   // The parts of key_value.
@@ -40,7 +41,7 @@ std::string_view key_value_of_record(std::string_view bytes);
 void append_key_value(std::string& out, const RecordView& record, bool keys_only);
 
 // Protobuf wire form by hand, for what is on the path of every request.
-void append_tag_varint(std::string& out, int field, std::uint64_t value);  // nothing for 0
+void append_tag_varint(std::string& out, int field, std::uint64_t value);    // nothing for 0
 void append_tag_bytes(std::string& out, int field, std::string_view bytes);  // also when empty
 std::size_t varint_bytes(std::uint64_t value);
 
@@ -55,7 +56,8 @@ struct PutView {
 };
 std::optional<PutView> parse_put(std::string_view bytes);
 
-// RangeRequest with nothing but a key, and possibly `serializable`: most reads are this. Nothing: it is more, or malformed.
+// RangeRequest with nothing but a key, and possibly `serializable`: most reads are this. Nothing:
+// it is more, or malformed.
 struct GetView {
   std::string_view key;
   bool serializable = false;

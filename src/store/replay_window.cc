@@ -5,7 +5,8 @@ namespace polis::store {
 bool ReplayWindow::admit(std::uint64_t incarnation, std::uint64_t bundle) {
   if (bundle == 0) return false;
   if (incarnation != incarnation_) {
-    // Incarnations rise: one that is smaller comes from a process that is gone, and nobody waits for its answer.
+    // Incarnations rise: one that is smaller comes from a process that is gone, and nobody waits
+    // for its answer.
     if (incarnation < incarnation_) return false;
     *this = ReplayWindow();
     incarnation_ = incarnation;
@@ -31,7 +32,8 @@ void ReplayWindow::encode(std::string& out) const {
   writer.u64(newest_);
   for (std::size_t i = 0; i < kBundles; i += 8) {
     std::uint8_t bits = 0;
-    for (std::size_t j = 0; j < 8; ++j) bits = static_cast<std::uint8_t>(bits | (seen_[i + j] ? 1 << j : 0));
+    for (std::size_t j = 0; j < 8; ++j)
+      bits = static_cast<std::uint8_t>(bits | (seen_[i + j] ? 1 << j : 0));
     writer.u8(bits);
   }
 }

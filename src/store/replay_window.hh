@@ -1,7 +1,8 @@
 #pragma once
 
-// Which commands of one origin have been applied: the newest sequence number, and a bit for each of those just before it.
-// The network may deliver a forwarded bundle twice or late; state, so that every replica decides alike.
+// Which commands of one origin have been applied: the newest sequence number, and a bit for each of
+// those just before it. The network may deliver a forwarded bundle twice or late; state, so that
+// every replica decides alike.
 //
 // Source: the anti-replay window of RFC 4303, 3.4.3.
 
@@ -15,7 +16,8 @@ namespace polis::store {
 
 class ReplayWindow {
  public:
-  // Bundles that may overtake each other; one that is later than this is refused, its client learns nothing.
+  // Bundles that may overtake each other; one that is later than this is refused, its client learns
+  // nothing.
   static constexpr std::uint64_t kBundles = 1024;
 
   // True once for each bundle number of an incarnation; false for one seen before or too old.

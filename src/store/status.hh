@@ -38,24 +38,46 @@ inline Status empty_key() { return {Code::kInvalidArgument, "etcdserver: key is 
 inline Status key_not_found() { return {Code::kInvalidArgument, "etcdserver: key not found"}; }
 inline Status value_provided() { return {Code::kInvalidArgument, "etcdserver: value is provided"}; }
 inline Status lease_provided() { return {Code::kInvalidArgument, "etcdserver: lease is provided"}; }
-inline Status too_many_ops() { return {Code::kInvalidArgument, "etcdserver: too many operations in txn request"}; }
-inline Status duplicate_key() { return {Code::kInvalidArgument, "etcdserver: duplicate key given in txn request"}; }
+inline Status too_many_ops() {
+  return {Code::kInvalidArgument, "etcdserver: too many operations in txn request"};
+}
+inline Status duplicate_key() {
+  return {Code::kInvalidArgument, "etcdserver: duplicate key given in txn request"};
+}
 inline Status invalid_sort() { return {Code::kInvalidArgument, "etcdserver: invalid sort option"}; }
-inline Status malformed() { return {Code::kInvalidArgument, "polis: request is not a valid protobuf message of this method"}; }
+inline Status malformed() {
+  return {Code::kInvalidArgument, "polis: request is not a valid protobuf message of this method"};
+}
 inline Status too_large() { return {Code::kInvalidArgument, "etcdserver: request is too large"}; }
-inline Status compacted() { return {Code::kOutOfRange, "etcdserver: mvcc: required revision has been compacted"}; }
-inline Status future_revision() { return {Code::kOutOfRange, "etcdserver: mvcc: required revision is a future revision"}; }
-inline Status no_space() { return {Code::kResourceExhausted, "etcdserver: mvcc: database space exceeded"}; }
-inline Status too_many_requests() { return {Code::kResourceExhausted, "etcdserver: too many requests"}; }
-inline Status lease_not_found() { return {Code::kNotFound, "etcdserver: requested lease not found"}; }
-inline Status lease_exists() { return {Code::kFailedPrecondition, "etcdserver: lease already exists"}; }
-inline Status lease_ttl_too_large() { return {Code::kOutOfRange, "etcdserver: too large lease TTL"}; }
+inline Status compacted() {
+  return {Code::kOutOfRange, "etcdserver: mvcc: required revision has been compacted"};
+}
+inline Status future_revision() {
+  return {Code::kOutOfRange, "etcdserver: mvcc: required revision is a future revision"};
+}
+inline Status no_space() {
+  return {Code::kResourceExhausted, "etcdserver: mvcc: database space exceeded"};
+}
+inline Status too_many_requests() {
+  return {Code::kResourceExhausted, "etcdserver: too many requests"};
+}
+inline Status lease_not_found() {
+  return {Code::kNotFound, "etcdserver: requested lease not found"};
+}
+inline Status lease_exists() {
+  return {Code::kFailedPrecondition, "etcdserver: lease already exists"};
+}
+inline Status lease_ttl_too_large() {
+  return {Code::kOutOfRange, "etcdserver: too large lease TTL"};
+}
 inline Status no_leader() { return {Code::kUnavailable, "etcdserver: no leader"}; }
 inline Status leader_changed() { return {Code::kUnavailable, "etcdserver: leader changed"}; }
 inline Status timed_out() { return {Code::kUnavailable, "etcdserver: request timed out"}; }
 inline Status stopped() { return {Code::kUnavailable, "etcdserver: server stopped"}; }
 inline Status not_leader() { return {Code::kFailedPrecondition, "etcdserver: not leader"}; }
-inline Status bad_transferee() { return {Code::kFailedPrecondition, "etcdserver: bad leader transferee"}; }
+inline Status bad_transferee() {
+  return {Code::kFailedPrecondition, "etcdserver: bad leader transferee"};
+}
 
 }  // namespace status
 }  // namespace polis::store

@@ -39,7 +39,10 @@ std::string Store::encode_meta() const {
 Result<void> Store::restore_named() {
   Result<void> result;
   auto broken = [&](std::string_view name) {
-    result = fail(ErrorCode::kCorrupt, fmt::format("the engine's value '{}' cannot be read; restore this replica from its peers", name));
+    result = fail(
+        ErrorCode::kCorrupt,
+        fmt::format("the engine's value '{}' cannot be read; restore this replica from its peers",
+                    name));
   };
   auto scanned = engine_.scan_named("", [&](std::string_view name, std::string_view value) {
     Reader in(value);
@@ -50,7 +53,8 @@ Result<void> Store::restore_named() {
       history_hash_ = in.u32();
       compaction_done_ = in.u64();
     } else if (name.starts_with(kLeasePrefix)) {
-      leases_.grant(static_cast<std::int64_t>(big_endian(name.substr(kLeasePrefix.size()))), in.i64());
+      leases_.grant(static_cast<std::int64_t>(big_endian(name.substr(kLeasePrefix.size()))),
+                    in.i64());
     } else if (name.starts_with(kWindowPrefix)) {
       ReplicaId id(big_endian(name.substr(kWindowPrefix.size())));
       if (!windows_[id].decode(value)) return broken(name);
@@ -83,7 +87,8 @@ Result<void> Store::open() {
   auto scanned = engine_.scan({}, [&](RecordKey key, std::string_view bytes) {
     auto record = decode_record(bytes);
     if (!record || key.revision > revision_) {
-      result = fail(ErrorCode::kCorrupt, fmt::format("the engine's record of revision {}.{} cannot be read; restore this replica from its peers",
+      result = fail(ErrorCode::kCorrupt, fmt::format("the engine's record of revision {}.{} cannot "
+                                                     "be read; restore this replica from its peers",
                                                      key.revision, key.sub));
       return false;
     }
@@ -112,7 +117,8 @@ Result<void> Store::reopen() {
 
 SharedBytes Store::find_in_tail(RecordKey key) const {
   if (tail_.empty() || key < tail_.front().key) return nullptr;
-  auto found = std::lower_bound(tail_.begin(), tail_.end(), key, [](const Record& r, RecordKey k) { return r.key < k; });
+  auto found = std::lower_bound(tail_.begin(), tail_.end(), key,
+                                [](const Record& r, RecordKey k) { return r.key < k; });
   return found != tail_.end() && found->key == key ? found->bytes : nullptr;
 }
 
@@ -122,7 +128,8 @@ bool Store::read_bytes(RecordKey key, const std::function<void(std::string_view)
     return true;
   }
   auto found = engine_.get(key, use);
-  CHECK_MSG(found.has_value(), found ? "" : found.error().text);  // the disk no longer gives what it took
+  CHECK_MSG(found.has_value(),
+            found ? "" : found.error().text);  // the disk no longer gives what it took
   return *found;
 }
 
@@ -134,7 +141,8 @@ bool Store::read_record(RecordKey key, const std::function<void(const RecordView
   });
 }
 
-void Store::scan_records(RecordKey from, const std::function<bool(RecordKey, const RecordView&)>& use) const {
+void Store::scan_records(RecordKey from,
+                         const std::function<bool(RecordKey, const RecordView&)>& use) const {
   bool more = true;
   RecordKey tail_from = tail_.empty() ? RecordKey{UINT64_MAX, 0} : tail_.front().key;
   if (from < tail_from) {
@@ -146,7 +154,8 @@ void Store::scan_records(RecordKey from, const std::function<bool(RecordKey, con
     });
     CHECK_MSG(scanned.has_value(), scanned ? "" : scanned.error().text);
   }
-  auto i = std::lower_bound(tail_.begin(), tail_.end(), from, [](const Record& r, RecordKey k) { return r.key < k; });
+  auto i = std::lower_bound(tail_.begin(), tail_.end(), from,
+                            [](const Record& r, RecordKey k) { return r.key < k; });
   for (; more && i != tail_.end(); ++i) {
     auto record = decode_record(*i->bytes);
     CHECK(record.has_value());
@@ -161,12 +170,14 @@ std::optional<RecordKey> Store::find_at(const KeyInfo& info, std::uint64_t revis
   RecordKey at = info.newest();
   while (at.revision > revision) {
     RecordKey previous;
-    if (!read_record(at, [&](const RecordView& record) { previous = record.previous; })) return std::nullopt;
+    if (!read_record(at, [&](const RecordView& record) { previous = record.previous; }))
+      return std::nullopt;
     if (previous.revision == 0) return std::nullopt;
     at = previous;
   }
   bool tombstone = false;
-  if (!read_record(at, [&](const RecordView& record) { tombstone = record.tombstone; })) return std::nullopt;
+  if (!read_record(at, [&](const RecordView& record) { tombstone = record.tombstone; }))
+    return std::nullopt;
   return tombstone ? std::nullopt : std::optional(at);
 }
 
@@ -180,7 +191,8 @@ Result<std::uint32_t> Store::hash_at(std::uint64_t revision) const {
   return crc;
 }
 
-// --- the engine ----------------------------------------------------------------------------------------------------
+// --- the engine
+// ----------------------------------------------------------------------------------------------------
 
 std::optional<WriteBatch> Store::take_batch() {
   CHECK(tail_saving_ == 0 && named_saving_.empty() && removed_saving_.empty());
@@ -223,7 +235,8 @@ void Store::on_batch_failed() {
   removed_saving_.clear();
 }
 
-// --- physical compaction -------------------------------------------------------------------------------------------
+// --- physical compaction
+// -------------------------------------------------------------------------------------------
 
 void Store::unpin(std::uint64_t revision) {
   auto pin = pins_.find(revision);
@@ -231,15 +244,18 @@ void Store::unpin(std::uint64_t revision) {
   if (--pin->second == 0) pins_.erase(pin);
 }
 
-// A record with revision < compacted makes the key's previous record unreadable; a tombstone is unreadable itself. So one
-// pass over the records of the compacted span finds everything, and each record is looked at once.
+// A record with revision < compacted makes the key's previous record unreadable; a tombstone is
+// unreadable itself. So one pass over the records of the compacted span finds everything, and each
+// record is looked at once.
 bool Store::compact_some(std::size_t records_max) {
   if (compacted_ == 0 || compaction_done_ >= compacted_ - 1) return false;
-  // A watcher may begin at the compacted revision itself and has to see a deletion there: its tombstone stays.
+  // A watcher may begin at the compacted revision itself and has to see a deletion there: its
+  // tombstone stays.
   std::uint64_t limit = compacted_ - 1;
   if (!pins_.empty()) limit = std::min(limit, pins_.begin()->first);
   if (!tail_.empty()) limit = std::min(limit, tail_.front().key.revision - 1);
-  if (limit <= compaction_done_) return false;  // held back: by a reader, or until the tail is saved
+  if (limit <= compaction_done_)
+    return false;  // held back: by a reader, or until the tail is saved
   std::uint64_t through = limit;
   std::size_t looked = 0;
   std::vector<std::pair<std::string, RecordKey>> dead_keys;

@@ -1,15 +1,16 @@
 #pragma once
 
-// The replicated state machine: etcd's data model over the engine. Multi-version keys with one revision counter, leases,
-// transactions, compaction. Pure over the engine: applying is deterministic, so replicas at equal index are equal.
+// The replicated state machine: etcd's data model over the engine. Multi-version keys with one
+// revision counter, leases, transactions, compaction. Pure over the engine: applying is
+// deterministic, so replicas at equal index are equal.
 //
-// What is applied is in memory at once (the index, and the newest records in `tail_`) and goes to the engine in batches, in
-// the background. After a crash the engine holds a prefix with its applied index, and the log gives the rest; nothing is
-// applied twice.
+// What is applied is in memory at once (the index, and the newest records in `tail_`) and goes to
+// the engine in batches, in the background. After a crash the engine holds a prefix with its
+// applied index, and the log gives the rest; nothing is applied twice.
 //
 // Threads: the loop's.
-// Life: construct -> open() -> apply() in log order, reads at any time -> take_batch()/on_batch_committed() now and then.
-// Source: etcd v3's documented data model and API.
+// Life: construct -> open() -> apply() in log order, reads at any time ->
+// take_batch()/on_batch_committed() now and then. Source: etcd v3's documented data model and API.
 
 #include <deque>
 #include <functional>
@@ -50,7 +51,7 @@ inline constexpr std::size_t kRequestBytesMax = 1536 << 10;  // 1.5 MiB
 inline constexpr int kTxnOpsMax = 128;
 inline constexpr int kTxnDepthMax = 16;
 inline constexpr std::int64_t kLeaseTtlMax = 9'000'000'000;  // seconds
-inline constexpr std::int64_t kLeaseTtlMin = 2;              // shorter ones could not be renewed in time
+inline constexpr std::int64_t kLeaseTtlMin = 2;  // shorter ones could not be renewed in time
 
 // How one command ended. `body` is the etcd response without its header (field 1), in wire form.
 struct Reply {
@@ -59,7 +60,8 @@ struct Reply {
   std::uint64_t revision = 0;  // of the store when it was applied, for the header
 };
 
-// The engine's named value that says what the state stands for, and how to read it. Stored: DO NOT CHANGE.
+// The engine's named value that says what the state stands for, and how to read it. Stored: DO NOT
+// CHANGE.
 inline constexpr std::string_view kMetaName = "meta";
 std::optional<SnapshotMark> mark_of_meta(std::string_view meta);
 
@@ -71,7 +73,8 @@ class ApplySink {
   virtual bool wants_replies(const Origin& origin) = 0;
   // One call per command of such a bundle, in order.
   virtual void on_reply(const Origin& origin, std::size_t command, Reply reply) = 0;
-  // The bundle had been applied before, or came too late to know: its outcome is unknown to whoever waits for it.
+  // The bundle had been applied before, or came too late to know: its outcome is unknown to whoever
+  // waits for it.
   virtual void on_duplicate(const Origin& origin) = 0;
   // A lease was granted or revoked.
   virtual void on_lease(std::int64_t id, std::int64_t ttl, bool granted) = 0;
@@ -110,8 +113,12 @@ class Store {
   Result<void> reopen();
 
   // --- state
-  std::uint64_t revision() const { return revision_; }            // of the newest change; 1 when nothing was written
-  std::uint64_t compacted() const { return compacted_; }          // revisions below this cannot be read; 0: all can
+  std::uint64_t revision() const {
+    return revision_;
+  }  // of the newest change; 1 when nothing was written
+  std::uint64_t compacted() const {
+    return compacted_;
+  }  // revisions below this cannot be read; 0: all can
   LogIndex applied() const { return applied_.index; }
   const SnapshotMark& applied_mark() const { return applied_; }
   // What the engine holds durably.
@@ -127,7 +134,9 @@ class Store {
   // Applies the entry at applied() + 1. Entries that are not commands only move the index.
   void apply(const consensus::Entry& entry, ApplySink& sink);
   // Takes the configuration that the log had at applied(); it travels with snapshots.
-  void set_configuration(Configuration configuration) { applied_.configuration = std::move(configuration); }
+  void set_configuration(Configuration configuration) {
+    applied_.configuration = std::move(configuration);
+  }
 
   // --- reads; they see everything that was applied
   Status readable(std::uint64_t revision) const;
@@ -135,12 +144,14 @@ class Store {
   Reply range(const RangeQuery& query) const;
   // A transaction that only reads, on either path. Precondition: validate and only_reads.
   Reply read_txn(std::string_view bytes);
-  // As range, for the newest state of one key with all that belongs to it: most reads are this. False: the query is more.
+  // As range, for the newest state of one key with all that belongs to it: most reads are this.
+  // False: the query is more.
   bool range_of_one(const RangeQuery& query, std::string& body) const;
   // Calls use(record, key) with one record. False: it is not there (compacted).
   bool read_record(RecordKey key, const std::function<void(const RecordView&)>& use) const;
   // Records from `from` on, oldest first, until `use` says false.
-  void scan_records(RecordKey from, const std::function<bool(RecordKey, const RecordView&)>& use) const;
+  void scan_records(RecordKey from,
+                    const std::function<bool(RecordKey, const RecordView&)>& use) const;
   // The record of a key that was the newest at `revision`, if it is not a tombstone.
   std::optional<RecordKey> find_at(const KeyInfo& info, std::uint64_t revision) const;
   const Index& index() const { return index_; }
@@ -153,8 +164,8 @@ class Store {
   void on_batch_failed();
   std::size_t unsaved_bytes() const { return tail_bytes_; }
 
-  // Removes up to `records_max` records that compaction made unreadable. True: there is more to do. Readers of old
-  // revisions hold it back with pin().
+  // Removes up to `records_max` records that compaction made unreadable. True: there is more to do.
+  // Readers of old revisions hold it back with pin().
   bool compact_some(std::size_t records_max);
   // Until unpin, records that can be read at `revision` stay.
   void pin(std::uint64_t revision) { ++pins_[revision]; }
@@ -184,7 +195,8 @@ class Store {
   bool compare(const etcdserverpb::Compare& compare) const;
   bool compare_one(const etcdserverpb::Compare& compare, const KeyInfo* info) const;
   void choose_paths(const etcdserverpb::TxnRequest& txn, std::vector<bool>& path) const;
-  Status check_ops(const etcdserverpb::TxnRequest& txn, const std::vector<bool>& path, std::size_t& at) const;
+  Status check_ops(const etcdserverpb::TxnRequest& txn, const std::vector<bool>& path,
+                   std::size_t& at) const;
   void run_txn(const etcdserverpb::TxnRequest& txn, const std::vector<bool>& path, std::size_t& at,
                etcdserverpb::TxnResponse& response);
   void run_op(const etcdserverpb::RequestOp& op, const std::vector<bool>& path, std::size_t& at,
@@ -206,10 +218,12 @@ class Store {
   std::uint32_t history_hash_ = 0;
   std::map<ReplicaId, ReplayWindow> windows_;
 
-  // The change that is being made: its revision is revision_ + 1, the next record's place next_sub_.
+  // The change that is being made: its revision is revision_ + 1, the next record's place
+  // next_sub_.
   std::uint32_t next_sub_ = 0;
 
-  // Records not yet durable in the engine, oldest first; the first `tail_saving_` are in the batch under way.
+  // Records not yet durable in the engine, oldest first; the first `tail_saving_` are in the batch
+  // under way.
   std::deque<Record> tail_;
   std::size_t tail_bytes_ = 0;
   std::size_t tail_saving_ = 0;

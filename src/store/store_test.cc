@@ -95,7 +95,8 @@ class Fixture : public ApplySink {
 
   sim::World world{1};
   sim::Machine machine{world, 0};
-  sim::SimulatedDisk disk{machine, std::make_shared<sim::DiskContents>(), std::make_shared<sim::DiskFaults>(), Random(1)};
+  sim::SimulatedDisk disk{machine, std::make_shared<sim::DiskContents>(),
+                          std::make_shared<sim::DiskFaults>(), Random(1)};
   std::shared_ptr<MemoryEngineState> state = std::make_shared<MemoryEngineState>();
   std::unique_ptr<MemoryEngine> engine;
   std::unique_ptr<Store> store;
@@ -107,8 +108,8 @@ class Fixture : public ApplySink {
 std::string text(const RangeResponse& response) {
   std::string out;
   for (const auto& kv : response.kvs()) {
-    out += kv.key() + "=" + kv.value() + "@" + std::to_string(kv.create_revision()) + "/" + std::to_string(kv.mod_revision()) + "v" +
-           std::to_string(kv.version()) + " ";
+    out += kv.key() + "=" + kv.value() + "@" + std::to_string(kv.create_revision()) + "/" +
+           std::to_string(kv.mod_revision()) + "v" + std::to_string(kv.version()) + " ";
   }
   return out;
 }
@@ -254,21 +255,27 @@ TEST(Store, a_transaction_that_must_fail_changes_nothing) {
 
 TEST(Validate, refusals_carry_etcds_texts) {
   PutRequest put;
-  EXPECT_EQ(validate(CommandKind::kPut, put.SerializeAsString()).text, "etcdserver: key is not provided");
+  EXPECT_EQ(validate(CommandKind::kPut, put.SerializeAsString()).text,
+            "etcdserver: key is not provided");
   TxnRequest txn;
   txn.add_success()->mutable_request_put()->set_key("a");
   txn.add_success()->mutable_request_put()->set_key("a");
-  EXPECT_EQ(validate(CommandKind::kTxn, txn.SerializeAsString()).text, "etcdserver: duplicate key given in txn request");
+  EXPECT_EQ(validate(CommandKind::kTxn, txn.SerializeAsString()).text,
+            "etcdserver: duplicate key given in txn request");
   txn.mutable_success(1)->mutable_request_delete_range()->set_key("a");
-  EXPECT_EQ(validate(CommandKind::kTxn, txn.SerializeAsString()).text, "etcdserver: duplicate key given in txn request");
+  EXPECT_EQ(validate(CommandKind::kTxn, txn.SerializeAsString()).text,
+            "etcdserver: duplicate key given in txn request");
   TxnRequest many;
   for (int i = 0; i < 129; ++i) many.add_success()->mutable_request_range()->set_key("a");
-  EXPECT_EQ(validate(CommandKind::kTxn, many.SerializeAsString()).text, "etcdserver: too many operations in txn request");
-  EXPECT_EQ(validate(CommandKind::kPut, std::string(kRequestBytesMax + 1, 'x')).text, "etcdserver: request is too large");
+  EXPECT_EQ(validate(CommandKind::kTxn, many.SerializeAsString()).text,
+            "etcdserver: too many operations in txn request");
+  EXPECT_EQ(validate(CommandKind::kPut, std::string(kRequestBytesMax + 1, 'x')).text,
+            "etcdserver: request is too large");
   EXPECT_FALSE(validate(CommandKind::kPut, "\x0a\xff").ok());
   LeaseGrantRequest grant;
   grant.set_ttl(kLeaseTtlMax + 1);
-  EXPECT_EQ(validate(CommandKind::kLeaseGrant, grant.SerializeAsString()).text, "etcdserver: too large lease TTL");
+  EXPECT_EQ(validate(CommandKind::kLeaseGrant, grant.SerializeAsString()).text,
+            "etcdserver: too large lease TTL");
 }
 
 TEST(Store, compaction_forgets_the_past_and_keeps_the_present) {
@@ -301,7 +308,8 @@ TEST(Store, a_deletion_at_the_compacted_revision_stays_for_watchers) {
   while (f.store->compact_some(100)) f.save();
   f.save();
   int tombstones = 0;
-  f.store->scan_records({3, 0}, [&](RecordKey, const RecordView& r) { return tombstones += r.tombstone, true; });
+  f.store->scan_records(
+      {3, 0}, [&](RecordKey, const RecordView& r) { return tombstones += r.tombstone, true; });
   EXPECT_EQ(tombstones, 1);
 }
 
@@ -349,7 +357,8 @@ TEST(Store, revoking_a_lease_deletes_its_keys_in_one_revision) {
   f.run(CommandKind::kLeaseRevoke, revoke);
   EXPECT_EQ(f.store->revision(), before + 1);
   EXPECT_EQ(f.all().count(), 2);
-  EXPECT_EQ(f.run(CommandKind::kLeaseRevoke, revoke).status.text, "etcdserver: requested lease not found");
+  EXPECT_EQ(f.run(CommandKind::kLeaseRevoke, revoke).status.text,
+            "etcdserver: requested lease not found");
   EXPECT_EQ(f.put("x", "", 5).status.text, "etcdserver: requested lease not found");
 }
 
@@ -382,8 +391,9 @@ TEST(ReplayWindow, admits_each_bundle_once_and_remembers_through_encoding) {
   EXPECT_FALSE(read.admit(1, 2000));  // a process that is gone
 }
 
-// Against the most obvious implementation there is: a copy of the whole map for every revision. Meanwhile another store
-// applies the same entries without ever restarting or compacting: both must agree on everything that can be read.
+// Against the most obvious implementation there is: a copy of the whole map for every revision.
+// Meanwhile another store applies the same entries without ever restarting or compacting: both must
+// agree on everything that can be read.
 class Model {
  public:
   std::map<std::uint64_t, std::map<std::string, std::string>> states{{1, {}}};
@@ -410,7 +420,9 @@ TEST(StoreModel, agrees_with_copies_of_the_map_through_restarts_and_compactions)
     for (int step = 0; step < 200; ++step) {
       std::string key = "k" + std::to_string(random.below(12));
       switch (random.below(8)) {
-        case 0: case 1: case 2: {
+        case 0:
+        case 1:
+        case 2: {
           PutRequest request;
           request.set_key(key);
           request.set_value("v" + std::to_string(step) + std::string(random.below(20), 'x'));
@@ -425,11 +437,14 @@ TEST(StoreModel, agrees_with_copies_of_the_map_through_restarts_and_compactions)
           run_both(CommandKind::kDeleteRange, request);
           auto& newest = model.states.rbegin()->second;
           KeyRange range{request.key(), request.range_end()};
-          bool any = std::any_of(newest.begin(), newest.end(), [&](auto& e) { return range.contains(e.first); });
+          bool any = std::any_of(newest.begin(), newest.end(),
+                                 [&](auto& e) { return range.contains(e.first); });
           if (any) std::erase_if(model.next(), [&](auto& e) { return range.contains(e.first); });
           break;
         }
-        case 4: f.save(); break;
+        case 4:
+          f.save();
+          break;
         case 5:  // a crash: the engine has what it has, the log gives the rest
           f.restart();
           for (auto& entry : log) {
@@ -442,11 +457,14 @@ TEST(StoreModel, agrees_with_copies_of_the_map_through_restarts_and_compactions)
             request.set_revision(static_cast<std::int64_t>(random.between(1, f.store->revision())));
             log.push_back(f.entry(CommandKind::kCompact, request.SerializeAsString()));
             f.store->apply(log.back(), f);
-            twin.store->apply({log.back().term, log.back().index, consensus::EntryKind::kNoop, nullptr}, twin);
+            twin.store->apply(
+                {log.back().term, log.back().index, consensus::EntryKind::kNoop, nullptr}, twin);
             compacted = std::max(compacted, static_cast<std::uint64_t>(request.revision()));
           }
           break;
-        case 7: f.store->compact_some(random.between(1, 50)); break;
+        case 7:
+          f.store->compact_some(random.between(1, 50));
+          break;
       }
       ASSERT_EQ(f.store->revision(), model.states.rbegin()->first);
       std::uint64_t at = random.between(std::max<std::uint64_t>(compacted, 1), f.store->revision());

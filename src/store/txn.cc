@@ -1,4 +1,5 @@
-// Transactions: compares choose a path, the path is checked as a whole, then it runs as one revision.
+// Transactions: compares choose a path, the path is checked as a whole, then it runs as one
+// revision.
 
 #include "api/etcd/rpc.pb.h"
 #include "base/check.hh"
@@ -17,34 +18,49 @@ namespace {
 
 bool holds(Compare::CompareResult wanted, int order) {
   switch (wanted) {
-    case Compare::EQUAL: return order == 0;
-    case Compare::GREATER: return order > 0;
-    case Compare::LESS: return order < 0;
-    case Compare::NOT_EQUAL: return order != 0;
-    default: return false;
+    case Compare::EQUAL:
+      return order == 0;
+    case Compare::GREATER:
+      return order > 0;
+    case Compare::LESS:
+      return order < 0;
+    case Compare::NOT_EQUAL:
+      return order != 0;
+    default:
+      return false;
   }
 }
 
 int order_of(std::int64_t a, std::int64_t b) { return a < b ? -1 : a > b ? 1 : 0; }
 
 PutView put_view(const etcdserverpb::PutRequest& put) {
-  return {put.key(), put.value(), put.lease(), put.prev_kv(), put.ignore_value(), put.ignore_lease()};
+  return {put.key(),     put.value(),        put.lease(),
+          put.prev_kv(), put.ignore_value(), put.ignore_lease()};
 }
 
-const auto& branch(const TxnRequest& txn, bool success) { return success ? txn.success() : txn.failure(); }
+const auto& branch(const TxnRequest& txn, bool success) {
+  return success ? txn.success() : txn.failure();
+}
 
 }  // namespace
 
 // A key that does not exist compares as one with everything 0; its value compares with nothing.
 bool Store::compare_one(const Compare& compare, const KeyInfo* info) const {
   switch (compare.target()) {
-    case Compare::VERSION: return holds(compare.result(), order_of(info ? info->version : 0, compare.version()));
+    case Compare::VERSION:
+      return holds(compare.result(), order_of(info ? info->version : 0, compare.version()));
     case Compare::CREATE:
-      return holds(compare.result(), order_of(info ? static_cast<std::int64_t>(info->create_revision) : 0, compare.create_revision()));
+      return holds(compare.result(),
+                   order_of(info ? static_cast<std::int64_t>(info->create_revision) : 0,
+                            compare.create_revision()));
     case Compare::MOD:
-      return holds(compare.result(), order_of(info ? static_cast<std::int64_t>(info->mod_revision) : 0, compare.mod_revision()));
+      return holds(compare.result(),
+                   order_of(info ? static_cast<std::int64_t>(info->mod_revision) : 0,
+                            compare.mod_revision()));
     case Compare::LEASE:
-      return holds(compare.result(), order_of(info && info->leased ? leases_.lease_of(compare.key()) : 0, compare.lease()));
+      return holds(
+          compare.result(),
+          order_of(info && info->leased ? leases_.lease_of(compare.key()) : 0, compare.lease()));
     case Compare::VALUE: {
       if (info == nullptr) return false;
       bool result = false;
@@ -53,7 +69,8 @@ bool Store::compare_one(const Compare& compare, const KeyInfo* info) const {
       });
       return result;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -80,7 +97,8 @@ void Store::choose_paths(const TxnRequest& txn, std::vector<bool>& path) const {
   }
 }
 
-Status Store::check_ops(const TxnRequest& txn, const std::vector<bool>& path, std::size_t& at) const {
+Status Store::check_ops(const TxnRequest& txn, const std::vector<bool>& path,
+                        std::size_t& at) const {
   const bool success = path[at++];
   for (const RequestOp& op : branch(txn, success)) {
     Status refused;
@@ -94,7 +112,8 @@ Status Store::check_ops(const TxnRequest& txn, const std::vector<bool>& path, st
   return {};
 }
 
-void Store::run_op(const RequestOp& op, const std::vector<bool>& path, std::size_t& at, ResponseOp& response) {
+void Store::run_op(const RequestOp& op, const std::vector<bool>& path, std::size_t& at,
+                   ResponseOp& response) {
   if (op.has_request_put()) {
     std::string previous;
     const bool want_previous = op.request_put().prev_kv();
@@ -106,8 +125,10 @@ void Store::run_op(const RequestOp& op, const std::vector<bool>& path, std::size
     const auto& request = op.request_delete_range();
     std::vector<std::string> previous;
     auto* answer = response.mutable_response_delete_range();
-    answer->set_deleted(delete_range({request.key(), request.range_end()}, request.prev_kv() ? &previous : nullptr));
-    for (const std::string& key_value : previous) answer->add_prev_kvs()->ParseFromString(key_value);
+    answer->set_deleted(delete_range({request.key(), request.range_end()},
+                                     request.prev_kv() ? &previous : nullptr));
+    for (const std::string& key_value : previous)
+      answer->add_prev_kvs()->ParseFromString(key_value);
     answer->mutable_header()->set_revision(static_cast<std::int64_t>(revision_ + (next_sub_ > 0)));
   } else if (op.has_request_range()) {
     auto* answer = response.mutable_response_range();
@@ -119,7 +140,8 @@ void Store::run_op(const RequestOp& op, const std::vector<bool>& path, std::size
   }
 }
 
-void Store::run_txn(const TxnRequest& txn, const std::vector<bool>& path, std::size_t& at, TxnResponse& response) {
+void Store::run_txn(const TxnRequest& txn, const std::vector<bool>& path, std::size_t& at,
+                    TxnResponse& response) {
   const bool success = path[at++];
   response.set_succeeded(success);
   for (const RequestOp& op : branch(txn, success)) run_op(op, path, at, *response.add_responses());
@@ -135,7 +157,8 @@ Reply Store::read_txn(std::string_view bytes) {
 
 Reply Store::apply_txn(std::string_view bytes, bool want_reply) {
   TxnRequest txn;
-  if (!txn.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return {status::malformed(), {}, 0};
+  if (!txn.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+    return {status::malformed(), {}, 0};
   std::vector<bool> path;
   choose_paths(txn, path);
   std::size_t at = 0;

@@ -1,4 +1,5 @@
-// What a request must fulfil before it is proposed: the log never carries one that every replica would have to refuse.
+// What a request must fulfil before it is proposed: the log never carries one that every replica
+// would have to refuse.
 
 #include "api/etcd/rpc.pb.h"
 #include "store/store.hh"
@@ -22,13 +23,15 @@ Status validate_put(const PutView& put) {
 
 Status validate_range(const RangeRequest& range) {
   if (range.key().empty()) return status::empty_key();
-  if (!RangeRequest::SortOrder_IsValid(range.sort_order()) || !RangeRequest::SortTarget_IsValid(range.sort_target())) {
+  if (!RangeRequest::SortOrder_IsValid(range.sort_order()) ||
+      !RangeRequest::SortTarget_IsValid(range.sort_target())) {
     return status::invalid_sort();
   }
   return {};
 }
 
-// The keys and ranges that one path of a transaction writes; no key may be put twice, or put and deleted.
+// The keys and ranges that one path of a transaction writes; no key may be put twice, or put and
+// deleted.
 struct Writes {
   std::set<std::string> puts;
   std::vector<KeyRange> deletes;
@@ -52,24 +55,33 @@ Status merge(Writes& into, const Writes& from) {
 
 Status validate_txn(const TxnRequest& txn, int depth, Writes& writes);
 
-Status validate_branch(const google::protobuf::RepeatedPtrField<RequestOp>& ops, int depth, Writes& writes) {
+Status validate_branch(const google::protobuf::RepeatedPtrField<RequestOp>& ops, int depth,
+                       Writes& writes) {
   for (const RequestOp& op : ops) {
     Status refused;
     Writes own;
     switch (op.request_case()) {
-      case RequestOp::kRequestRange: refused = validate_range(op.request_range()); break;
+      case RequestOp::kRequestRange:
+        refused = validate_range(op.request_range());
+        break;
       case RequestOp::kRequestPut: {
         const PutRequest& put = op.request_put();
-        refused = validate_put({put.key(), put.value(), put.lease(), put.prev_kv(), put.ignore_value(), put.ignore_lease()});
+        refused = validate_put({put.key(), put.value(), put.lease(), put.prev_kv(),
+                                put.ignore_value(), put.ignore_lease()});
         own.puts.insert(put.key());
         break;
       }
       case RequestOp::kRequestDeleteRange:
         if (op.request_delete_range().key().empty()) refused = status::empty_key();
-        own.deletes.push_back({op.request_delete_range().key(), op.request_delete_range().range_end()});
+        own.deletes.push_back(
+            {op.request_delete_range().key(), op.request_delete_range().range_end()});
         break;
-      case RequestOp::kRequestTxn: refused = validate_txn(op.request_txn(), depth + 1, own); break;
-      case RequestOp::REQUEST_NOT_SET: refused = status::empty_key(); break;
+      case RequestOp::kRequestTxn:
+        refused = validate_txn(op.request_txn(), depth + 1, own);
+        break;
+      case RequestOp::REQUEST_NOT_SET:
+        refused = status::empty_key();
+        break;
     }
     if (!refused.ok()) return refused;
     if (refused = merge(writes, own); !refused.ok()) return refused;
@@ -86,9 +98,12 @@ Status validate_txn(const TxnRequest& txn, int depth, Writes& writes) {
     if (compare.key().empty()) return status::empty_key();
   }
   Writes success, failure;
-  if (Status refused = validate_branch(txn.success(), depth, success); !refused.ok()) return refused;
-  if (Status refused = validate_branch(txn.failure(), depth, failure); !refused.ok()) return refused;
-  // Only one of the two will run: each must be free of conflicts with what stands beside this transaction.
+  if (Status refused = validate_branch(txn.success(), depth, success); !refused.ok())
+    return refused;
+  if (Status refused = validate_branch(txn.failure(), depth, failure); !refused.ok())
+    return refused;
+  // Only one of the two will run: each must be free of conflicts with what stands beside this
+  // transaction.
   writes = std::move(success);
   writes.puts.merge(failure.puts);
   writes.deletes.insert(writes.deletes.end(), failure.deletes.begin(), failure.deletes.end());
@@ -97,7 +112,8 @@ Status validate_txn(const TxnRequest& txn, int depth, Writes& writes) {
 
 bool ops_only_read(const google::protobuf::RepeatedPtrField<RequestOp>& ops) {
   return std::all_of(ops.begin(), ops.end(), [](const RequestOp& op) {
-    if (op.has_request_txn()) return ops_only_read(op.request_txn().success()) && ops_only_read(op.request_txn().failure());
+    if (op.has_request_txn())
+      return ops_only_read(op.request_txn().success()) && ops_only_read(op.request_txn().failure());
     return op.has_request_range();
   });
 }

@@ -9,7 +9,8 @@ namespace {
 constexpr std::size_t kSliceRecords = 2000;
 // One response is sent at the next revision's border beyond this.
 constexpr std::size_t kResponseBytes = 512 << 10;
-// A fragmenting watcher gets no larger pieces than this: gRPC clients refuse more than 4 MiB by default.
+// A fragmenting watcher gets no larger pieces than this: gRPC clients refuse more than 4 MiB by
+// default.
 constexpr std::size_t kFragmentBytes = 1 << 20;
 
 // Fields of WatchResponse and Event.
@@ -74,7 +75,8 @@ bool WatchHub::wants(const Watcher& watcher, const RecordView& record) const {
   return record.tombstone ? watcher.spec.erase : watcher.spec.put;
 }
 
-void WatchHub::append_event(std::string& out, const Watcher& watcher, const RecordView& record) const {
+void WatchHub::append_event(std::string& out, const Watcher& watcher,
+                            const RecordView& record) const {
   std::string event;
   if (record.tombstone) append_tag_varint(event, kEventType, 1);
   append_tag_bytes(event, kEventKv, record.key_value);
@@ -117,7 +119,8 @@ void WatchHub::give_new_changes() {
   std::map<Handle, bool> touched;
   auto offer = [&](Handle handle, const RecordView& record) {
     Watcher& watcher = watchers_.at(handle);
-    if (static_cast<std::uint64_t>(record.mod_revision) < watcher.next || !wants(watcher, record)) return;
+    if (static_cast<std::uint64_t>(record.mod_revision) < watcher.next || !wants(watcher, record))
+      return;
     append_event(watcher.events, watcher, record);
     touched[handle] = true;
   };
@@ -161,7 +164,8 @@ bool WatchHub::catch_up_one(Handle handle, Watcher& watcher) {
       next = key.revision;
       return false;
     }
-    if (watcher.spec.range.contains(record.key) && wants(watcher, record)) append_event(watcher.events, watcher, record);
+    if (watcher.spec.range.contains(record.key) && wants(watcher, record))
+      append_event(watcher.events, watcher, record);
     return true;
   });
   watcher.next = std::max(watcher.next, next);  // it may begin in the future

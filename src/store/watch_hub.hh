@@ -1,11 +1,11 @@
 #pragma once
 
-// Watches: who gets which change. Every watcher sees every change of its range once, in order, and none missed, from its
-// start revision on.
+// Watches: who gets which change. Every watcher sees every change of its range once, in order, and
+// none missed, from its start revision on.
 //
-// A watcher that is up to date gets changes as they are applied. One that starts in the past, or whose client reads too
-// slowly, reads them from the store's records in revision order, in slices, until it has caught up: so a slow client costs
-// no memory here, only its position.
+// A watcher that is up to date gets changes as they are applied. One that starts in the past, or
+// whose client reads too slowly, reads them from the store's records in revision order, in slices,
+// until it has caught up: so a slow client costs no memory here, only its position.
 //
 // Threads: the loop's.
 
@@ -23,7 +23,7 @@ namespace polis::store {
 
 struct WatchSpec {
   KeyRange range;
-  std::uint64_t start = 0;  // first revision to see; 0: whatever comes next
+  std::uint64_t start = 0;        // first revision to see; 0: whatever comes next
   bool put = true, erase = true;  // what is wanted
   bool previous = false;
   bool progress = false;
@@ -34,8 +34,10 @@ struct WatchSpec {
 class WatchSink {
  public:
   virtual ~WatchSink() = default;
-  // One WatchResponse's `events` fields in wire form; `revision` is for its header. `fragment`: more of the same follow.
-  virtual void on_events(std::int64_t watch, std::string_view events, std::uint64_t revision, bool fragment) = 0;
+  // One WatchResponse's `events` fields in wire form; `revision` is for its header. `fragment`:
+  // more of the same follow.
+  virtual void on_events(std::int64_t watch, std::string_view events, std::uint64_t revision,
+                         bool fragment) = 0;
   // The watcher is gone: what it wants next has been compacted.
   virtual void on_compacted(std::int64_t watch, std::uint64_t compacted) = 0;
   virtual void on_progress(std::int64_t watch, std::uint64_t revision) = 0;
@@ -55,10 +57,11 @@ class WatchHub {
   // Up to date: nothing that was applied is still to be sent to it.
   bool synced(Handle handle) const;
 
-  // After every turn: gives what was applied to those that are up to date, and a slice to those that are not.
-  // True: some have more to read; call again soon.
+  // After every turn: gives what was applied to those that are up to date, and a slice to those
+  // that are not. True: some have more to read; call again soon.
   bool turn_end();
-  // Tells watchers that asked for it, and that have had nothing since the last call, how far they are.
+  // Tells watchers that asked for it, and that have had nothing since the last call, how far they
+  // are.
   void notify_progress();
   // The store was replaced by a newer state: everyone reads on from where he is.
   void on_store_replaced();
@@ -68,10 +71,10 @@ class WatchHub {
     WatchSink* sink;
     std::int64_t watch;
     WatchSpec spec;
-    std::uint64_t next;   // first revision not yet given
+    std::uint64_t next;  // first revision not yet given
     bool synced = false;
-    bool quiet = true;    // since the last progress notification
-    std::string events;   // being collected in this turn
+    bool quiet = true;   // since the last progress notification
+    std::string events;  // being collected in this turn
   };
 
   void subscribe(Handle handle, const Watcher& watcher);

@@ -15,8 +15,7 @@ void Raft::reset_election_deadline() {
 
 bool Raft::heard_from_leader_recently() const {
   if (is_leader()) return true;
-  return leader_ != consensus::kNoReplica &&
-         now_ - leader_heard_ < options_.election_timeout_min;
+  return leader_ != consensus::kNoReplica && now_ - leader_heard_ < options_.election_timeout_min;
 }
 
 void Raft::campaign(bool pre, bool transfer) {
@@ -43,7 +42,11 @@ void Raft::campaign(bool pre, bool transfer) {
                     .log_term = log_.last_term(),
                     .transfer = transfer};
     // Our vote for ourselves must be durable before others can add theirs to it.
-    pre ? send(std::move(message)) : send_after_persist(std::move(message));
+    if (pre) {
+      send(std::move(message));
+    } else {
+      send_after_persist(std::move(message));
+    }
   }
   on_vote_reply({.type = pre ? MessageType::kPreVoteReply : MessageType::kVoteReply,
                  .from = options_.id,
@@ -52,7 +55,8 @@ void Raft::campaign(bool pre, bool transfer) {
 
 void Raft::on_vote_request(const Message& message) {
   const bool pre = message.type == MessageType::kPreVote;
-  // Raft thesis 4.2.3. adopt_term has dropped this for newer terms; a pre-vote may also ask about our own.
+  // Raft thesis 4.2.3. adopt_term has dropped this for newer terms; a pre-vote may also ask about
+  // our own.
   if (!message.transfer && heard_from_leader_recently()) return;
   // Raft thesis 3.6.1: the election restriction.
   const bool up_to_date =

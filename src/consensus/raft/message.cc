@@ -79,7 +79,8 @@ Result<Message> decode(std::string_view bytes) {
     message.snapshot_size = in.varint();
     message.offset = in.varint();
     message.chunk_length = static_cast<std::uint32_t>(in.varint());
-    message.chunk = std::string(in.take(message.type == MessageType::kSnapshotChunk ? message.chunk_length : 0));
+    message.chunk = std::string(
+        in.take(message.type == MessageType::kSnapshotChunk ? message.chunk_length : 0));
   }
   if (!in.done()) return fail(ErrorCode::kInvalid, "raft message with a wrong length");
   return message;
@@ -87,26 +88,41 @@ Result<Message> decode(std::string_view bytes) {
 
 const char* to_string(MessageType type) {
   switch (type) {
-    case MessageType::kPreVote: return "pre-vote";
-    case MessageType::kPreVoteReply: return "pre-vote-reply";
-    case MessageType::kVote: return "vote";
-    case MessageType::kVoteReply: return "vote-reply";
-    case MessageType::kAppend: return "append";
-    case MessageType::kAppendReply: return "append-reply";
-    case MessageType::kHeartbeat: return "heartbeat";
-    case MessageType::kHeartbeatReply: return "heartbeat-reply";
-    case MessageType::kSnapshotChunk: return "snapshot-chunk";
-    case MessageType::kSnapshotReply: return "snapshot-reply";
-    case MessageType::kReadIndex: return "read-index";
-    case MessageType::kReadIndexReply: return "read-index-reply";
-    case MessageType::kTimeoutNow: return "timeout-now";
-    case MessageType::kCommit: return "commit";
+    case MessageType::kPreVote:
+      return "pre-vote";
+    case MessageType::kPreVoteReply:
+      return "pre-vote-reply";
+    case MessageType::kVote:
+      return "vote";
+    case MessageType::kVoteReply:
+      return "vote-reply";
+    case MessageType::kAppend:
+      return "append";
+    case MessageType::kAppendReply:
+      return "append-reply";
+    case MessageType::kHeartbeat:
+      return "heartbeat";
+    case MessageType::kHeartbeatReply:
+      return "heartbeat-reply";
+    case MessageType::kSnapshotChunk:
+      return "snapshot-chunk";
+    case MessageType::kSnapshotReply:
+      return "snapshot-reply";
+    case MessageType::kReadIndex:
+      return "read-index";
+    case MessageType::kReadIndexReply:
+      return "read-index-reply";
+    case MessageType::kTimeoutNow:
+      return "timeout-now";
+    case MessageType::kCommit:
+      return "commit";
   }
   return "?";
 }
 
 std::string describe(const Message& m) {
-  std::string text = fmt::format("{}->{} {} term={}", m.from.value, m.to.value, to_string(m.type), m.term.value);
+  std::string text =
+      fmt::format("{}->{} {} term={}", m.from.value, m.to.value, to_string(m.type), m.term.value);
   switch (m.type) {
     case MessageType::kPreVote:
     case MessageType::kVote:
@@ -119,12 +135,14 @@ std::string describe(const Message& m) {
       break;
     case MessageType::kSnapshotChunk:
     case MessageType::kSnapshotReply:
-      text += fmt::format(" mark={}/{} offset={} length={} size={}", m.mark.index.value, m.mark.term.value,
-                          m.offset, m.chunk_length, m.snapshot_size);
+      text += fmt::format(" mark={}/{} offset={} length={} size={}", m.mark.index.value,
+                          m.mark.term.value, m.offset, m.chunk_length, m.snapshot_size);
       break;
-    default: break;
+    default:
+      break;
   }
-  if (m.type == MessageType::kAppend || m.type == MessageType::kHeartbeat || m.type == MessageType::kCommit) {
+  if (m.type == MessageType::kAppend || m.type == MessageType::kHeartbeat ||
+      m.type == MessageType::kCommit) {
     text += fmt::format(" commit={}", m.commit.value);
   }
   if (m.round != 0) text += fmt::format(" round={}", m.round);

@@ -1,6 +1,7 @@
 #pragma once
 
-// What Raft replicas say to each other. The wire form is described in docs/formats/raft-messages.md.
+// What Raft replicas say to each other. The wire form is described in
+// docs/formats/raft-messages.md.
 
 #include <optional>
 #include <string>
@@ -22,20 +23,20 @@ using consensus::Term;
 
 // Sent: DO NOT CHANGE the numbers.
 enum class MessageType : std::uint8_t {
-  kPreVote = 1,         // "would you vote for me in `term`?" (Raft thesis 9.6)
-  kPreVoteReply = 2,    // granted: `term` is the one asked about; rejected: the voter's own
-  kVote = 3,            // RequestVote (Raft thesis 3.4)
+  kPreVote = 1,       // "would you vote for me in `term`?" (Raft thesis 9.6)
+  kPreVoteReply = 2,  // granted: `term` is the one asked about; rejected: the voter's own
+  kVote = 3,          // RequestVote (Raft thesis 3.4)
   kVoteReply = 4,
-  kAppend = 5,          // AppendEntries (Raft thesis 3.5)
-  kAppendReply = 6,     // accepted: `index` is the match; rejected: `index`, `log_term` are the hint
-  kHeartbeat = 7,       // carries `round`, which the reply gives back
+  kAppend = 5,       // AppendEntries (Raft thesis 3.5)
+  kAppendReply = 6,  // accepted: `index` is the match; rejected: `index`, `log_term` are the hint
+  kHeartbeat = 7,    // carries `round`, which the reply gives back
   kHeartbeatReply = 8,
   kSnapshotChunk = 9,   // InstallSnapshot (Raft thesis 5.3), one bounded part
   kSnapshotReply = 10,  // `offset`: what the receiver wants next; offset == size: installed
   kReadIndex = 11,      // a follower asks for a read index (Raft thesis 6.4)
   kReadIndexReply = 12,
-  kTimeoutNow = 13,     // leadership transfer (Raft thesis 3.10)
-  kCommit = 14,         // what may be committed, between appends; not answered
+  kTimeoutNow = 13,  // leadership transfer (Raft thesis 3.10)
+  kCommit = 14,      // what may be committed, between appends; not answered
 };
 inline constexpr std::uint8_t kMessageTypeLast = 14;
 
@@ -45,11 +46,13 @@ struct Message {
   ReplicaId to;
   Term term;  // the sender's, but for pre-votes, which ask about the next one
 
-  LogIndex index;   // kAppend: the entry before `entries`; kVote: last of the log; replies: see MessageType
+  LogIndex index;   // kAppend: the entry before `entries`; kVote: last of the log; replies: see
+                    // MessageType
   Term log_term;    // the term of the entry at `index`
   LogIndex commit;  // kAppend, kHeartbeat: what the receiver may commit
   bool reject = false;
-  bool transfer = false;    // kVote: asked for by the leader itself, so leases do not stand against it
+  bool transfer =
+      false;  // kVote: asked for by the leader itself, so leases do not stand against it
   std::uint64_t round = 0;  // kHeartbeat and reply: confirms leadership for reads up to this round
   ReadId read;              // kReadIndex and reply
   std::vector<Entry> entries;

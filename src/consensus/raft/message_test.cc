@@ -26,8 +26,12 @@ TEST(Message, survives_the_wire) {
 }
 
 TEST(Message, a_chunk_rides_at_the_end) {
-  Message message{.type = MessageType::kSnapshotChunk, .from = ReplicaId(1), .to = ReplicaId(2),
-                  .snapshot_size = 10, .offset = 4, .chunk_length = 3};
+  Message message{.type = MessageType::kSnapshotChunk,
+                  .from = ReplicaId(1),
+                  .to = ReplicaId(2),
+                  .snapshot_size = 10,
+                  .offset = 4,
+                  .chunk_length = 3};
   message.mark.configuration.voters = {ReplicaId(1), ReplicaId(2)};
   Result<Message> read = decode(encode(message) + "abc");
   ASSERT_TRUE(read.has_value());
@@ -38,7 +42,8 @@ TEST(Message, a_chunk_rides_at_the_end) {
 
 TEST(Message, every_truncation_and_every_extra_byte_is_refused) {
   std::string bytes = encode(sample());
-  for (std::size_t n = 0; n < bytes.size(); ++n) EXPECT_FALSE(decode(bytes.substr(0, n)).has_value()) << n;
+  for (std::size_t n = 0; n < bytes.size(); ++n)
+    EXPECT_FALSE(decode(bytes.substr(0, n)).has_value()) << n;
   EXPECT_FALSE(decode(bytes + "x").has_value());
 }
 

@@ -89,8 +89,12 @@ TEST(Section_3_5, a_proposal_is_committed_when_a_majority_has_it) {
 
 TEST(Section_3_5, a_follower_rejects_an_append_that_leaves_a_gap) {
   Cluster cluster = led();
-  Message append{.type = MessageType::kAppend, .from = ReplicaId(1), .to = ReplicaId(2),
-                 .term = cluster.raft(1).term(), .index = LogIndex(5), .log_term = Term(1)};
+  Message append{.type = MessageType::kAppend,
+                 .from = ReplicaId(1),
+                 .to = ReplicaId(2),
+                 .term = cluster.raft(1).term(),
+                 .index = LogIndex(5),
+                 .log_term = Term(1)};
   cluster.deliver(append);
   ASSERT_FALSE(cluster.network().empty());
   EXPECT_TRUE(cluster.network().back().reject);
@@ -153,8 +157,11 @@ TEST(Section_3_6_2, an_entry_of_an_old_term_is_not_committed_by_counting) {
     cluster.deliver(m);
   }
   cluster.network().clear();
-  Message append{.type = MessageType::kAppendReply, .from = ReplicaId(2), .to = ReplicaId(1),
-                 .term = cluster.raft(1).term(), .index = LogIndex(2)};
+  Message append{.type = MessageType::kAppendReply,
+                 .from = ReplicaId(2),
+                 .to = ReplicaId(1),
+                 .term = cluster.raft(1).term(),
+                 .index = LogIndex(2)};
   ASSERT_EQ(cluster.raft(1).log().last_index(), LogIndex(3));
   cluster.deliver(append);  // "old" at 2 is now on two of three
   EXPECT_EQ(cluster.raft(1).commit(), LogIndex(1));
@@ -188,8 +195,12 @@ TEST(Section_3_10, a_transfer_to_a_dead_replica_is_given_up) {
 
 TEST(Section_4_2_3, a_replica_that_hears_a_leader_ignores_candidates) {
   Cluster cluster = led({.voters = 3, .pre_vote = false});
-  Message request{.type = MessageType::kVote, .from = ReplicaId(3), .to = ReplicaId(2),
-                  .term = cluster.raft(1).term() + 5, .index = LogIndex(9), .log_term = Term(9)};
+  Message request{.type = MessageType::kVote,
+                  .from = ReplicaId(3),
+                  .to = ReplicaId(2),
+                  .term = cluster.raft(1).term() + 5,
+                  .index = LogIndex(9),
+                  .log_term = Term(9)};
   cluster.deliver(request);
   EXPECT_TRUE(cluster.network().empty());
   EXPECT_EQ(cluster.raft(2).term(), cluster.raft(1).term());

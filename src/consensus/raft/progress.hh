@@ -2,8 +2,9 @@
 
 // How far one follower has come, as the leader sees it, and how much it may be sent.
 //
-// Source: Raft thesis 10.2.1 (pipelining) and 3.5 (nextIndex, matchIndex). A follower is probed with one message at a
-// time until it accepts one, then fed ahead of its replies within a window, or given a snapshot.
+// Source: Raft thesis 10.2.1 (pipelining) and 3.5 (nextIndex, matchIndex). A follower is probed
+// with one message at a time until it accepts one, then fed ahead of its replies within a window,
+// or given a snapshot.
 
 #include <deque>
 
@@ -23,13 +24,13 @@ struct Progress {
   consensus::LogIndex match;  // known to be durable there; only grows within a term
   consensus::LogIndex next;   // what is sent next; match < next
   Feed feed = Feed::kProbe;
-  bool probe_sent = false;  // kProbe: one message is under way
-  Instant heard{};          // when anything last came from it
-  std::uint64_t round = 0;  // the newest heartbeat round that it answered
+  bool probe_sent = false;          // kProbe: one message is under way
+  Instant heard{};                  // when anything last came from it
+  std::uint64_t round = 0;          // the newest heartbeat round that it answered
   consensus::LogIndex commit_sent;  // the newest commit index that it was told
 
   consensus::LogIndex match_at_heartbeat;  // match when the last periodic heartbeat left
-  bool gap_suspected = false;              // match has not moved since, though there is more to have
+  bool gap_suspected = false;  // match has not moved since, though there is more to have
 
   std::deque<InFlight> in_flight;  // kReplicate: messages not yet answered, oldest first
   std::size_t in_flight_bytes = 0;

@@ -52,19 +52,30 @@ void Raft::step(Message message, Instant now) {
   if (!adopt_term(message)) return;
   switch (message.type) {
     case MessageType::kPreVote:
-    case MessageType::kVote: return on_vote_request(message);
+    case MessageType::kVote:
+      return on_vote_request(message);
     case MessageType::kPreVoteReply:
-    case MessageType::kVoteReply: return on_vote_reply(message);
-    case MessageType::kAppend: return on_append(message);
-    case MessageType::kAppendReply: return on_append_reply(message);
+    case MessageType::kVoteReply:
+      return on_vote_reply(message);
+    case MessageType::kAppend:
+      return on_append(message);
+    case MessageType::kAppendReply:
+      return on_append_reply(message);
     case MessageType::kHeartbeat:
-    case MessageType::kCommit: return on_heartbeat(message);
-    case MessageType::kHeartbeatReply: return on_heartbeat_reply(message);
-    case MessageType::kSnapshotChunk: return on_snapshot_chunk(std::move(message));
-    case MessageType::kSnapshotReply: return on_snapshot_reply(message);
-    case MessageType::kReadIndex: return on_read_index(message);
-    case MessageType::kReadIndexReply: return on_read_index_reply(message);
-    case MessageType::kTimeoutNow: return on_timeout_now(message);
+    case MessageType::kCommit:
+      return on_heartbeat(message);
+    case MessageType::kHeartbeatReply:
+      return on_heartbeat_reply(message);
+    case MessageType::kSnapshotChunk:
+      return on_snapshot_chunk(std::move(message));
+    case MessageType::kSnapshotReply:
+      return on_snapshot_reply(message);
+    case MessageType::kReadIndex:
+      return on_read_index(message);
+    case MessageType::kReadIndexReply:
+      return on_read_index_reply(message);
+    case MessageType::kTimeoutNow:
+      return on_timeout_now(message);
   }
 }
 
@@ -76,10 +87,9 @@ bool Raft::adopt_term(const Message& message) {
     if (vote_request && !message.transfer && heard_from_leader_recently()) return false;
     if (message.type == MessageType::kPreVote) return true;
     if (message.type == MessageType::kPreVoteReply && !message.reject) return true;
-    const bool from_leader = message.type == MessageType::kAppend ||
-                             message.type == MessageType::kHeartbeat ||
-                             message.type == MessageType::kCommit ||
-                             message.type == MessageType::kSnapshotChunk;
+    const bool from_leader =
+        message.type == MessageType::kAppend || message.type == MessageType::kHeartbeat ||
+        message.type == MessageType::kCommit || message.type == MessageType::kSnapshotChunk;
     become_follower(message.term, from_leader ? message.from : consensus::kNoReplica);
     return true;
   }
@@ -186,7 +196,8 @@ void Raft::become_follower(Term term, ReplicaId leader) {
     snapshot_.reset();
     leader_heard_ = now_ - options_.election_timeout_max;
   }
-  // A mere new term is no sign of a leader: whoever waited goes on waiting for the rest of its time.
+  // A mere new term is no sign of a leader: whoever waited goes on waiting for the rest of its
+  // time.
   if (was_leader || leader != consensus::kNoReplica) reset_election_deadline();
 }
 

@@ -1,15 +1,17 @@
 #pragma once
 
-// Raft, as a pure object: messages, time and proposals in, one output struct out. It sits behind consensus/'s contract
-// through RaftLog (raft_log.hh), which only adds the bytes.
+// Raft, as a pure object: messages, time and proposals in, one output struct out. It sits behind
+// consensus/'s contract through RaftLog (raft_log.hh), which only adds the bytes.
 //
-// Source: Raft thesis. Elections 3.4 with pre-vote 9.6 and check-quorum 6.2; replication 3.5, pipelined 10.2.1, the
-// leader's own write in parallel 10.2.1; commitment 3.6.2; snapshots 5; read index 6.4; leadership transfer 3.10.
-// Departures: a commit is applied only when it is also durable here, so that the state machine never runs ahead of the
-// own log; snapshots travel in chunks that the receiver asks for by offset, so that a cut costs one chunk.
+// Source: Raft thesis. Elections 3.4 with pre-vote 9.6 and check-quorum 6.2; replication 3.5,
+// pipelined 10.2.1, the leader's own write in parallel 10.2.1; commitment 3.6.2; snapshots 5; read
+// index 6.4; leadership transfer 3.10. Departures: a commit is applied only when it is also durable
+// here, so that the state machine never runs ahead of the own log; snapshots travel in chunks that
+// the receiver asks for by offset, so that a cut costs one chunk.
 //
 // Threads: one at a time.
-// Life: construct -> step / tick / propose / read / on_persisted ... -> take_output after each batch of inputs.
+// Life: construct -> step / tick / propose / read / on_persisted ... -> take_output after each
+// batch of inputs.
 
 #include <map>
 #include <unordered_map>
@@ -48,7 +50,8 @@ struct Options {
   std::size_t in_flight_bytes_max = 8 << 20;
   // Proposals are refused while this much is uncommitted.
   std::size_t uncommitted_bytes_max = 64 << 20;
-  // Committed entries handed out by one output, so that applying a long log does not hold up heartbeats.
+  // Committed entries handed out by one output, so that applying a long log does not hold up
+  // heartbeats.
   std::size_t committed_bytes_max = 4 << 20;
   // One part of a snapshot.
   std::uint32_t snapshot_chunk_bytes = 256 << 10;
@@ -89,7 +92,8 @@ class Raft {
   void on_persisted(Ticket ticket, Instant now);
   void compact(LogIndex index);
   void on_snapshot_available(const SnapshotMark& mark, std::uint64_t size, Instant now);
-  void on_chunk_written(ReplicaId from, const SnapshotMark& mark, std::uint64_t offset, Instant now);
+  void on_chunk_written(ReplicaId from, const SnapshotMark& mark, std::uint64_t offset,
+                        Instant now);
   void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now);
   Output take_output();
   consensus::Status status() const;
@@ -167,19 +171,20 @@ class Raft {
   ReplicaId vote_;
   bool hard_state_changed_ = false;
 
-  Log log_;                      // durable up to persisted_
-  LogIndex persisted_;           // on this replica's disk; <= log_.last_index()
-  LogIndex commit_;              // known committed; only grows
-  LogIndex handed_out_;          // given to the state machine; <= min(commit_, persisted_)
-  LogIndex output_from_;         // first entry not yet handed to the disk
+  Log log_;               // durable up to persisted_
+  LogIndex persisted_;    // on this replica's disk; <= log_.last_index()
+  LogIndex commit_;       // known committed; only grows
+  LogIndex handed_out_;   // given to the state machine; <= min(commit_, persisted_)
+  LogIndex output_from_;  // first entry not yet handed to the disk
   Ticket next_ticket_{1};
-  Ticket term_ticket_;           // the newest ticket that carried a change of term_ or vote_
-  std::map<Ticket, LogIndex> tickets_;  // under way to the disk: the last entry that each makes durable
+  Ticket term_ticket_;  // the newest ticket that carried a change of term_ or vote_
+  std::map<Ticket, LogIndex>
+      tickets_;  // under way to the disk: the last entry that each makes durable
 
   Configuration configuration_;
   Role role_ = Role::kFollower;
   ReplicaId leader_ = consensus::kNoReplica;
-  RoleState announced_;  // as it was last handed out
+  RoleState announced_;     // as it was last handed out
   Instant leader_heard_{};  // when the leader of this term was last heard
   Instant election_deadline_{};
 
@@ -203,10 +208,11 @@ class Raft {
     ReplicaId origin;
     LogIndex index;
   };
-  std::uint64_t round_ = 0;             // the newest round sent
-  std::uint64_t round_confirmed_ = 0;   // a quorum answered this round
-  std::deque<PendingRead> reads_;       // rising rounds
-  std::vector<std::pair<ReadId, ReplicaId>> reads_waiting_;  // for the next round, or for the term's first commit
+  std::uint64_t round_ = 0;            // the newest round sent
+  std::uint64_t round_confirmed_ = 0;  // a quorum answered this round
+  std::deque<PendingRead> reads_;      // rising rounds
+  std::vector<std::pair<ReadId, ReplicaId>>
+      reads_waiting_;  // for the next round, or for the term's first commit
 
   // Leader only: the snapshot that can be sent.
   std::optional<SnapshotMark> snapshot_;

@@ -24,8 +24,9 @@ Result<void> RaftLog::step(ReplicaId from, std::string_view bytes, Instant now) 
   Result<Message> message = decode(bytes);
   if (!message) return std::unexpected(message.error());
   if (message->from != from) {
-    return fail(ErrorCode::kInvalid, fmt::format("raft message from replica {} came over the connection of replica {}",
-                                                 message->from.value, from.value));
+    return fail(ErrorCode::kInvalid,
+                fmt::format("raft message from replica {} came over the connection of replica {}",
+                            message->from.value, from.value));
   }
   raft_.step(std::move(*message), now);
   return {};

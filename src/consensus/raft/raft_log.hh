@@ -1,6 +1,7 @@
 #pragma once
 
-// Raft behind the contract of consensus/replicated_log.hh: adds the bytes of the messages and nothing else.
+// Raft behind the contract of consensus/replicated_log.hh: adds the bytes of the messages and
+// nothing else.
 
 #include "consensus/raft/raft.hh"
 

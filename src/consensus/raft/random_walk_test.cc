@@ -1,5 +1,6 @@
-// Random walks over the pure core: messages lost, repeated and reordered, disks that lag, crashes, restarts, compaction.
-// Safety is checked after every step by the cluster; when the faults stop, progress must come.
+// Random walks over the pure core: messages lost, repeated and reordered, disks that lag, crashes,
+// restarts, compaction. Safety is checked after every step by the cluster; when the faults stop,
+// progress must come.
 
 #include <gtest/gtest.h>
 
@@ -56,10 +57,12 @@ class Walk {
     std::string text;
     for (std::uint64_t id = 1; id <= members(); ++id) {
       const Raft& raft = cluster_.raft(id);
-      text += std::to_string(id) + ": " + to_string(raft.role()) + " term " + std::to_string(raft.term().value) +
-              " first " + std::to_string(raft.log().first_index().value) + " last " +
-              std::to_string(raft.log().last_index().value) + " commit " + std::to_string(raft.commit().value) +
-              " applied " + std::to_string(cluster_.applied(id).size()) + "\n";
+      text += std::to_string(id) + ": " + to_string(raft.role()) + " term " +
+              std::to_string(raft.term().value) + " first " +
+              std::to_string(raft.log().first_index().value) + " last " +
+              std::to_string(raft.log().last_index().value) + " commit " +
+              std::to_string(raft.commit().value) + " applied " +
+              std::to_string(cluster_.applied(id).size()) + "\n";
     }
     for (const Message& m : cluster_.network()) text += describe(m) + "\n";
     return text;
@@ -81,7 +84,9 @@ class Walk {
   void step() {
     std::uint64_t id = 1 + random_.below(members());
     switch (random_.below(10)) {
-      case 0: cluster_.advance(Duration(1ms) * static_cast<int>(random_.below(60))); break;
+      case 0:
+        cluster_.advance(Duration(1ms) * static_cast<int>(random_.below(60)));
+        break;
       case 1:
         if (cluster_.up(id)) cluster_.propose(id, "v" + std::to_string(++proposals_));
         break;
@@ -91,9 +96,15 @@ class Walk {
       case 3:
         if (cluster_.up(id)) cluster_.persist(id);
         break;
-      case 4: maybe_crash_or_restart(id); break;
-      case 5: maybe_compact(id); break;
-      default: move_message(); break;
+      case 4:
+        maybe_crash_or_restart(id);
+        break;
+      case 5:
+        maybe_compact(id);
+        break;
+      default:
+        move_message();
+        break;
     }
   }
 
@@ -108,14 +119,16 @@ class Walk {
   void maybe_compact(std::uint64_t id) {
     if (!cluster_.up(id) || cluster_.applied(id).size() < 3 || !random_.chance(0.1)) return;
     auto index = cluster_.applied(id).rbegin()->first.value - random_.below(3);
-    if (LogIndex(index) > cluster_.raft(id).log().mark().index) cluster_.compact(id, cluster_.applied(id).rbegin()->first.value);
+    if (LogIndex(index) > cluster_.raft(id).log().mark().index)
+      cluster_.compact(id, cluster_.applied(id).rbegin()->first.value);
   }
 
   void move_message() {
     auto& network = cluster_.network();
     if (network.empty()) return;
     auto chosen = network.begin();
-    std::advance(chosen, static_cast<long>(random_.below(std::min<std::uint64_t>(network.size(), 8))));
+    std::advance(chosen,
+                 static_cast<long>(random_.below(std::min<std::uint64_t>(network.size(), 8))));
     Message message = *chosen;
     if (!random_.chance(loss_ / 4)) network.erase(chosen);  // else it will come again
     if (!random_.chance(loss_)) cluster_.deliver(message);

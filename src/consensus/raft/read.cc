@@ -1,4 +1,5 @@
-// Linearizable reads by read index (Raft thesis 6.4), asked for by the leader itself or by a follower.
+// Linearizable reads by read index (Raft thesis 6.4), asked for by the leader itself or by a
+// follower.
 
 #include "base/check.hh"
 #include "consensus/quorum.hh"

@@ -61,12 +61,13 @@ void Raft::maybe_send_append(ReplicaId to, Progress& progress, bool even_if_empt
       return;
     }
     if (progress.next > log_.last_index() && !even_if_empty) return;
-    Message message{.type = MessageType::kAppend,
-                    .to = to,
-                    .index = previous,
-                    .log_term = log_.term_at(previous),
-                    .commit = commit_,
-                    .entries = log_.slice(progress.next, log_.last_index(), options_.append_bytes_max)};
+    Message message{
+        .type = MessageType::kAppend,
+        .to = to,
+        .index = previous,
+        .log_term = log_.term_at(previous),
+        .commit = commit_,
+        .entries = log_.slice(progress.next, log_.last_index(), options_.append_bytes_max)};
     std::size_t bytes = 0;
     for (const Entry& entry : message.entries) bytes += entry.size();
     progress.commit_sent = commit_;
@@ -80,7 +81,8 @@ void Raft::maybe_send_append(ReplicaId to, Progress& progress, bool even_if_empt
   }
 }
 
-// A follower's clients wait for its own commit index: it learns it now, not with the next append or heartbeat.
+// A follower's clients wait for its own commit index: it learns it now, not with the next append or
+// heartbeat.
 void Raft::maybe_send_commit(ReplicaId to, Progress& progress) {
   LogIndex commit = std::min(progress.match, commit_);
   if (commit <= progress.commit_sent || progress.feed == Feed::kSnapshot) return;
@@ -157,13 +159,15 @@ void Raft::on_append_reply(const Message& message) {
   maybe_finish_transfer(message.from, progress);
 }
 
-// Raft thesis 3.6.2: only an entry of the own term is committed by counting; the ones before it come along.
+// Raft thesis 3.6.2: only an entry of the own term is committed by counting; the ones before it
+// come along.
 void Raft::maybe_commit() {
   LogIndex agreed(consensus::quorum_reached(configuration_, [this](ReplicaId id) {
     return id == options_.id ? persisted_.value : peers_.at(id).match.value;
   }));
 #ifdef POLIS_BREAK_ACKNOWLEDGE_EARLY
-  agreed = persisted_;  // deliberately wrong: only for the test that shows that the demo's verdict has teeth
+  agreed = persisted_;  // deliberately wrong: only for the test that shows that the demo's verdict
+                        // has teeth
 #endif
   if (agreed <= commit_ || log_.term_at(agreed) != term_) return;
   advance_commit(agreed);
@@ -189,7 +193,8 @@ void Raft::on_heartbeat(const Message& message) {
   reset_election_deadline();
   advance_commit(std::min(message.commit, log_.last_index()));
   if (message.type == MessageType::kCommit) return;
-  // Says only "I know you as leader of this term": waits for the disk only if the term itself is still on its way there.
+  // Says only "I know you as leader of this term": waits for the disk only if the term itself is
+  // still on its way there.
   Message reply{.type = MessageType::kHeartbeatReply, .to = message.from, .round = message.round};
   term_is_durable() ? send(std::move(reply)) : send_after_persist(std::move(reply));
 }

@@ -1,5 +1,6 @@
-// Snapshots for followers that are behind the log (Raft thesis 5): one chunk under way per follower, the next one asked
-// for by offset, so that a receiver that was cut off continues where it stopped.
+// Snapshots for followers that are behind the log (Raft thesis 5): one chunk under way per
+// follower, the next one asked for by offset, so that a receiver that was cut off continues where
+// it stopped.
 
 #include "base/check.hh"
 #include "consensus/raft/raft.hh"
@@ -27,7 +28,8 @@ void Raft::on_snapshot_available(const SnapshotMark& mark, std::uint64_t size, I
   snapshot_asked_ = false;
   for (auto& [id, progress] : peers_) {
     // Whoever receives an older one begins anew: its file is gone.
-    if (progress.feed == Feed::kSnapshot && progress.snapshot != mark.index) progress.become_probe();
+    if (progress.feed == Feed::kSnapshot && progress.snapshot != mark.index)
+      progress.become_probe();
   }
 }
 
@@ -93,7 +95,8 @@ void Raft::on_chunk_written(ReplicaId from, const SnapshotMark& mark, std::uint6
 }
 
 void Raft::reply_snapshot(ReplicaId to, const SnapshotMark& mark, std::uint64_t offset) {
-  send_after_persist({.type = MessageType::kSnapshotReply, .to = to, .mark = mark, .offset = offset});
+  send_after_persist(
+      {.type = MessageType::kSnapshotReply, .to = to, .mark = mark, .offset = offset});
 }
 
 void Raft::on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now) {
@@ -101,7 +104,8 @@ void Raft::on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Insta
   arriving_.reset();
   CHECK(mark.index > commit_);
   CHECK(!is_leader());
-  // Raft thesis 5.3: the snapshot replaces the log. (Keeping a matching tail would save little and is not proved here.)
+  // Raft thesis 5.3: the snapshot replaces the log. (Keeping a matching tail would save little and
+  // is not proved here.)
   log_.reset(mark);
   configuration_ = mark.configuration;
   commit_ = handed_out_ = persisted_ = mark.index;

@@ -1,5 +1,6 @@
-// Runs the transcripts of testdata/: lines that begin with "> " are commands, the lines behind them what must happen.
-// POLIS_REWRITE=1 writes what happened into the files, to be read before it is committed.
+// Runs the transcripts of testdata/: lines that begin with "> " are commands, the lines behind them
+// what must happen. POLIS_REWRITE=1 writes what happened into the files, to be read before it is
+// committed.
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -33,7 +34,8 @@ class Transcript {
     if (command == "status") return status();
     if (command == "heal") return cluster_->heal(), "";
     in >> id;
-    if (command == "campaign") cluster_->campaign(id);
+    if (command == "campaign")
+      cluster_->campaign(id);
     else if (command == "propose") {
       std::string text;
       in >> text;
@@ -42,16 +44,22 @@ class Transcript {
       std::uint64_t read;
       in >> read;
       cluster_->read(id, read);
-    } else if (command == "advance") cluster_->advance(std::chrono::milliseconds(id));
-    else if (command == "isolate") cluster_->isolate(id);
-    else if (command == "crash") cluster_->crash(id);
-    else if (command == "restart") cluster_->restart(id);
+    } else if (command == "advance")
+      cluster_->advance(std::chrono::milliseconds(id));
+    else if (command == "isolate")
+      cluster_->isolate(id);
+    else if (command == "crash")
+      cluster_->crash(id);
+    else if (command == "restart")
+      cluster_->restart(id);
     else if (command == "transfer") {
       std::uint64_t to;
       in >> to;
-      if (auto done = cluster_->raft(id).transfer(ReplicaId(to), cluster_->now()); !done) return done.error().text + "\n";
+      if (auto done = cluster_->raft(id).transfer(ReplicaId(to), cluster_->now()); !done)
+        return done.error().text + "\n";
       cluster_->perform(id);
-    } else return "unknown command\n";
+    } else
+      return "unknown command\n";
     return under_way();
   }
 
@@ -78,8 +86,9 @@ class Transcript {
         continue;
       }
       const Raft& raft = cluster_->raft(id);
-      out += fmt::format("  {}: {} term={} last={}/{} commit={} reads={}\n", id, to_string(raft.role()), raft.term().value,
-                         raft.log().last_index().value, raft.log().last_term().value, raft.commit().value,
+      out += fmt::format("  {}: {} term={} last={}/{} commit={} reads={}\n", id,
+                         to_string(raft.role()), raft.term().value, raft.log().last_index().value,
+                         raft.log().last_term().value, raft.commit().value,
                          cluster_->reads(id).size());
     }
     return out;

@@ -64,9 +64,9 @@ void Cluster::perform(std::uint64_t id) {
   Node& node = nodes_.at(id);
   for (int i = 0; node.raft && i < 1000; ++i) {
     Output output = node.raft->take_output();
-    bool nothing = !output.ticket && output.messages.empty() && output.messages_after_persist.empty() &&
-                   output.committed.empty() && output.reads.empty() && output.reads_refused.empty() &&
-                   output.chunks.empty();
+    bool nothing = !output.ticket && output.messages.empty() &&
+                   output.messages_after_persist.empty() && output.committed.empty() &&
+                   output.reads.empty() && output.reads_refused.empty() && output.chunks.empty();
     bool wants_snapshot = output.snapshot_wanted;
     perform_once(node, id, std::move(output));
     if (wants_snapshot) make_snapshot(node);
@@ -82,10 +82,12 @@ void Cluster::perform(std::uint64_t id) {
 void Cluster::perform_once(Node& node, std::uint64_t id, Output output) {
   send(node, std::move(output.messages));
   if (output.ticket) {
-    node.pending.push_back({*output.ticket, output.hard_state, output.entries, std::move(output.messages_after_persist)});
+    node.pending.push_back({*output.ticket, output.hard_state, output.entries,
+                            std::move(output.messages_after_persist)});
   } else if (!node.pending.empty()) {
     auto& held = node.pending.back().then_send;
-    held.insert(held.end(), output.messages_after_persist.begin(), output.messages_after_persist.end());
+    held.insert(held.end(), output.messages_after_persist.begin(),
+                output.messages_after_persist.end());
   } else {
     send(node, std::move(output.messages_after_persist));
   }
@@ -94,10 +96,12 @@ void Cluster::perform_once(Node& node, std::uint64_t id, Output output) {
     if (known == committed_.end()) {
       committed_[entry.index] = {entry.term, text_of(entry)};
     } else if (known->second != std::pair(entry.term, text_of(entry))) {
-      broken(fmt::format("state machine safety: {} applied another entry at {}", id, entry.index.value));
+      broken(fmt::format("state machine safety: {} applied another entry at {}", id,
+                         entry.index.value));
     }
     if (node.applied.size() + 1 != entry.index.value) {
-      broken(fmt::format("{} applies {} after {} entries", id, entry.index.value, node.applied.size()));
+      broken(fmt::format("{} applies {} after {} entries", id, entry.index.value,
+                         node.applied.size()));
     }
     node.applied[entry.index] = text_of(entry);
   }
@@ -126,7 +130,8 @@ void Cluster::on_chunk(Node& node, ChunkArrived& chunk) {
   if (node.arriving.size() < chunk.size) return;
   Reader in(node.arriving);
   node.applied.clear();
-  for (LogIndex i(1); i <= chunk.mark.index; i = i.next()) node.applied[i] = std::string(in.string());
+  for (LogIndex i(1); i <= chunk.mark.index; i = i.next())
+    node.applied[i] = std::string(in.string());
   if (!in.done()) broken("snapshot is garbled");
   node.disk.mark = chunk.mark;
   node.disk.entries.clear();
@@ -152,7 +157,8 @@ void Cluster::persist(std::uint64_t id) {
     node.pending.pop_front();
     if (pending.hard_state) node.disk.hard_state = *pending.hard_state;
     if (!pending.entries.empty()) {
-      node.disk.entries.erase(node.disk.entries.lower_bound(pending.entries.front().index), node.disk.entries.end());
+      node.disk.entries.erase(node.disk.entries.lower_bound(pending.entries.front().index),
+                              node.disk.entries.end());
       for (const Entry& entry : pending.entries) node.disk.entries[entry.index] = entry;
     }
     send(node, std::move(pending.then_send));
@@ -222,13 +228,15 @@ void Cluster::check() {
     if (raft.role() == Role::kMaster) {
       auto [known, is_new] = leaders_.emplace(raft.term(), ReplicaId(id));
       if (known->second.value != id) {
-        broken(fmt::format("election safety: {} and {} lead term {}", id, known->second.value, raft.term().value));
+        broken(fmt::format("election safety: {} and {} lead term {}", id, known->second.value,
+                           raft.term().value));
       }
       if (is_new) {
         for (auto& [index, entry] : committed_) {
           if (index <= raft.log().mark().index) continue;
           if (index > raft.log().last_index() || raft.log().term_at(index) != entry.first) {
-            broken(fmt::format("leader completeness: {} lacks committed entry {}", id, index.value));
+            broken(
+                fmt::format("leader completeness: {} lacks committed entry {}", id, index.value));
           }
         }
       }
@@ -248,7 +256,8 @@ void Cluster::check_logs(const Node& a, const Node& b) const {
   for (LogIndex i = std::min(x.last_index(), y.last_index()); i >= low; i = i.previous()) {
     bool same = x.term_at(i) == y.term_at(i);
     if (must_match && !same) broken(fmt::format("log matching: logs differ below {}", i.value));
-    if (same && text_of(x.at(i)) != text_of(y.at(i))) broken("log matching: one place, two payloads");
+    if (same && text_of(x.at(i)) != text_of(y.at(i)))
+      broken("log matching: one place, two payloads");
     must_match = must_match || same;
   }
 }

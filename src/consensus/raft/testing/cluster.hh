@@ -1,7 +1,8 @@
 #pragma once
 
-// A few Raft objects with a network and disks that a test moves by hand. After every step the protocol's safety
-// properties (Raft thesis figure 3.2) are checked; a broken one throws with the text of what was seen.
+// A few Raft objects with a network and disks that a test moves by hand. After every step the
+// protocol's safety properties (Raft thesis figure 3.2) are checked; a broken one throws with the
+// text of what was seen.
 
 #include <list>
 #include <map>
@@ -42,9 +43,7 @@ class Cluster {
     return nodes_.at(id).applied;
   }
   const std::vector<ReadReady>& reads(std::uint64_t id) const { return nodes_.at(id).reads; }
-  const std::vector<ReadId>& reads_refused(std::uint64_t id) const {
-    return nodes_.at(id).refused;
-  }
+  const std::vector<ReadId>& reads_refused(std::uint64_t id) const { return nodes_.at(id).refused; }
 
   // Moves time for all nodes, or for one.
   void advance(Duration by);
@@ -59,7 +58,7 @@ class Cluster {
   void perform(std::uint64_t id);
   // The disk of the node has done everything asked of it.
   void persist(std::uint64_t id);
-  void crash(std::uint64_t id);    // forgets what was not persisted
+  void crash(std::uint64_t id);  // forgets what was not persisted
   void restart(std::uint64_t id);
 
   // Delivers the message and performs what follows.
