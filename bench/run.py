@@ -1,0 +1,195 @@
+#!/usr/bin/env python3
+"""Measures Polis and etcd in turn, in one run, and prints the ratios.
+
+They alternate round by round, since the speed of a machine wanders; each number is the median of the rounds. The server's CPU
+comes from the kernel's own counters. Every server syncs its log before it acknowledges.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, os.path.join(ROOT, "test"))
+from cell_process import free_ports  # noqa: E402
+
+
+class Peer:
+    """A cell of one kind, of some size, in a directory of its own."""
+
+    def __init__(self, kind, binary, size):
+        self.kind, self.binary, self.size = kind, binary, size
+        self.directory = tempfile.mkdtemp(prefix=f"polis-bench-{kind}-")
+        ports = free_ports(2 * size)
+        self.clients = [f"127.0.0.1:{p}" for p in ports[:size]]
+        self.peers = [f"127.0.0.1:{p}" for p in ports[size:]]
+        self.processes = []
+
+    def command(self, i):
+        name = "abcdefg"[i]
+        data = os.path.join(self.directory, name)
+        if self.kind == "polis":
+            initial = ",".join(f"{'abcdefg'[j]}={p}" for j, p in enumerate(self.peers))
+            return [self.binary, "cell", "run", "--name", name, "--data-dir", data, "--client", self.clients[i], "--peer", self.peers[i],
+                    "--initial", initial, "--log-level", "error"]
+        initial = ",".join(f"{'abcdefg'[j]}=http://{p}" for j, p in enumerate(self.peers))
+        return [self.binary, "--name", name, "--data-dir", data, "--listen-client-urls", "http://" + self.clients[i],
+                "--advertise-client-urls", "http://" + self.clients[i], "--listen-peer-urls", "http://" + self.peers[i],
+                "--initial-advertise-peer-urls", "http://" + self.peers[i], "--initial-cluster", initial, "--log-level", "error",
+                "--quota-backend-bytes", str(8 << 30)]
+
+    def start(self):
+        self.processes = [subprocess.Popen(self.command(i), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for i in range(self.size)]
+
+    def stop(self, how=signal.SIGTERM):
+        for p in self.processes:
+            p.send_signal(how)
+        for p in self.processes:
+            p.wait()
+
+    def remove(self):
+        self.stop(signal.SIGKILL)
+        shutil.rmtree(self.directory)
+
+    @property
+    def endpoints(self):
+        return ",".join(self.clients)
+
+    def wait_readable(self, load):
+        """Seconds until a linearizable read is answered."""
+        start = time.monotonic()
+        while time.monotonic() - start < 60:
+            done = subprocess.run([load, "--endpoints", self.clients[0], "--operation", "get", "--operations", "1"], capture_output=True, text=True)
+            if done.returncode == 0 and json.loads(done.stdout)["operations"] == 1:
+                return time.monotonic() - start
+        raise TimeoutError(f"{self.kind} answers no read")
+
+    def anonymous(self):
+        total = 0
+        for p in self.processes:
+            with open(f"/proc/{p.pid}/status", encoding="utf-8") as f:
+                total += next(int(line.split()[1]) for line in f if line.startswith("RssAnon")) * 1024
+        return total
+
+    def load(self, load, *args):
+        pids = [a for p in self.processes for a in ("--pid", str(p.pid))]
+        done = subprocess.run([load, "--endpoints", self.endpoints, *args, *pids], capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)
+
+
+LOADS = {
+    "put, 1 client": ["--operation", "put", "--clients", "1"],
+    "put, 1000 clients on 100 connections": ["--operation", "put", "--clients", "1000", "--connections", "100"],
+    "linearizable read, 1 client": ["--operation", "get", "--clients", "1"],
+    "linearizable read, 1000 clients on 100 connections": ["--operation", "get", "--clients", "1000", "--connections", "100"],
+}
+
+
+def one_round(kind, binary, size, load, seconds):
+    peer = Peer(kind, binary, size)
+    try:
+        peer.start()
+        peer.wait_readable(load)
+        peer.load(load, "--clients", "100", "--connections", "10", "--operations", "100000", "--sequential", "--keys", "100000")
+        return {name: peer.load(load, *args, "--seconds", str(seconds)) for name, args in LOADS.items()}
+    finally:
+        peer.remove()
+
+
+def memory_round(kind, binary, load, keys):
+    peer = Peer(kind, binary, 1)
+    try:
+        peer.start()
+        peer.wait_readable(load)
+        peer.load(load, "--clients", "500", "--connections", "20", "--operations", str(keys), "--sequential", "--keys", str(keys))
+        time.sleep(2)  # what runs beside comes to rest
+        anonymous = peer.anonymous()
+        peer.stop()
+        peer.start()
+        restart = peer.wait_readable(load)
+        return {"anonymous": anonymous, "restart": restart, "anonymous_after_restart": peer.anonymous()}
+    finally:
+        peer.remove()
+
+
+def median(rounds, kind, name, field):
+    return statistics.median(r[kind][name][field] for r in rounds)
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="utf-8") as f:
+        model = next(line.split(":")[1].strip() for line in f if line.startswith("model name"))
+    return f"{os.cpu_count()} cores of {model}, Linux {platform.release()}"
+
+
+def table(size, rounds):
+    lines = [f"\n### {size} replica{'s' if size > 1 else ''}, medians of {len(rounds)} rounds\n",
+             "| load | | Polis | etcd | ratio |", "|---|---|---:|---:|---:|"]
+    for name in LOADS:
+        fields = [("per second", "per_second", "{:,.0f}", 1), ("p50, µs", "p50_us", "{:,.0f}", 1), ("p99, µs", "p99_us", "{:,.0f}", 1),
+                  ("server CPU per operation, µs", "server_cpu_us", "{:,.1f}", 1)]
+        for i, (label, field, form, _) in enumerate(fields):
+            polis, etcd = median(rounds, "polis", name, field), median(rounds, "etcd", name, field)
+            lines.append(f"| {name if i == 0 else ''} | {label} | {form.format(polis)} | {form.format(etcd)} | {polis / max(etcd, 1e-9):.2f} |")
+        generator = [r[k][name]["generator_cpu_us"] for r in rounds for k in r]
+        lines.append(f"| | generator CPU, µs | {statistics.median(generator):.1f} | | |")
+    return lines
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--memory-keys", type=int, default=1_000_000)
+    parser.add_argument("--output", help="write the report here as well")
+    parser.add_argument("--polis-only", action="store_true", help="without etcd, to see that the benchmark itself works")
+    args = parser.parse_args()
+    build = os.path.abspath(args.build)
+    load = os.path.join(build, "polis_load")
+    binaries = {"polis": os.path.join(build, "polis")}
+    version = "none"
+    if not args.polis_only:
+        programs = subprocess.run([os.path.join(ROOT, "bench/get-etcd"), os.path.join(ROOT, "peers")], check=True, capture_output=True, text=True).stdout.strip()
+        binaries["etcd"] = os.path.join(programs, "etcd")
+        version = subprocess.run([binaries["etcd"], "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+    lines = [f"{datetime.date.today()}, {machine()}; commit {commit}; peer {version}; values of 256 bytes, keys of 8; every write is synced by a quorum "
+             "before it is acknowledged; servers and generator share the machine."]
+    for size in (3, 1):
+        rounds = []
+        for number in range(args.rounds):
+            rounds.append({kind: one_round(kind, binary, size, load, args.seconds) for kind, binary in binaries.items()})
+            print(f"{size} replicas, round {number + 1} of {args.rounds} done", file=sys.stderr, flush=True)
+        if args.polis_only:
+            print(json.dumps(rounds))
+        else:
+            lines += table(size, rounds)
+    memory = {kind: memory_round(kind, binary, load, args.memory_keys) for kind, binary in binaries.items()}
+    if args.polis_only:
+        print(json.dumps(memory))
+        return 0
+    p, e = memory["polis"], memory["etcd"]
+    lines += [f"\n### One replica with {args.memory_keys:,} keys of 256 bytes\n", "| | Polis | etcd | ratio |", "|---|---:|---:|---:|",
+              f"| anonymous memory (RssAnon), MB | {p['anonymous'] / 1e6:.0f} | {e['anonymous'] / 1e6:.0f} | {p['anonymous'] / e['anonymous']:.2f} |",
+              f"| and after a restart, MB | {p['anonymous_after_restart'] / 1e6:.0f} | {e['anonymous_after_restart'] / 1e6:.0f} | "
+              f"{p['anonymous_after_restart'] / e['anonymous_after_restart']:.2f} |",
+              f"| restart to the first linearizable read, s | {p['restart']:.2f} | {e['restart']:.2f} | {p['restart'] / e['restart']:.2f} |"]
+    print("\n".join(lines))
+    if args.output:
+        with open(args.output, "w", encoding="utf-8") as f:
+            f.write("\n".join(lines) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

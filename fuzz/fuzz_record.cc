@@ -1,0 +1,16 @@
+// Records of the store.
+
+#include "base/check.hh"
+#include "store/record.hh"
+#include "store/store.hh"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace polis::store;
+  std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  (void)mark_of_meta(bytes);
+  auto record = decode_record(bytes);
+  if (!record) return 0;
+  auto again = decode_record(encode_record(*record));
+  CHECK(again && again->key == record->key && again->value == record->value && again->previous == record->previous);
+  return 0;
+}

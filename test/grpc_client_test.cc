@@ -1,0 +1,177 @@
+// The official gRPC C++ client against a real process: unary and bidirectional calls, deadlines, cancellation, errors.
+
+#include <fcntl.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+
+#include "api/etcd/rpc.grpc.pb.h"
+#include "io/reactor.hh"
+#include "io/tcp.hh"
+
+extern char** environ;
+
+namespace polis {
+namespace {
+
+using namespace etcdserverpb;
+
+class GrpcClientTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    {
+      io::Reactor reactor;
+      auto listener = io::listen_tcp(reactor, {"127.0.0.1", 0}, [](auto) {});
+      address_ = "127.0.0.1:" + std::to_string((*listener)->port());
+    }
+    directory_ = std::filesystem::temp_directory_path() / ("polis-grpc-" + std::to_string(io::entropy()));
+    std::string data = directory_.string();
+    std::vector<std::string> words{POLIS_BINARY, "dev", "--data-dir", data, "--client", address_, "--log-level", "error"};
+    std::vector<char*> argv;
+    for (auto& word : words) argv.push_back(word.data());
+    argv.push_back(nullptr);
+    ASSERT_EQ(posix_spawn(&pid_, argv[0], nullptr, nullptr, argv.data(), environ), 0);
+    channel_ = grpc::CreateChannel(address_, grpc::InsecureChannelCredentials());
+    ASSERT_TRUE(channel_->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10)));
+  }
+  static void TearDownTestSuite() {
+    channel_.reset();
+    ::kill(pid_, SIGTERM);
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    EXPECT_EQ(status, 0);
+    std::filesystem::remove_all(directory_);
+  }
+
+  grpc::Status put(const std::string& key, const std::string& value) {
+    grpc::ClientContext context;
+    PutRequest request;
+    request.set_key(key);
+    request.set_value(value);
+    PutResponse response;
+    return kv_->Put(&context, request, &response);
+  }
+
+  static inline std::string address_;
+  static inline std::filesystem::path directory_;
+  static inline pid_t pid_ = 0;
+  static inline std::shared_ptr<grpc::Channel> channel_;
+  std::unique_ptr<KV::Stub> kv_ = KV::NewStub(channel_);
+};
+
+TEST_F(GrpcClientTest, unary_calls_of_all_sizes) {
+  for (std::size_t size : {0, 1, 1000, 100'000, 1'400'000}) {
+    std::string value(size, 'v');
+    ASSERT_TRUE(put("size", value).ok()) << size;
+    grpc::ClientContext context;
+    RangeRequest request;
+    request.set_key("size");
+    RangeResponse response;
+    ASSERT_TRUE(kv_->Range(&context, request, &response).ok());
+    ASSERT_EQ(response.kvs(0).value().size(), size);
+  }
+}
+
+TEST_F(GrpcClientTest, errors_carry_etcds_codes_and_texts) {
+  grpc::Status status = put("", "x");
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(status.error_message(), "etcdserver: key is not provided");
+  status = put("large", std::string(1'600'000, 'v'));
+  EXPECT_EQ(status.error_message(), "etcdserver: request is too large");
+  status = put("larger", std::string(5'000'000, 'v'));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
+TEST_F(GrpcClientTest, an_unknown_method_is_unimplemented) {
+  grpc::ClientContext context;
+  StatusRequest request;
+  StatusResponse response;
+  grpc::internal::RpcMethod method("/etcdserverpb.Auth/AuthStatus",
+                                   grpc::internal::RpcMethod::NORMAL_RPC);
+  grpc::Status status =
+      grpc::internal::BlockingUnaryCall(channel_.get(), method, &context, request, &response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_NE(status.error_message().find("AuthStatus"), std::string::npos);
+}
+
+TEST_F(GrpcClientTest, a_watch_is_a_stream_in_both_directions) {
+  auto stub = Watch::NewStub(channel_);
+  grpc::ClientContext context;
+  auto stream = stub->Watch(&context);
+  WatchRequest request;
+  request.mutable_create_request()->set_key("w");
+  ASSERT_TRUE(stream->Write(request));
+  request.mutable_create_request()->set_key("x");
+  ASSERT_TRUE(stream->Write(request));
+  WatchResponse response;
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_TRUE(response.created());
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_TRUE(response.created());
+  std::int64_t second = response.watch_id();
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(put("x", std::to_string(i)).ok());
+  int seen = 0;
+  while (seen < 100 && stream->Read(&response)) {
+    EXPECT_EQ(response.watch_id(), second);
+    for (const auto& event : response.events()) EXPECT_EQ(event.kv().value(), std::to_string(seen++));
+  }
+  EXPECT_EQ(seen, 100);
+  stream->WritesDone();
+  while (stream->Read(&response)) {
+  }
+  EXPECT_TRUE(stream->Finish().ok());
+}
+
+TEST_F(GrpcClientTest, a_cancelled_stream_ends_and_others_go_on) {
+  auto stub = Watch::NewStub(channel_);
+  {
+    grpc::ClientContext context;
+    auto stream = stub->Watch(&context);
+    WatchRequest request;
+    request.mutable_create_request()->set_key("c");
+    ASSERT_TRUE(stream->Write(request));
+    WatchResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    context.TryCancel();
+    EXPECT_FALSE(stream->Finish().ok());
+  }
+  EXPECT_TRUE(put("c", "after").ok());
+}
+
+TEST_F(GrpcClientTest, a_hundred_thousand_watches_on_one_stream_and_no_more) {
+  auto stub = Watch::NewStub(channel_);
+  grpc::ClientContext context;
+  auto stream = stub->Watch(&context);
+  std::thread writer([&] {
+    WatchRequest request;
+    for (int i = 0; i < 100'001; ++i) {
+      request.mutable_create_request()->set_key("idle" + std::to_string(i));
+      if (!stream->Write(request)) return;
+    }
+  });
+  WatchResponse response;
+  for (int i = 0; i < 100'000; ++i) {
+    ASSERT_TRUE(stream->Read(&response));
+    ASSERT_FALSE(response.canceled()) << i;
+  }
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_TRUE(response.canceled());
+  EXPECT_NE(response.cancel_reason().find("open another stream"), std::string::npos);
+  writer.join();
+  EXPECT_TRUE(put("idle7", "x").ok());
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.events(0).kv().key(), "idle7");
+  context.TryCancel();
+  stream->Finish();
+}
+
+}  // namespace
+}  // namespace polis
