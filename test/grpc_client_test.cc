@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <grpcpp/grpcpp.h>
+#include <grpcpp/impl/codegen/client_unary_call.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <spawn.h>
@@ -96,8 +97,8 @@ TEST_F(GrpcClientTest, an_unknown_method_is_unimplemented) {
   StatusResponse response;
   grpc::internal::RpcMethod method("/etcdserverpb.Auth/AuthStatus",
                                    grpc::internal::RpcMethod::NORMAL_RPC);
-  grpc::Status status =
-      grpc::internal::BlockingUnaryCall(channel_.get(), method, &context, request, &response);
+  grpc::Status status = grpc::internal::BlockingUnaryCall<StatusRequest, StatusResponse>(
+      channel_.get(), method, &context, request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
   EXPECT_NE(status.error_message().find("AuthStatus"), std::string::npos);
 }

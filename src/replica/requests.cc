@@ -9,7 +9,7 @@ namespace polis::replica {
 namespace {
 
 // Rounds of reads that one replica has under way; what comes meanwhile shares the next one.
-constexpr std::size_t kReadRoundsMax = 4;
+constexpr std::size_t kReadRoundsMax = 1;
 // One entry's worth of commands.
 constexpr std::size_t kProposalBytesMax = 4 << 20;
 // Leases revoked in one turn, so that a million that end together do not stop everything else.

@@ -9,7 +9,7 @@ namespace polis::raft {
 namespace {
 
 // Rounds of heartbeats under way for reads. What comes meanwhile shares the next one.
-constexpr std::uint64_t kRoundsUnderWayMax = 4;
+constexpr std::uint64_t kRoundsUnderWayMax = 1;
 
 }  // namespace
 
