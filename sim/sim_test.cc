@@ -25,9 +25,9 @@ TEST(Simulation, no_seed_breaks_a_promise) {
     snapshots += result.snapshots;
   }
   // The runs did what they are for.
-  EXPECT_GT(acknowledged, 500 * seeds());
+  EXPECT_GT(acknowledged, 300 * seeds());
   EXPECT_GT(crashes, seeds());
-  EXPECT_GT(snapshots, seeds() / 5);
+  EXPECT_GT(snapshots, seeds() / 10);
   std::printf("%zu operations acknowledged, %zu crashes, %zu snapshots installed\n", acknowledged,
               crashes, snapshots);
 }

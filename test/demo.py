@@ -85,6 +85,13 @@ def first_after(times, moment):
     return min(later) if later else None
 
 
+def longest_silence(times, died, until):
+    """The longest time without a success that began in the second before `died` or behind it. (The death itself may be followed by
+    an answer that was already on its way.)"""
+    around = [t for t in times if died - 1 <= t <= until]
+    return max((b - a for a, b in zip(around, around[1:]) if b > died), default=None)
+
+
 def svg(path, start, end, events, times):
     """The run as a picture: acknowledged writes over time, and the deaths of the masters."""
     width, height, left, bottom = 900, 260, 50, 40
@@ -162,9 +169,9 @@ def main():
     lost = [(k, v) for _, k, v in acknowledged if found.get(k) != v]
     print("\nround  killed            next master  no write succeeded for")
     for i, (died, name, hard, new) in enumerate(events):
-        before = [t for t in times if t <= died]
-        after = first_after(times, died)
-        gap = f"{after - max(before[-1] if before else start, start):6.2f} s" if after else "never again"
+        until = events[i + 1][0] if i + 1 < len(events) else end
+        silence = longest_silence(times, died, until)
+        gap = f"{silence:6.2f} s" if silence is not None else "never again"
         print(f"{i + 1:5}  {'all, ' + name + ' last' if hard else 'master ' + name:<16}  {new:<11}  {gap}")
     print(f"\nacknowledged {len(acknowledged)}, failed or unknown {sum(w.unknown for w in writers)}, read back {len(found)}, "
           f"acknowledged but lost {len(lost)}")
