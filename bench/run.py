@@ -105,7 +105,20 @@ def one_round(kind, binary, size, load, seconds):
         peer.remove()
 
 
-def memory_round(kind, binary, load, keys):
+def range_over_everything(peer, polis):
+    """How much anonymous memory the server takes at most, beyond what it had, while one client reads every key."""
+    before = peer.anonymous()
+    reader = subprocess.Popen([polis, "kv", "get", "-e", peer.clients[0], "--timeout", "120", "--prefix", "", "--value-only"], stdout=subprocess.DEVNULL)
+    most = before
+    while reader.poll() is None:
+        most = max(most, peer.anonymous())
+        time.sleep(0.005)
+    if reader.returncode != 0:
+        raise RuntimeError(f"{peer.kind}: the range over everything failed")
+    return most - before
+
+
+def memory_round(kind, binary, load, keys, polis):
     peer = Peer(kind, binary, 1)
     try:
         peer.start()
@@ -113,10 +126,11 @@ def memory_round(kind, binary, load, keys):
         peer.load(load, "--clients", "500", "--connections", "20", "--operations", str(keys), "--sequential", "--keys", str(keys))
         time.sleep(2)  # what runs beside comes to rest
         anonymous = peer.anonymous()
+        grown = range_over_everything(peer, polis)
         peer.stop()
         peer.start()
         restart = peer.wait_readable(load)
-        return {"anonymous": anonymous, "restart": restart, "anonymous_after_restart": peer.anonymous()}
+        return {"anonymous": anonymous, "grown": grown, "restart": restart, "anonymous_after_restart": peer.anonymous()}
     finally:
         peer.remove()
 
@@ -174,7 +188,7 @@ def main():
             print(json.dumps(rounds))
         else:
             lines += table(size, rounds)
-    memory = {kind: memory_round(kind, binary, load, args.memory_keys) for kind, binary in binaries.items()}
+    memory = {kind: memory_round(kind, binary, load, args.memory_keys, binaries["polis"]) for kind, binary in binaries.items()}
     if args.polis_only:
         print(json.dumps(memory))
         return 0
@@ -183,6 +197,7 @@ def main():
               f"| anonymous memory (RssAnon), MB | {p['anonymous'] / 1e6:.0f} | {e['anonymous'] / 1e6:.0f} | {p['anonymous'] / e['anonymous']:.2f} |",
               f"| and after a restart, MB | {p['anonymous_after_restart'] / 1e6:.0f} | {e['anonymous_after_restart'] / 1e6:.0f} | "
               f"{p['anonymous_after_restart'] / e['anonymous_after_restart']:.2f} |",
+              f"| more while one client reads everything, MB | {p['grown'] / 1e6:.1f} | {e['grown'] / 1e6:.1f} | {p['grown'] / max(e['grown'], 1):.3f} |",
               f"| restart to the first linearizable read, s | {p['restart']:.2f} | {e['restart']:.2f} | {p['restart'] / e['restart']:.2f} |"]
     print("\n".join(lines))
     if args.output:

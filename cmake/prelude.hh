@@ -1,6 +1,7 @@
 #pragma once
 
-// What every source may use without including it: compiled once for each library (a precompiled header).
+// What every source may use without including it: compiled once for each library (a precompiled
+// header).
 
 #include <algorithm>
 #include <array>

@@ -12,6 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!record) return 0;
   std::string written = encode_record(*record);
   auto again = decode_record(written);
-  CHECK(again && again->key == record->key && again->value == record->value && again->previous == record->previous);
+  CHECK(again && again->key == record->key && again->value == record->value &&
+        again->previous == record->previous);
   return 0;
 }

@@ -1,4 +1,5 @@
-// Requests of clients: what is checked before it is proposed, and the log's state machine behind it.
+// Requests of clients: what is checked before it is proposed, and the log's state machine behind
+// it.
 
 #include "store/record.hh"
 #include "store/store.hh"

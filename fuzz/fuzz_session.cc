@@ -6,10 +6,13 @@ namespace {
 
 struct Events final : polis::http::SessionEvents {
   polis::http::Session* session = nullptr;
-  void on_headers(polis::http::StreamId stream, const polis::http::Headers&, bool trailers) override {
+  void on_headers(polis::http::StreamId stream, const polis::http::Headers&,
+                  bool trailers) override {
     if (!trailers) session->respond(stream, {{":status", "200"}}, nullptr);
   }
-  void on_data(polis::http::StreamId stream, std::string_view bytes) override { session->consumed(stream, bytes.size()); }
+  void on_data(polis::http::StreamId stream, std::string_view bytes) override {
+    session->consumed(stream, bytes.size());
+  }
   void on_end(polis::http::StreamId) override {}
   void on_close(polis::http::StreamId, std::uint32_t) override {}
   void on_ping_ack() override {}
@@ -24,7 +27,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   events.session = &session;
   std::string_view bytes(reinterpret_cast<const char*>(data), size);
   std::string out;
-  if (session.feed("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") && session.feed(std::string_view("\0\0\0\4\0\0\0\0\0", 9))) {
+  if (session.feed("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") &&
+      session.feed(std::string_view("\0\0\0\4\0\0\0\0\0", 9))) {
     session.feed(bytes.substr(0, size / 2));
     session.drain(out);
     session.feed(bytes.substr(size / 2));

@@ -1,4 +1,5 @@
-// The official gRPC C++ client against a real process: unary and bidirectional calls, deadlines, cancellation, errors.
+// The official gRPC C++ client against a real process: unary and bidirectional calls, deadlines,
+// cancellation, errors.
 
 #include <fcntl.h>
 #include <grpcpp/grpcpp.h>
@@ -33,15 +34,18 @@ class GrpcClientTest : public ::testing::Test {
       auto listener = io::listen_tcp(reactor, {"127.0.0.1", 0}, [](auto) {});
       address_ = "127.0.0.1:" + std::to_string((*listener)->port());
     }
-    directory_ = std::filesystem::temp_directory_path() / ("polis-grpc-" + std::to_string(io::entropy()));
+    directory_ =
+        std::filesystem::temp_directory_path() / ("polis-grpc-" + std::to_string(io::entropy()));
     std::string data = directory_.string();
-    std::vector<std::string> words{POLIS_BINARY, "dev", "--data-dir", data, "--client", address_, "--log-level", "error"};
+    std::vector<std::string> words{POLIS_BINARY, "dev",    "--data-dir",  data,
+                                   "--client",   address_, "--log-level", "error"};
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());
     argv.push_back(nullptr);
     ASSERT_EQ(posix_spawn(&pid_, argv[0], nullptr, nullptr, argv.data(), environ), 0);
     channel_ = grpc::CreateChannel(address_, grpc::InsecureChannelCredentials());
-    ASSERT_TRUE(channel_->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10)));
+    ASSERT_TRUE(
+        channel_->WaitForConnected(std::chrono::system_clock::now() + std::chrono::seconds(10)));
   }
   static void TearDownTestSuite() {
     channel_.reset();
@@ -122,7 +126,8 @@ TEST_F(GrpcClientTest, a_watch_is_a_stream_in_both_directions) {
   int seen = 0;
   while (seen < 100 && stream->Read(&response)) {
     EXPECT_EQ(response.watch_id(), second);
-    for (const auto& event : response.events()) EXPECT_EQ(event.kv().value(), std::to_string(seen++));
+    for (const auto& event : response.events())
+      EXPECT_EQ(event.kv().value(), std::to_string(seen++));
   }
   EXPECT_EQ(seen, 100);
   stream->WritesDone();
