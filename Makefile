@@ -5,6 +5,8 @@ BUILD := $(if $(filter release,$(PRESET)),build,build-$(PRESET))
 JOBS ?= $(shell nproc)
 # With precompiled headers ccache needs to be told that a change of their time alone means nothing.
 export CCACHE_SLOPPINESS := pch_defines,time_macros
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
 
 .PHONY: help setup build test demo bench lint format fuzz soak clean tour
 

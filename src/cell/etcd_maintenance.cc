@@ -2,16 +2,13 @@
 
 #include "api/etcd/rpc.pb.h"
 #include "cell/version.hh"
+#include "store/parse.hh"
 
 namespace polis::cell {
 namespace {
 
 using namespace etcdserverpb;
-
-template <typename Message>
-bool parse(Message& message, std::string_view bytes) {
-  return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
+using store::parse;
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/etcd/rpc.pb.h"
+#include "store/parse.hh"
 
 namespace polis::cell {
 namespace {
@@ -33,8 +34,7 @@ class EtcdWatch::Stream final : public WatchSink {
 
   void on_message(std::string_view bytes) {
     WatchRequest request;
-    if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-      return call_.finish(to_grpc(store::status::malformed()));
+    if (!store::parse(request, bytes)) return call_.finish(to_grpc(store::status::malformed()));
     switch (request.request_union_case()) {
       case WatchRequest::kCreateRequest:
         return create(request.create_request());
@@ -107,6 +107,12 @@ class EtcdWatch::Stream final : public WatchSink {
       return refuse(-1, fmt::format("polis: this stream has {} watches, the most that one may "
                                     "have; cancel some or open another stream",
                                     kWatchesPerStreamMax));
+    }
+    if (service_.hub_.size() >= kWatchesMax) {
+      return refuse(-1,
+                    fmt::format("polis: this replica has {} watches, the most that it may have; "
+                                "use another replica",
+                                kWatchesMax));
     }
     std::int64_t watch = request.watch_id();
     if (watch == 0) {

@@ -16,6 +16,8 @@ using store::WatchSpec;
 
 // Watches that one stream may hold; an idle one costs about 300 bytes here.
 inline constexpr std::size_t kWatchesPerStreamMax = 100'000;
+// And all streams of one replica together, so that no client can take the memory of the others.
+inline constexpr std::size_t kWatchesMax = 1'000'000;
 
 class EtcdWatch {
  public:

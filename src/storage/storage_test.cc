@@ -147,6 +147,25 @@ TEST_F(WalTest, released_segments_are_gone_and_the_rest_is_recovered) {
   EXPECT_EQ(recovered_.base_term, Term(1));
 }
 
+// Entries of a segment may be replaced in the next one; when the first is released, the second one stands alone.
+TEST_F(WalTest, a_released_segment_may_have_held_entries_that_were_replaced_later) {
+  std::uint64_t i = 1;
+  std::uint64_t before = wal_->bytes();
+  for (; wal_->bytes() == before; ++i) append(i, 1, std::string(200, 'x'));
+  sync();
+  std::uint64_t replaced = i - 3;
+  for (std::uint64_t k = replaced; k < replaced + 8; ++k) append(k, 2, "new" + std::to_string(k));
+  sync();
+  ASSERT_TRUE(wal_->release_through(LogIndex(replaced + 5)).has_value());
+  EXPECT_EQ(wal_->bytes(), before);
+  crash(5);
+  open();
+  EXPECT_EQ(recovered_.base_index, LogIndex(replaced));
+  EXPECT_EQ(recovered_.base_term, Term(2));
+  EXPECT_EQ(recovered_.entries.size(), 7u);
+  EXPECT_EQ(*recovered_.entries.back().data, "new" + std::to_string(replaced + 7));
+}
+
 // The heart of it: whatever a crash does to unsynced bytes, what was synced comes back and nothing
 // else is believed.
 TEST_F(WalTest, after_any_crash_the_log_is_a_prefix_that_holds_all_that_was_synced) {

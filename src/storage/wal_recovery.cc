@@ -84,8 +84,15 @@ bool replay(const wal::Record& record, Recovered& recovered) {
   if (record.type != wal::kEntry) return false;
   Entry entry;
   if (!decode(in, entry) || !in.done()) return false;
-  LogIndex last = recovered.base_index + recovered.entries.size();
-  if (entry.index <= recovered.base_index || entry.index > last.next()) return false;
+  if (entry.index <= recovered.base_index) {
+    // Written over the end of a segment that has been released since: what was released is in the state machine, so this
+    // entry is, too, and the log may as well begin behind it.
+    recovered.base_index = entry.index;
+    recovered.base_term = entry.term;
+    recovered.entries.clear();
+    return true;
+  }
+  if (entry.index > recovered.base_index + recovered.entries.size() + 1) return false;
   forget_from(recovered, entry.index);
   recovered.entries.push_back(std::move(entry));
   return true;

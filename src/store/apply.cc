@@ -3,6 +3,7 @@
 #include "api/etcd/rpc.pb.h"
 #include "base/check.hh"
 #include "base/crc32c.hh"
+#include "store/parse.hh"
 #include "store/store.hh"
 
 namespace polis::store {
@@ -166,8 +167,7 @@ Reply Store::apply_put(std::string_view bytes, bool want_reply) {
 
 Reply Store::apply_delete(std::string_view bytes, bool want_reply) {
   DeleteRangeRequest request;
-  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-    return {status::malformed(), {}, 0};
+  if (!parse(request, bytes)) return {status::malformed(), {}, 0};
   std::vector<std::string> previous;
   std::int64_t deleted = delete_range({request.key(), request.range_end()},
                                       want_reply && request.prev_kv() ? &previous : nullptr);
@@ -180,8 +180,7 @@ Reply Store::apply_delete(std::string_view bytes, bool want_reply) {
 
 Reply Store::apply_compact(std::string_view bytes) {
   CompactionRequest request;
-  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-    return {status::malformed(), {}, 0};
+  if (!parse(request, bytes)) return {status::malformed(), {}, 0};
   auto revision = static_cast<std::uint64_t>(request.revision());
   if (request.revision() <= 0 || revision <= compacted_) return {status::compacted(), {}, 0};
   if (revision > revision_) return {status::future_revision(), {}, 0};
@@ -204,8 +203,7 @@ std::string lease_name(std::int64_t id) {
 
 Reply Store::apply_lease_grant(std::string_view bytes, ApplySink& sink) {
   LeaseGrantRequest request;
-  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-    return {status::malformed(), {}, 0};
+  if (!parse(request, bytes)) return {status::malformed(), {}, 0};
   if (request.id() == 0) return {status::malformed(), {}, 0};
   if (leases_.contains(request.id())) return {status::lease_exists(), {}, 0};
   std::int64_t ttl = std::max(request.ttl(), kLeaseTtlMin);
@@ -222,8 +220,7 @@ Reply Store::apply_lease_grant(std::string_view bytes, ApplySink& sink) {
 
 Reply Store::apply_lease_revoke(std::string_view bytes, ApplySink& sink) {
   LeaseRevokeRequest request;
-  if (!request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-    return {status::malformed(), {}, 0};
+  if (!parse(request, bytes)) return {status::malformed(), {}, 0};
   const Lease* lease = leases_.find(request.id());
   if (lease == nullptr) return {status::lease_not_found(), {}, 0};
   const std::set<std::string> keys = lease->keys;  // deleting a key detaches it

@@ -3,6 +3,7 @@
 
 #include "api/etcd/rpc.pb.h"
 #include "base/check.hh"
+#include "store/parse.hh"
 #include "store/range.hh"
 #include "store/store.hh"
 
@@ -157,8 +158,7 @@ Reply Store::read_txn(std::string_view bytes) {
 
 Reply Store::apply_txn(std::string_view bytes, bool want_reply) {
   TxnRequest txn;
-  if (!txn.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
-    return {status::malformed(), {}, 0};
+  if (!parse(txn, bytes)) return {status::malformed(), {}, 0};
   std::vector<bool> path;
   choose_paths(txn, path);
   std::size_t at = 0;

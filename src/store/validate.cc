@@ -2,17 +2,13 @@
 // would have to refuse.
 
 #include "api/etcd/rpc.pb.h"
+#include "store/parse.hh"
 #include "store/store.hh"
 
 namespace polis::store {
 namespace {
 
 using namespace etcdserverpb;
-
-template <typename Message>
-bool parse(Message& message, std::string_view bytes) {
-  return message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-}
 
 Status validate_put(const PutView& put) {
   if (put.key.empty()) return status::empty_key();
