@@ -147,7 +147,8 @@ TEST_F(WalTest, released_segments_are_gone_and_the_rest_is_recovered) {
   EXPECT_EQ(recovered_.base_term, Term(1));
 }
 
-// Entries of a segment may be replaced in the next one; when the first is released, the second one stands alone.
+// Entries of a segment may be replaced in the next one; when the first is released, the second one
+// stands alone.
 TEST_F(WalTest, a_released_segment_may_have_held_entries_that_were_replaced_later) {
   std::uint64_t i = 1;
   std::uint64_t before = wal_->bytes();

@@ -85,8 +85,8 @@ bool replay(const wal::Record& record, Recovered& recovered) {
   Entry entry;
   if (!decode(in, entry) || !in.done()) return false;
   if (entry.index <= recovered.base_index) {
-    // Written over the end of a segment that has been released since: what was released is in the state machine, so this
-    // entry is, too, and the log may as well begin behind it.
+    // Written over the end of a segment that has been released since: what was released is in the
+    // state machine, so this entry is, too, and the log may as well begin behind it.
     recovered.base_index = entry.index;
     recovered.base_term = entry.term;
     recovered.entries.clear();
