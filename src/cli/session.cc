@@ -27,6 +27,13 @@ int complain(const Error& error) {
 }
 
 int complain(const http::GrpcStatus& status) {
+  if (status.message.find("cannot connect") != std::string::npos) {
+    fmt::print(stderr,
+               "polis: {}\n"
+               "Is a replica running there? `polis dev` starts one; --endpoints names others.\n",
+               status.message);
+    return kRefused;
+  }
   fmt::print(stderr, "polis: {}\n",
              status.message.empty() ? fmt::format("gRPC status {}", status.code) : status.message);
   return kRefused;

@@ -87,8 +87,10 @@ Instant boot_now() {
 class PosixFile final : public File {
  public:
   PosixFile(PosixDisk& disk, int fd, std::string path)
-      : disk_(disk), fd_(fd), path_(std::move(path)) {}
-  ~PosixFile() override { ::close(fd_); }
+      : disk_(disk),
+        descriptor_(std::make_shared<const Descriptor>(fd, std::move(path))),
+        fd_(fd),
+        path_(descriptor_->path) {}
 
   Result<void> write(std::uint64_t offset, std::string_view bytes) override {
     return write_all(fd_, offset, bytes, path_);
@@ -114,10 +116,7 @@ class PosixFile final : public File {
     return static_cast<std::uint64_t>(st.st_size);
   }
 
-  Result<void> sync() override {
-    if (::fdatasync(fd_) != 0) return system_error("sync", path_);
-    return {};
-  }
+  Result<void> sync() override { return descriptor_->sync(); }
 
   void sync_later(Done done) override {
     if (disk_.sync_average_ <= kSyncInlineMax) {
@@ -127,11 +126,11 @@ class PosixFile final : public File {
       done(std::move(result));
       return;
     }
-    disk_.syncer_.run([this, done = std::move(done)]() mutable {
+    disk_.syncer_.run([&disk = disk_, descriptor = descriptor_, done = std::move(done)]() mutable {
       Instant start = boot_now();
-      Result<void> result = sync();
+      Result<void> result = descriptor->sync();
       Duration took = boot_now() - start;
-      disk_.loop_.post([&disk = disk_, took, result = std::move(result), done = std::move(done)] {
+      disk.loop_.post([&disk, took, result = std::move(result), done = std::move(done)] {
         disk.on_synced(took);
         done(result);
       });
@@ -139,9 +138,24 @@ class PosixFile final : public File {
   }
 
  private:
+  // Shared with the syncer's thread, which may still be at work when the file is closed.
+  struct Descriptor {
+    Descriptor(int f, std::string p) : fd(f), path(std::move(p)) {}
+    ~Descriptor() { ::close(fd); }
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    Result<void> sync() const {
+      if (::fdatasync(fd) != 0) return system_error("sync", path);
+      return {};
+    }
+    int fd;
+    std::string path;
+  };
+
   PosixDisk& disk_;
+  std::shared_ptr<const Descriptor> descriptor_;
   int fd_;
-  std::string path_;
+  const std::string& path_;
 };
 
 void PosixDisk::on_synced(Duration took) { sync_average_ += (took - sync_average_) / 16; }
