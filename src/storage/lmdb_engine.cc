@@ -16,6 +16,7 @@ namespace polis::storage {
 namespace {
 
 constexpr std::size_t kKeyBytes = 12;
+constexpr std::uint64_t kMapBytesMin = 8ULL << 30;
 
 // Big-endian revision and place: LMDB compares bytes.
 struct StoredKey {
@@ -221,6 +222,11 @@ Result<std::unique_ptr<LmdbEngine>> LmdbEngine::open(io::Loop& loop, LmdbOptions
   auto engine = std::unique_ptr<LmdbEngine>(new LmdbEngine(loop, std::move(options)));
   ::unlink((engine->path() + ".new").c_str());
   auto environment = Environment::open(engine->path(), engine->options_.map_bytes);
+  // Where address space is short (a limit on it, a sanitizer) a smaller map has to do.
+  while (!environment && engine->options_.map_bytes > kMapBytesMin) {
+    engine->options_.map_bytes /= 2;
+    environment = Environment::open(engine->path(), engine->options_.map_bytes);
+  }
   if (!environment) return std::unexpected(environment.error());
   engine->environment_ = std::move(*environment);
   return engine;

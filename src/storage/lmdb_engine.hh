@@ -18,7 +18,8 @@ namespace polis::storage {
 
 struct LmdbOptions {
   std::string directory;
-  // Address space for the file, bytes; not memory. Reaching it is kNoSpace.
+  // Address space for the file, bytes; not memory. Less is taken where there is not so much.
+  // Reaching it is kNoSpace.
   std::uint64_t map_bytes = 1ULL << 40;
 };
 
