@@ -95,7 +95,9 @@ class CrashTest(unittest.TestCase):
         done = subprocess.run([LOAD, "--endpoints", ",".join(r.client for r in cell.replicas if r is not away), "--clients", "50", "--connections", "2",
                                "--operations", "20000", "--keys", "5000"], capture_output=True, text=True, timeout=60)
         self.assertEqual(json.loads(done.stdout)["failed"], 0)
-        time.sleep(0.5)  # the engines save and the logs are cut
+        deadline = time.monotonic() + 20
+        while any(metric(r, "polis_log_bytes") > 1_000_000 for r in cell.replicas if r is not away):
+            self.assertLess(time.monotonic(), deadline, "the logs are not cut")
         away.start()
         deadline = time.monotonic() + 30
         while True:

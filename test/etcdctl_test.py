@@ -3,6 +3,7 @@
 
 import json
 import os
+import select
 import subprocess
 import tempfile
 import threading
@@ -135,7 +136,8 @@ class EtcdctlTest(unittest.TestCase):
         try:
             self.assertIn("the-lock/", held.stdout.readline())
             second = self.background("lock", "the-lock")
-            time.sleep(0.3)  # nothing can be waited for: it must not get the lock
+            ready, _, _ = select.select([second.stdout], [], [], 0.5)
+            self.assertEqual(ready, [], "the lock was given twice")
             held.terminate()
             self.assertIn("the-lock/", second.stdout.readline())
             second.terminate()

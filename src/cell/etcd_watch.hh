@@ -14,7 +14,7 @@ using store::WatchHub;
 using store::WatchSink;
 using store::WatchSpec;
 
-// Watches that one stream may hold; an idle one costs about 300 bytes here.
+// Watches that one stream may hold.
 inline constexpr std::size_t kWatchesPerStreamMax = 100'000;
 // And all streams of one replica together, so that no client can take the memory of the others.
 inline constexpr std::size_t kWatchesMax = 1'000'000;
