@@ -135,6 +135,55 @@ TEST_F(GrpcClientTest, a_watch_is_a_stream_in_both_directions) {
   EXPECT_TRUE(stream->Finish().ok());
 }
 
+TEST_F(GrpcClientTest, a_watch_that_asks_for_fragments_gets_large_revisions_in_pieces) {
+  auto txn = [&](char fill) {
+    grpc::ClientContext context;
+    TxnRequest request;
+    for (int i = 0; i < 14; ++i) {
+      auto* one = request.add_success()->mutable_request_put();
+      one->set_key("f" + std::to_string(i));
+      one->set_value(std::string(100'000, fill));
+    }
+    TxnResponse response;
+    return kv_->Txn(&context, request, &response);
+  };
+  ASSERT_TRUE(txn('a').ok());
+  auto stub = Watch::NewStub(channel_);
+  for (bool fragment : {true, false}) {
+    grpc::ClientContext context;
+    auto stream = stub->Watch(&context);
+    WatchRequest request;
+    auto* create = request.mutable_create_request();
+    create->set_key("f");
+    create->set_range_end("g");
+    create->set_prev_kv(true);
+    create->set_fragment(fragment);
+    ASSERT_TRUE(stream->Write(request));
+    WatchResponse response;
+    ASSERT_TRUE(stream->Read(&response));
+    ASSERT_TRUE(response.created());
+    // 14 events of 100,000 bytes, each with its predecessor: 2.8 MB in one revision.
+    ASSERT_TRUE(txn('b').ok());
+    int events = 0, pieces = 0;
+    do {
+      ASSERT_TRUE(stream->Read(&response));
+      ++pieces;
+      EXPECT_EQ(response.fragment(), events + response.events_size() < 14);
+      EXPECT_LE(response.ByteSizeLong(), fragment ? 1'400'000u : 4'000'000u);
+      for (const auto& event : response.events()) {
+        EXPECT_EQ(event.kv().value().size(), 100'000u);
+        EXPECT_EQ(event.prev_kv().value().size(), 100'000u);
+        EXPECT_EQ(event.kv().mod_revision(), response.header().revision());
+        ++events;
+      }
+    } while (response.fragment());
+    EXPECT_EQ(events, 14);
+    EXPECT_EQ(pieces, fragment ? 3 : 1);
+    context.TryCancel();
+    stream->Finish();
+  }
+}
+
 TEST_F(GrpcClientTest, a_cancelled_stream_ends_and_others_go_on) {
   auto stub = Watch::NewStub(channel_);
   {

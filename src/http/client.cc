@@ -1,7 +1,8 @@
 #include "http/client.hh"
 
+#include <absl/container/flat_hash_map.h>
+
 #include <charconv>
-#include <unordered_map>
 
 #include "base/check.hh"
 
@@ -13,10 +14,14 @@ struct OpenCall final : BodySource {
   GrpcReader reader;
   std::string queue;
   bool half_closed = false;
+  // Of a stream; or, of a unary call, the answer and who waits for it.
   std::function<void(std::string_view)> on_message;
   std::function<void(const GrpcStatus&)> closed;
-  GrpcStatus status = grpc_status(GrpcCode::kUnavailable, "the call ended without a status");
+  ClientConnection::UnaryDone done;
+  std::string response;
+  GrpcStatus status;  // as it arrived
   bool has_status = false;
+  bool ended = false;  // who called was told; kept until the session asks its body for no more
   Instant deadline = Instant::max();
 
   State read(std::string& out, std::size_t bytes_max) override {
@@ -25,6 +30,14 @@ struct OpenCall final : BodySource {
     queue.erase(0, n);
     if (!queue.empty()) return State::kMore;
     return half_closed ? State::kEnd : State::kWait;
+  }
+
+  // Tells who called. May destroy everything but this object.
+  void finish(const GrpcStatus& how) {
+    ended = true;
+    on_message = nullptr;
+    if (auto told = std::exchange(done, nullptr)) return told(how, response);
+    if (auto told = std::exchange(closed, nullptr)) told(how);
   }
 };
 
@@ -43,9 +56,10 @@ struct ClientConnection::Impl final : SessionEvents {
   std::size_t out_at = 0;
   bool blocked = false, failed = false, dirty = true, pinged = false;
   Instant heard;
-  std::unordered_map<StreamId, std::shared_ptr<OpenCall>>
-      calls;  // shared with callbacks on the stack
+  // Shared with callbacks on the stack. Those that ended stay until their stream is gone.
+  absl::flat_hash_map<StreamId, std::shared_ptr<OpenCall>> calls;
   std::size_t with_deadline = 0;
+  Headers request_headers;  // of the call that begins
   std::shared_ptr<bool> alive =
       std::make_shared<bool>(true);  // shared with ClientCalls, which may outlive the connection
 
@@ -94,7 +108,7 @@ struct ClientConnection::Impl final : SessionEvents {
   void expire(Instant now) {
     std::vector<StreamId> late;
     for (auto& [id, call] : calls) {
-      if (now >= call->deadline) late.push_back(id);
+      if (!call->ended && now >= call->deadline) late.push_back(id);
     }
     for (StreamId id : late) {
       session.reset(id, kCancel);
@@ -137,28 +151,26 @@ struct ClientConnection::Impl final : SessionEvents {
     auto open = std::move(calls);
     calls.clear();
     for (auto& [id, call] : open) {
-      auto closed = std::move(call->closed);
-      call->on_message = nullptr;
-      if (closed) closed(grpc_status(GrpcCode::kUnavailable, reason));
+      if (!call->ended) call->finish(grpc_status(GrpcCode::kUnavailable, reason));
     }
   }
 
   std::shared_ptr<OpenCall> begin(std::string_view path, Duration timeout, StreamId& id) {
     auto call = std::make_shared<OpenCall>(options.message_bytes_max);
     std::string deadline = timeout > Duration::zero() ? format_grpc_timeout(timeout) : "";
-    Headers headers{{":method", "POST"},
-                    {":scheme", "http"},
-                    {":path", path},
-                    {":authority", authority},
-                    {"content-type", "application/grpc"},
-                    {"te", "trailers"},
-                    {"user-agent", "polis"}};
+    request_headers.assign({{":method", "POST"},
+                            {":scheme", "http"},
+                            {":path", path},
+                            {":authority", authority},
+                            {"content-type", "application/grpc"},
+                            {"te", "trailers"},
+                            {"user-agent", "polis"}});
     if (timeout > Duration::zero()) {
-      headers.emplace_back("grpc-timeout", deadline);
+      request_headers.emplace_back("grpc-timeout", deadline);
       call->deadline = reactor.now() + timeout;
       ++with_deadline;
     }
-    id = failed ? 0 : session.request(headers, call.get());
+    id = failed ? 0 : session.request(request_headers, call.get());
     if (id != 0) calls[id] = call;
     dirty = true;
     return call;
@@ -166,17 +178,18 @@ struct ClientConnection::Impl final : SessionEvents {
 
   void end(StreamId id, const GrpcStatus& status) {
     auto found = calls.find(id);
-    if (found == calls.end()) return;
-    auto call = std::move(found->second);
-    calls.erase(found);
+    if (found == calls.end() || found->second->ended) return;
+    auto call = found->second;
     if (call->deadline != Instant::max()) --with_deadline;
-    // The session may still ask its body for bytes until the stream's end: it is kept until then.
-    finished_bodies[id] = call;
-    auto closed = std::move(call->closed);
-    call->on_message = nullptr;
-    if (closed) closed(status);
+    call->finish(status);
   }
-  std::unordered_map<StreamId, std::shared_ptr<OpenCall>> finished_bodies;
+  // The stream ended as the peer wanted it to.
+  void end_as_told(StreamId id) {
+    auto found = calls.find(id);
+    if (found == calls.end() || found->second->ended) return;
+    if (found->second->has_status) return end(id, GrpcStatus(std::move(found->second->status)));
+    end(id, grpc_status(GrpcCode::kUnavailable, "the call ended without a status"));
+  }
 
   void on_headers(StreamId id, const Headers& headers, bool) override {
     auto found = calls.find(id);
@@ -186,7 +199,6 @@ struct ClientConnection::Impl final : SessionEvents {
         int code = 2;
         std::from_chars(value.data(), value.data() + value.size(), code);
         found->second->status.code = code;
-        if (!found->second->has_status) found->second->status.message.clear();
         found->second->has_status = true;
       } else if (name == "grpc-message") {
         found->second->status.message = percent_decode(value);
@@ -194,6 +206,7 @@ struct ClientConnection::Impl final : SessionEvents {
       } else if (name == ":status" && value != "200") {
         found->second->status =
             grpc_status(GrpcCode::kUnavailable, "HTTP status " + std::string(value));
+        found->second->has_status = true;
       }
     }
   }
@@ -201,37 +214,36 @@ struct ClientConnection::Impl final : SessionEvents {
   void on_data(StreamId id, std::string_view bytes) override {
     session.consumed(id, bytes.size());
     auto found = calls.find(id);
-    if (found == calls.end()) return;
+    if (found == calls.end() || found->second->ended) return;
     auto call = found->second;
     call->reader.add(bytes);
     std::string_view message;
-    while (call->on_message) {
+    while (!call->ended) {
       auto outcome = call->reader.next(message);
       if (outcome == GrpcReader::Outcome::kMore) break;
       if (outcome != GrpcReader::Outcome::kMessage) {
         session.reset(id, kCancel);
         return end(id, grpc_status(GrpcCode::kInternal, "the answer is too large or compressed"));
       }
-      auto on_message = call->on_message;  // it may end the call
-      on_message(message);
+      if (call->done) {
+        call->response = message;
+      } else if (auto on_message = call->on_message) {  // a copy: it may end the call
+        on_message(message);
+      }
     }
   }
 
-  void on_end(StreamId id) override {
-    auto found = calls.find(id);
-    if (found != calls.end()) end(id, found->second->status);
-  }
+  void on_end(StreamId id) override { end_as_told(id); }
   void on_close(StreamId id, std::uint32_t error) override {
     auto found = calls.find(id);
-    if (found != calls.end()) {
-      if (error != kNoError && !found->second->has_status) {
-        end(id, grpc_status(error == kCancel ? GrpcCode::kCancelled : GrpcCode::kUnavailable,
-                            "the stream was reset"));
-      } else {
-        end(id, found->second->status);
-      }
+    if (found == calls.end()) return;
+    if (error != kNoError && !found->second->has_status) {
+      end(id, grpc_status(error == kCancel ? GrpcCode::kCancelled : GrpcCode::kUnavailable,
+                          "the stream was reset"));
+    } else {
+      end_as_told(id);
     }
-    finished_bodies.erase(id);
+    calls.erase(id);
   }
   void on_ping_ack() override {}
   void on_goaway(StreamId) override { going_away = true; }
@@ -256,11 +268,7 @@ void ClientConnection::unary(std::string_view path, std::string_view request, Du
   append_grpc_prefix(call->queue, request.size());
   call->queue += request;
   call->half_closed = true;
-  auto response = std::make_shared<std::string>();  // shared by the two callbacks
-  call->on_message = [response](std::string_view message) { *response = message; };
-  call->closed = [response, done = std::move(done)](const GrpcStatus& status) {
-    done(status, *response);
-  };
+  call->done = std::move(done);
 }
 
 namespace {
@@ -270,27 +278,29 @@ class StreamCall final : public ClientCall {
   StreamCall(ClientConnection::Impl& impl, StreamId id, std::shared_ptr<OpenCall> call)
       : impl_(impl), alive_(impl.alive), id_(id), call_(std::move(call)) {}
   ~StreamCall() override {
-    if (alive_.expired() || !impl_.calls.contains(id_)) return;
+    if (!open()) return;
     impl_.session.reset(id_, kCancel);
-    impl_.finished_bodies[id_] = call_;
-    impl_.calls.erase(id_);
+    call_->closed = nullptr;
+    impl_.end(id_, {});
     impl_.flush();
   }
   void send(std::string_view message) override {
-    if (alive_.expired() || !impl_.calls.contains(id_)) return;
+    if (!open()) return;
     append_grpc_prefix(call_->queue, message.size());
     call_->queue += message;
     impl_.session.resume(id_);
     impl_.dirty = true;
   }
   void half_close() override {
-    if (alive_.expired() || !impl_.calls.contains(id_)) return;
+    if (!open()) return;
     call_->half_closed = true;
     impl_.session.resume(id_);
     impl_.dirty = true;
   }
 
  private:
+  bool open() const { return !alive_.expired() && !call_->ended && impl_.calls.contains(id_); }
+
   ClientConnection::Impl& impl_;
   std::weak_ptr<bool> alive_;
   StreamId id_;

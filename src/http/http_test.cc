@@ -240,6 +240,68 @@ TEST_F(HttpTest, garbage_after_the_preface_closes_that_connection_alone) {
   EXPECT_TRUE(call("/t.T/Echo", "others notice nothing").first.ok());
 }
 
+TEST_F(HttpTest, headers_over_the_limit_end_their_stream_alone) {
+  bool open_ended = false;
+  auto chat = client_->stream(
+      "/t.T/Chat", [](std::string_view) {}, [&](const GrpcStatus&) { open_ended = true; });
+  EXPECT_FALSE(call("/t.T/" + std::string(20'000, 'h'), "x").first.ok());
+  EXPECT_TRUE(call("/t.T/" + std::string(10'000, 'h'), "x").first.code == 12);  // within the limit
+  EXPECT_TRUE(call("/t.T/Echo", "still here").first.ok());
+  EXPECT_FALSE(open_ended);
+}
+
+// A peer that takes a connection, speaks HTTP/2 up to a point, and then says nothing any more.
+class SilentPeer {
+ public:
+  explicit SilentPeer(io::Reactor& reactor) {
+    auto listening = io::listen_tcp(reactor, {"127.0.0.1", 0}, [this](auto stream) {
+      stream_ = std::move(stream);
+      stream_->start({[](std::string_view) {}, [](const std::string&) {}, [] {}});
+    });
+    listener_ = std::move(*listening);
+  }
+  std::uint16_t port() const { return listener_->port(); }
+
+ private:
+  std::unique_ptr<io::TcpListener> listener_;
+  std::unique_ptr<io::TcpStream> stream_;
+};
+
+TEST_F(HttpTest, a_server_that_answers_no_ping_ends_the_calls_that_wait_for_it) {
+  SilentPeer peer(reactor_);
+  client_ = std::make_unique<ClientConnection>(
+      reactor_, io::Address{"127.0.0.1", peer.port()},
+      ClientOptions{.keepalive_interval = 60ms, .keepalive_timeout = 60ms});
+  auto status = call("/t.T/Echo", "anybody?").first;
+  EXPECT_EQ(status.code, 14);
+  EXPECT_NE(status.message.find("keep-alive"), std::string::npos) << status.message;
+}
+
+TEST_F(HttpTest, pings_keep_a_slow_call_alive) {
+  client_ = std::make_unique<ClientConnection>(
+      reactor_, io::Address{"127.0.0.1", server_->port()},
+      ClientOptions{.keepalive_interval = 30ms, .keepalive_timeout = 2s});
+  EXPECT_EQ(call("/t.T/Never", "x", 400ms).first.code, 4);  // its own deadline, nothing else
+}
+
+TEST_F(HttpTest, a_client_that_answers_no_ping_is_let_go) {
+  client_.reset();
+  server_.reset();
+  serve({.keepalive_interval = 50ms, .keepalive_timeout = 50ms});
+  std::unique_ptr<io::TcpStream> silent;
+  bool closed = false;
+  auto connecting =
+      io::connect_tcp(reactor_, {"127.0.0.1", server_->port()}, 1s, [&](auto connected) {
+        silent = std::move(*connected);
+        silent->start({[](std::string_view) {}, [&](const std::string&) { closed = true; }, [] {}});
+        // The preface and empty settings, and not a word more.
+        silent->write(std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") +
+                      std::string("\0\0\0\4\0\0\0\0\0", 9));
+      });
+  run_until([&] { return closed; });
+  EXPECT_TRUE(call("/t.T/Echo", "others notice nothing").first.ok());
+}
+
 TEST_F(HttpTest, draining_lets_open_calls_end_and_refuses_new_ones) {
   bool finished = false;
   client_->unary("/t.T/Never", "x", 0s,

@@ -1,9 +1,9 @@
 #include "http/session.hh"
 
+#include <absl/container/flat_hash_map.h>
 #include <nghttp2/nghttp2.h>
 
 #include <cstring>
-#include <unordered_map>
 
 #include "base/check.hh"
 
@@ -13,21 +13,24 @@ struct Session::Impl {
   struct Stream {
     BodySource* body = nullptr;
     std::vector<std::pair<std::string, std::string>> trailers;
-    std::string headers;  // arriving, name and value after each other
-    std::vector<std::pair<std::uint32_t, std::uint32_t>> header_lengths;
-    bool trailing = false;  // the headers that arrive now are trailers
-    bool has_headers = false;
-    bool waiting = false;  // its body said kWait
+    bool has_headers = false;  // those that arrive next are trailers
+    bool waiting = false;      // its body said kWait
   };
 
   Role role;
   SessionLimits limits;
   SessionEvents& events;
   nghttp2_session* session = nullptr;
-  std::unordered_map<StreamId, Stream> streams;
+  absl::flat_hash_map<StreamId, Stream> streams;
   std::uint32_t control_frames = 0;
   bool broken = false;
   std::string chunk;  // what a body gave for one frame
+  // The one header block that is arriving (RFC 9113 4.3: no other frame comes between its parts),
+  // names and values after each other; and the views of it that are handed on.
+  std::string header_text;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> header_lengths;
+  Headers header_views;
+  std::vector<nghttp2_nv> name_values;  // of the block that is being sent
 
   Impl(Role r, SessionLimits l, SessionEvents& e) : role(r), limits(l), events(e) {}
 };
@@ -38,9 +41,10 @@ using Impl = Session::Impl;
 
 Impl& impl_of(void* user) { return *static_cast<Impl*>(user); }
 
-std::vector<nghttp2_nv> name_values(const Headers& headers) {
-  std::vector<nghttp2_nv> out;
-  out.reserve(headers.size());
+// Valid until the next call.
+const std::vector<nghttp2_nv>& name_values(Impl& impl, const Headers& headers) {
+  auto& out = impl.name_values;
+  out.clear();
   for (const auto& [name, value] : headers) {
     out.push_back({reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
                    reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(),
@@ -51,45 +55,38 @@ std::vector<nghttp2_nv> name_values(const Headers& headers) {
 
 int on_begin_headers(nghttp2_session*, const nghttp2_frame* frame, void* user) {
   Impl& impl = impl_of(user);
-  auto& stream = impl.streams[frame->hd.stream_id];
-  stream.trailing = stream.has_headers;
-  stream.headers.clear();
-  stream.header_lengths.clear();
+  impl.streams.try_emplace(frame->hd.stream_id);
+  impl.header_text.clear();
+  impl.header_lengths.clear();
   return 0;
 }
 
-int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name,
+int on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
               std::size_t name_length, const std::uint8_t* value, std::size_t value_length,
               std::uint8_t, void* user) {
   Impl& impl = impl_of(user);
-  auto found = impl.streams.find(frame->hd.stream_id);
-  if (found == impl.streams.end()) return 0;
-  auto& stream = found->second;
-  if (stream.headers.size() + name_length + value_length + 32 > impl.limits.header_bytes_max) {
+  if (impl.header_text.size() + name_length + value_length + 32 > impl.limits.header_bytes_max) {
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;  // this stream alone is reset
   }
-  stream.headers.append(reinterpret_cast<const char*>(name), name_length);
-  stream.headers.append(reinterpret_cast<const char*>(value), value_length);
-  stream.header_lengths.emplace_back(name_length, value_length);
+  impl.header_text.append(reinterpret_cast<const char*>(name), name_length);
+  impl.header_text.append(reinterpret_cast<const char*>(value), value_length);
+  impl.header_lengths.emplace_back(name_length, value_length);
   return 0;
 }
 
 void headers_complete(Impl& impl, StreamId id) {
   auto found = impl.streams.find(id);
   if (found == impl.streams.end()) return;
-  auto& stream = found->second;
-  std::string text = std::move(stream.headers);
-  Headers headers;
+  const bool trailing = std::exchange(found->second.has_headers, true);
+  impl.header_views.clear();
+  std::string_view text = impl.header_text;
   std::size_t at = 0;
-  for (auto [name, value] : stream.header_lengths) {
-    headers.emplace_back(std::string_view(text).substr(at, name),
-                         std::string_view(text).substr(at + name, value));
+  for (auto [name, value] : impl.header_lengths) {
+    impl.header_views.emplace_back(text.substr(at, name), text.substr(at + name, value));
     at += name + value;
   }
-  const bool trailing = stream.trailing;
-  stream.has_headers = true;
   impl.control_frames = 0;
-  impl.events.on_headers(id, headers, trailing);
+  impl.events.on_headers(id, impl.header_views, trailing);
 }
 
 int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
@@ -146,19 +143,19 @@ ssize_t read_body(nghttp2_session* session, StreamId id, std::uint8_t* buffer, s
   impl.chunk.clear();
   BodySource::State state = found->second.body->read(impl.chunk, length);
   CHECK(impl.chunk.size() <= length);
+  // The body may have opened or closed streams while it was read: look again.
+  found = impl.streams.find(id);
   if (state == BodySource::State::kWait && impl.chunk.empty()) {
-    found->second.waiting = true;
+    if (found != impl.streams.end()) found->second.waiting = true;
     return NGHTTP2_ERR_DEFERRED;
   }
   std::memcpy(buffer, impl.chunk.data(), impl.chunk.size());
   if (state == BodySource::State::kEnd) {
     *flags |= NGHTTP2_DATA_FLAG_EOF;
-    // The body may have closed its stream's record while it was read: look again.
-    found = impl.streams.find(id);
     if (found != impl.streams.end() && !found->second.trailers.empty()) {
       *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
       Headers trailers(found->second.trailers.begin(), found->second.trailers.end());
-      auto nv = name_values(trailers);
+      const auto& nv = name_values(impl, trailers);
       nghttp2_submit_trailer(session, id, nv.data(), nv.size());
     }
   }
@@ -236,7 +233,7 @@ bool Session::finished() const {
 }
 
 StreamId Session::request(const Headers& headers, BodySource* body) {
-  auto nv = name_values(headers);
+  const auto& nv = name_values(*impl_, headers);
   nghttp2_data_provider provider{{.ptr = nullptr}, read_body};
   StreamId id = nghttp2_submit_request(impl_->session, nullptr, nv.data(), nv.size(),
                                        body != nullptr ? &provider : nullptr, nullptr);
@@ -249,7 +246,7 @@ bool Session::respond(StreamId id, const Headers& headers, BodySource* body) {
   auto found = impl_->streams.find(id);
   if (found == impl_->streams.end()) return false;
   found->second.body = body;
-  auto nv = name_values(headers);
+  const auto& nv = name_values(*impl_, headers);
   nghttp2_data_provider provider{{.ptr = nullptr}, read_body};
   return nghttp2_submit_response(impl_->session, id, nv.data(), nv.size(),
                                  body != nullptr ? &provider : nullptr) == 0;
