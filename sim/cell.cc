@@ -10,11 +10,28 @@ std::string CellConfig::describe() const {
   };
   return fmt::format(
       "replicas={} delay={}..{}us loss={} repeat={} late={} sync={}..{}us stall={} retain={} "
-      "segment={} chunk={} drift={}",
+      "segment={} chunk={} drift={} told={} margin={}us reads={}",
       replicas, us(network.delay_min), us(network.delay_max), network.loss, network.repeat,
       network.late, us(disk.sync_min), us(disk.sync_max), disk.stall, log_retain_bytes,
-      wal_segment_bytes, snapshot_chunk_bytes, clock_drift_max);
+      wal_segment_bytes, snapshot_chunk_bytes, clock_drift_max, drift_told(), us(lease_margin),
+      reads == consensus::Reads::kLease ? "lease" : "quorum");
 }
+
+// The largest ratio of two rates, less one.
+double CellConfig::drift_told() const {
+  return clock_drift_told.value_or((1 + clock_drift_max) / (1 - clock_drift_max) - 1);
+}
+
+namespace {
+
+// Clocks at the ends of what is allowed are the ones that show a wrong bound.
+double draw_drift(Random& random, double max) {
+  static constexpr double ends[] = {-1, 1, 0};
+  if (random.chance(0.7)) return ends[random.below(3)] * max;
+  return (static_cast<double>(random.below(2001)) / 1000.0 - 1.0) * max;
+}
+
+}  // namespace
 
 Node::Node(World& world, Network& network, const CellConfig& config, std::size_t place)
     : world_(world),
@@ -22,8 +39,7 @@ Node::Node(World& world, Network& network, const CellConfig& config, std::size_t
       config_(config),
       place_(place),
       random_(world.fork()),
-      machine_(world,
-               (static_cast<double>(random_.below(2001)) / 1000.0 - 1.0) * config.clock_drift_max),
+      machine_(world, draw_drift(random_, config.clock_drift_max)),
       disk_faults_(std::make_shared<DiskFaults>(config.disk)) {}
 
 Node::~Node() {
@@ -47,6 +63,9 @@ void Node::start() {
   options.log_retain_bytes = config_.log_retain_bytes;
   options.engine_interval = config_.engine_interval;
   options.raft.snapshot_chunk_bytes = config_.snapshot_chunk_bytes;
+  options.raft.lease.reads = config_.reads;
+  options.raft.lease.margin = config_.lease_margin;
+  options.raft.lease.drift_max = config_.drift_told();
   options.raft.append_bytes_max = config_.append_bytes_max;
   auto opened =
       replica::Replica::open(options, {machine_,

@@ -28,8 +28,14 @@ struct CellConfig {
   std::uint64_t wal_segment_bytes = 256 << 10;
   std::uint32_t snapshot_chunk_bytes = 4 << 10;
   std::size_t append_bytes_max = 64 << 10;
-  double clock_drift_max = 0.0005;
+  consensus::Reads reads = consensus::Reads::kLease;
+  Duration lease_margin = std::chrono::milliseconds(5);
+  // Each machine's clock runs faster or slower than time by at most this fraction; what the
+  // replicas are told follows from it, unless it is set.
+  double clock_drift_max = 0.00025;
+  std::optional<double> clock_drift_told;
 
+  double drift_told() const;
   std::string describe() const;
 };
 

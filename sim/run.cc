@@ -34,6 +34,15 @@ Plan draw(Random& random, const RunOptions& options) {
   plan.cell.wal_segment_bytes = random.chance(0.5) ? 16 << 10 : 256 << 10;
   plan.cell.snapshot_chunk_bytes = random.chance(0.5) ? 512 : 16 << 10;
   plan.cell.append_bytes_max = random.chance(0.3) ? 256 : 64 << 10;
+  if (random.chance(0.3)) plan.cell.reads = consensus::Reads::kQuorum;
+  static constexpr double drifts[] = {0.00025, 0.02, 0.2};
+  plan.cell.clock_drift_max = drifts[random.below(3)];
+  if (random.chance(0.5)) plan.cell.lease_margin = {};
+  if (options.clocks_break_bound) {
+    plan.cell.reads = consensus::Reads::kLease;
+    plan.cell.clock_drift_max = 0.4;
+    plan.cell.clock_drift_told = 0.0005;
+  }
   plan.workload.clients = 2 + random.below(5);
   plan.workload.keys = 1 + random.below(6);
   plan.workload.compactions = random.chance(0.5);
@@ -42,6 +51,11 @@ Plan draw(Random& random, const RunOptions& options) {
   if (random.chance(0.6)) plan.partitions = random.chance(0.5) ? 0.3 : 2;
   if (random.chance(0.4)) plan.pauses = 0.5;
   if (random.chance(0.4)) plan.outages = random.chance(0.5) ? 0.1 : 0.7;
+  if (options.clocks_break_bound) {  // masters that are cut off, and readers who come often
+    plan.crashes = plan.outages = plan.pauses = 0;
+    plan.partitions = 2;
+    plan.workload.think_max = Duration(5ms);
+  }
   return plan;
 }
 

@@ -18,6 +18,9 @@ struct RunOptions {
   std::size_t replicas = 0;                    // 0: the seed decides
   Duration faults = std::chrono::seconds(20);  // virtual time
   bool trace = false;
+  // Clocks that run apart faster than the replicas were told: what leases stand on is gone, and the
+  // checkers must notice.
+  bool clocks_break_bound = false;
 };
 
 struct RunResult {

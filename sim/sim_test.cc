@@ -38,6 +38,18 @@ TEST(Simulation, the_same_seed_gives_the_same_run) {
   EXPECT_NE(run({.seed = 3}).digest, run({.seed = 4}).digest);
 }
 
+// The lease stands on one assumption; without it reads must be seen to go wrong.
+TEST(Simulation, clocks_that_break_the_bound_are_noticed) {
+  std::size_t noticed = 0;
+  for (std::uint64_t seed = 1; seed <= 60 && noticed == 0; ++seed) {
+    RunResult result = run({.seed = seed, .replicas = 3, .clocks_break_bound = true});
+    if (!result.violation) continue;
+    EXPECT_NE(result.violation->find("stale"), std::string::npos) << *result.violation;
+    ++noticed;
+  }
+  EXPECT_EQ(noticed, 1u);
+}
+
 // The checkers have teeth: each of these histories must be refused.
 Operation op(Operation::Kind kind, int from, int to, const std::string& value,
              std::uint64_t revision) {

@@ -65,7 +65,10 @@ class CliTest(unittest.TestCase):
 
     def test_status(self):
         self.assertIn("master", self.polis("cell", "status"))
-        self.assertEqual(json.loads(self.polis("cell", "status", "-o", "json"))[0]["role"], "master")
+        self.assertIn("master lease: ", self.polis("cell", "status"))
+        master = json.loads(self.polis("cell", "status", "-o", "json"))[0]
+        self.assertEqual((master["role"], master["reads"]), ("master", "lease"))
+        self.assertGreater(master["lease_left_us"], 0)
         self.assertIn("cannot connect", self.polis("cell", "status", "-e", "127.0.0.1:1", rc=1))
 
     def test_wrong_usage_is_two(self):

@@ -9,6 +9,7 @@
 #include "cell/http_pages.hh"
 #include "cell/identity.hh"
 #include "cell/log.hh"
+#include "cell/polis_cell.hh"
 #include "cell/version.hh"
 #include "io/posix_disk.hh"
 #include "io/reactor.hh"
@@ -29,6 +30,7 @@ replica::Options replica_options(const Settings& settings, std::uint64_t incarna
   options.raft.heartbeat_interval = settings.heartbeat_interval;
   options.raft.election_timeout_min = settings.election_timeout_min;
   options.raft.election_timeout_max = settings.election_timeout_max;
+  options.raft.lease = settings.lease;
   options.seed = io::entropy();
   options.wal_segment_bytes = settings.wal_segment_bytes;
   options.log_retain_bytes = settings.log_retain_bytes;
@@ -53,6 +55,7 @@ struct Cell::Impl {
   std::unique_ptr<EtcdWatch> watch;
   std::unique_ptr<EtcdLease> lease;
   std::unique_ptr<EtcdMaintenance> maintenance;
+  std::unique_ptr<PolisCell> polis;
   std::unique_ptr<HttpPages> pages;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<io::Timer> drain_timer;
@@ -116,6 +119,7 @@ void Cell::Impl::add_services() {
   lease = std::make_unique<EtcdLease>(context, *server);
   maintenance = std::make_unique<EtcdMaintenance>(context, *server, settings.members, *links,
                                                   *engine, settings.client_text);
+  polis = std::make_unique<PolisCell>(context, *server, reactor, settings, *engine);
   pages = std::make_unique<HttpPages>(context, *server, *engine, *watch);
 }
 

@@ -23,6 +23,11 @@ const std::vector<SettingInfo>& setting_infos() {
       {"election-timeout-min", "300ms",
        "silence after which a replica stands for election, at least; 3 heartbeats or more"},
       {"election-timeout-max", "600ms", "and at most"},
+      {"reads", "lease",
+       "lease: the master answers reads alone while a quorum has promised to elect no other; "
+       "quorum: it asks a quorum each time"},
+      {"clock-drift-ppm", "500",
+       "reads by lease: the clocks of no two replicas run at rates that differ by more than this"},
       {"request-timeout", "7s",
        "after this time without an outcome a request is answered 'timed out'"},
       {"log-retain-bytes", "8388608",
@@ -217,6 +222,13 @@ Result<Settings> parse_settings(const SettingValues& values) {
     in.wrong("election-timeout-min", "must be at least 3 times heartbeat-interval");
   if (settings.election_timeout_max <= settings.election_timeout_min)
     in.wrong("election-timeout-max", "must be greater than election-timeout-min");
+  const std::string& reads = in.text("reads");
+  if (reads != "lease" && reads != "quorum") in.wrong("reads", "must be lease or quorum");
+  settings.lease.reads = reads == "quorum" ? consensus::Reads::kQuorum : consensus::Reads::kLease;
+  settings.lease.length = settings.election_timeout_min;
+  settings.lease.drift_max = static_cast<double>(in.number("clock-drift-ppm", 0, 100'000)) / 1e6;
+  if (settings.lease.length <= settings.lease.margin)
+    in.wrong("election-timeout-min", "is too short for a master's lease");
   settings.log_retain_bytes = in.number("log-retain-bytes", 0, 1ULL << 40);
   settings.wal_segment_bytes = in.number("wal-segment-bytes", 13 << 20, 1 << 30);
   settings.disk_free_min = in.number("disk-free-min", 0, 1ULL << 40);

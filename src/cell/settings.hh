@@ -12,6 +12,7 @@
 #include "base/time.hh"
 #include "cell/log.hh"
 #include "cell/peer_links.hh"
+#include "consensus/lease.hh"
 
 namespace polis::cell {
 
@@ -47,6 +48,7 @@ struct Settings {
   consensus::ReplicaId id;
   std::string protocol;
   Duration heartbeat_interval, election_timeout_min, election_timeout_max, request_timeout;
+  consensus::LeaseOptions lease;
   std::size_t log_retain_bytes = 0;
   std::uint64_t wal_segment_bytes = 0, disk_free_min = 0;
   LogLevel log_level = LogLevel::kInfo;

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 
 #include "api/etcd/rpc.pb.h"
+#include "api/polis/cell.pb.h"
 #include "cell/cell.hh"
 #include "cli/cli.hh"
 
@@ -131,6 +132,9 @@ struct MemberStatus {
   std::string endpoint;
   http::GrpcStatus reached;
   StatusResponse status;
+  polis::v1::StatusResponse own;  // what Polis says beyond etcd's API
+
+  bool is_master() const { return reached.ok() && status.leader() == member.id(); }
 };
 
 // Asks one replica who takes part, then everyone how he is.
@@ -141,7 +145,7 @@ Result<std::vector<MemberStatus>> ask_all(const Target& target, http::GrpcStatus
   failure = (*session)->call("/etcdserverpb.Cluster/MemberList", MemberListRequest(), list);
   std::vector<MemberStatus> all;
   for (const Member& member : list.members()) {
-    MemberStatus one{member, "", {}, {}};
+    MemberStatus one{member, "", {}, {}, {}};
     if (member.clienturls_size() == 0) {
       one.reached =
           http::grpc_status(http::GrpcCode::kUnavailable, "its client address is not known yet");
@@ -154,6 +158,8 @@ Result<std::vector<MemberStatus>> ask_all(const Target& target, http::GrpcStatus
       one.reached =
           peer ? (*peer)->call("/etcdserverpb.Maintenance/Status", StatusRequest(), one.status)
                : http::grpc_status(http::GrpcCode::kUnavailable, peer.error().text);
+      if (one.reached.ok())
+        one.reached = (*peer)->call("/polis.v1.Cell/Status", polis::v1::StatusRequest(), one.own);
     }
     all.push_back(std::move(one));
   }
@@ -163,7 +169,7 @@ Result<std::vector<MemberStatus>> ask_all(const Target& target, http::GrpcStatus
 void print_status_json(const std::vector<MemberStatus>& all, std::uint64_t commit_max) {
   fmt::print("[");
   for (std::size_t i = 0; i < all.size(); ++i) {
-    const auto& [member, endpoint, reached, status] = all[i];
+    const auto& [member, endpoint, reached, status, own] = all[i];
     fmt::print(
         "{}\n  {{\"name\": {}, \"id\": \"{:x}\", \"client\": {}, \"peer\": {}, \"reachable\": {}",
         i ? "," : "", json_string(member.name()), member.id(), json_string(endpoint),
@@ -172,9 +178,12 @@ void print_status_json(const std::vector<MemberStatus>& all, std::uint64_t commi
       fmt::print(
           ", \"role\": \"{}\", \"term\": {}, \"commit\": {}, \"applied\": {}, \"revision\": {}, "
           "\"bytes\": {}, \"lag\": {}",
-          status.leader() == member.id() ? "master" : "follower", status.raftterm(),
-          status.raftindex(), status.raftappliedindex(), status.header().revision(),
-          status.dbsize(), commit_max - std::min(commit_max, status.raftappliedindex()));
+          own.role(), status.raftterm(), status.raftindex(), status.raftappliedindex(),
+          status.header().revision(), status.dbsize(),
+          commit_max - std::min(commit_max, status.raftappliedindex()));
+      if (all[i].is_master())
+        fmt::print(", \"reads\": \"{}\", \"lease_left_us\": {}", own.lease().reads(),
+                   own.lease().left_us());
     } else {
       fmt::print(", \"error\": {}", json_string(reached.message));
     }
@@ -184,21 +193,29 @@ void print_status_json(const std::vector<MemberStatus>& all, std::uint64_t commi
 }
 
 void print_status_table(const std::vector<MemberStatus>& all, std::uint64_t commit_max) {
-  fmt::print("{:<10} {:<18} {:<22} {:<9} {:>5} {:>9} {:>9} {:>9} {:>9} {:>6}\n", "NAME", "ID",
+  fmt::print("{:<10} {:<18} {:<22} {:<13} {:>5} {:>9} {:>9} {:>9} {:>9} {:>6}\n", "NAME", "ID",
              "CLIENT", "ROLE", "TERM", "COMMIT", "APPLIED", "REVISION", "SIZE", "LAG");
-  for (const auto& [member, endpoint, reached, status] : all) {
+  for (const MemberStatus& one : all) {
+    const auto& [member, endpoint, reached, status, own] = one;
     if (!reached.ok()) {
-      fmt::print("{:<10} {:<18x} {:<22} {:<9} {}\n", member.name(), member.id(),
+      fmt::print("{:<10} {:<18x} {:<22} {:<13} {}\n", member.name(), member.id(),
                  endpoint.empty() ? "?" : endpoint, "down", reached.message);
       continue;
     }
-    fmt::print("{:<10} {:<18x} {:<22} {:<9} {:>5} {:>9} {:>9} {:>9} {:>9} {:>6}\n", member.name(),
-               member.id(), endpoint, status.leader() == member.id() ? "master" : "follower",
-               status.raftterm(), status.raftindex(), status.raftappliedindex(),
-               status.header().revision(),
+    fmt::print("{:<10} {:<18x} {:<22} {:<13} {:>5} {:>9} {:>9} {:>9} {:>9} {:>6}\n", member.name(),
+               member.id(), endpoint, own.role(), status.raftterm(), status.raftindex(),
+               status.raftappliedindex(), status.header().revision(),
                fmt::format("{:.1f}M", static_cast<double>(status.dbsize()) / 1e6),
                commit_max - std::min(commit_max, status.raftappliedindex()));
     for (const std::string& error : status.errors()) fmt::print("           ! {}\n", error);
+  }
+  for (const MemberStatus& one : all) {
+    if (!one.is_master()) continue;
+    const auto& lease = one.own.lease();
+    auto left = lease.left_us() == 0 ? std::string("not now")
+                                     : fmt::format("for {:.3f} s, and renewed all the time",
+                                                   static_cast<double>(lease.left_us()) / 1e6);
+    fmt::print("master lease: {}, {} (reads: {})\n", one.member.name(), left, lease.reads());
   }
 }
 

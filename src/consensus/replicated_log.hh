@@ -116,6 +116,7 @@ struct Status {
   LogIndex persisted;
   std::size_t log_bytes = 0;  // in memory
   Configuration configuration;
+  Instant lease_until{};            // the master may answer alone until then; the past: not now
   std::vector<PeerProgress> peers;  // filled on the master only
 };
 

@@ -37,6 +37,21 @@ std::vector<ReplicaId> Configuration::members() const {
   return all;
 }
 
+void encode(Writer& out, const HardState& state) {
+  out.varint(state.term.value);
+  out.varint(state.vote.value);
+  out.varint(state.commit.value);
+  out.varint(static_cast<std::uint64_t>(state.promise_longest.count()));
+}
+
+bool decode(Reader& in, HardState& state) {
+  state.term = Term(in.varint());
+  state.vote = ReplicaId(in.varint());
+  state.commit = LogIndex(in.varint());
+  state.promise_longest = Duration(static_cast<std::int64_t>(in.varint()));
+  return in.ok();
+}
+
 void encode(Writer& out, const Entry& entry) {
   out.varint(entry.term.value);
   out.varint(entry.index.value);

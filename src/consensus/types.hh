@@ -12,6 +12,7 @@
 
 #include "base/coding.hh"
 #include "base/strong.hh"
+#include "base/time.hh"
 
 namespace polis::consensus {
 
@@ -46,7 +47,8 @@ struct Entry {
 struct HardState {
   Term term;
   ReplicaId vote = kNoReplica;
-  LogIndex commit;  // a hint: need not be durable before it is acted on
+  LogIndex commit;             // a hint: need not be durable before it is acted on
+  Duration promise_longest{};  // the longest lease ever promised to a master (lease.hh)
 
   bool operator==(const HardState&) const = default;
 };
@@ -72,6 +74,8 @@ struct SnapshotMark {
   bool operator==(const SnapshotMark&) const = default;
 };
 
+void encode(Writer& out, const HardState& state);
+bool decode(Reader& in, HardState& state);
 void encode(Writer& out, const Entry& entry);
 bool decode(Reader& in, Entry& entry);
 void encode(Writer& out, const Configuration& configuration);

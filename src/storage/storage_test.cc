@@ -98,6 +98,46 @@ TEST_F(WalTest, many_segments_are_one_log) {
   EXPECT_EQ(texts(), expected);
 }
 
+TEST_F(WalTest, the_longest_promise_is_recovered) {
+  ASSERT_TRUE(wal_->append(HardState{Term(1), ReplicaId(1), LogIndex(), 300ms}, {}).has_value());
+  sync();
+  open();
+  EXPECT_EQ(recovered_.hard_state.promise_longest, Duration(300ms));
+}
+
+TEST_F(WalTest, a_segment_of_format_1_is_read_and_the_next_one_begun) {
+  std::string bytes, payload;
+  Writer head(payload);
+  head.u32(1);
+  head.u64(7);
+  head.u64(1);
+  head.u64(1);
+  head.u64(4096);
+  for (int i = 0; i < 5; ++i) head.varint(0);
+  wal::append_record(bytes, {wal::kSegmentHead, 0, 0, payload});
+  payload.clear();
+  Writer state(payload);
+  for (std::uint64_t value : {4, 1, 0}) state.varint(value);
+  wal::append_record(bytes, {wal::kHardState, bytes.size(), 0, payload});
+  payload.clear();
+  Writer out(payload);
+  encode(out, entry(1, 4, "old"));
+  wal::append_record(bytes, {wal::kEntry, bytes.size(), 0, payload});
+  bytes.resize(4096);
+  auto file = contents_->names.begin()->second;
+  file->durable = file->current = bytes;
+  file->unsynced.clear();
+  open();
+  EXPECT_EQ(texts(), "old ");
+  EXPECT_EQ(recovered_.hard_state, (HardState{Term(4), ReplicaId(1), LogIndex()}));
+  EXPECT_EQ(contents_->names.size(), 2u);  // an older polis would not understand what follows
+  append(2, 5, "new");
+  sync();
+  crash(1);
+  open();
+  EXPECT_EQ(texts(), "old new ");
+}
+
 TEST_F(WalTest, a_later_entry_replaces_those_behind_it) {
   append(1, 1, "a");
   append(2, 1, "b");

@@ -31,9 +31,7 @@ Result<void> Wal::append(const std::optional<HardState>& hard_state,
     hard_state_ = *hard_state;
     std::string payload;
     Writer out(payload);
-    out.varint(hard_state->term.value);
-    out.varint(hard_state->vote.value);
-    out.varint(hard_state->commit.value);
+    encode(out, *hard_state);
     if (auto room = roll_if_full(payload.size()); !room) return room;
     add_record(wal::kHardState, payload);
   }
@@ -87,6 +85,10 @@ Result<void> Wal::roll_if_full(std::size_t payload_bytes) {
   std::uint64_t used = end_.position + pending_.size() - segments_.back().base;
   if (used + wal::Record::padded(wal::kHeaderBytes + payload_bytes) <= options_.segment_bytes)
     return {};
+  return roll();
+}
+
+Result<void> Wal::roll() {
   if (auto done = write_pending(); !done) return done;
   if (auto done = file_->sync(); !done) return failed(done.error());
   // A sync that is under way keeps the old file until it reports.
@@ -108,7 +110,7 @@ void Wal::prepare_next() {
 }
 
 Result<void> Wal::start_segment(std::uint64_t number) {
-  Segment segment{number, end_.position, last_index_, segment_path(number)};
+  Segment segment{number, end_.position, last_index_, segment_path(number), wal::kVersion};
   auto file = disk_.open(segment.path);
   if (!file) {
     if (auto made = disk_.create_zeroed(segment.path, options_.segment_bytes); !made)
@@ -126,9 +128,7 @@ Result<void> Wal::start_segment(std::uint64_t number) {
   out.u64(options_.identity.replica.value);
   out.u64(number);
   out.u64(options_.segment_bytes);
-  out.varint(hard_state_.term.value);
-  out.varint(hard_state_.vote.value);
-  out.varint(hard_state_.commit.value);
+  encode(out, hard_state_);
   out.varint(last_index_.value);
   out.varint(last_term_.value);
   add_record(wal::kSegmentHead, payload);

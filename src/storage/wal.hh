@@ -82,6 +82,7 @@ class Wal {
     std::uint64_t base = 0;  // position of its first byte in the whole log
     LogIndex last;           // the highest index that any record in it speaks of
     std::string path;
+    std::uint32_t version = 0;  // of its format
   };
   struct End {
     std::uint64_t position = 0;  // where the next record goes, in the whole log
@@ -92,6 +93,7 @@ class Wal {
   Result<void> scan_segment(Segment& segment, bool newest, Recovered& recovered);
   Result<void> start_segment(std::uint64_t number);
   Result<void> roll_if_full(std::size_t bytes);
+  Result<void> roll();
   void prepare_next();
   void add_record(std::uint8_t type, std::string_view payload);
   Result<void> write_pending();

@@ -18,7 +18,8 @@ enum RecordType : std::uint8_t {
   kReset = 4,  // the log begins anew behind (index, term)
 };
 
-inline constexpr std::uint32_t kVersion = 1;
+// 2 added the longest promise to the hard state. Older segments are read and never appended to.
+inline constexpr std::uint32_t kVersion = 2;
 inline constexpr std::size_t kHeaderBytes = 32;
 inline constexpr std::size_t kAlign = 8;
 // The longest payload: an entry of the largest batch, and a little.

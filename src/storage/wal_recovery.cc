@@ -24,6 +24,17 @@ struct Head {
   Term term;
 };
 
+// A hard state as records of this version hold it.
+HardState read_hard_state(Reader& in, std::uint32_t version) {
+  HardState state;
+  if (version >= 2) {
+    decode(in, state);
+  } else {
+    state = {Term(in.varint()), consensus::ReplicaId(in.varint()), LogIndex(in.varint())};
+  }
+  return state;
+}
+
 std::optional<Head> parse_head(std::string_view payload) {
   Reader in(payload);
   Head head;
@@ -32,10 +43,8 @@ std::optional<Head> parse_head(std::string_view payload) {
   head.identity.replica = consensus::ReplicaId(in.u64());
   head.number = in.u64();
   head.segment_bytes = in.u64();
-  if (head.version != wal::kVersion) return in.ok() ? std::optional(head) : std::nullopt;
-  head.hard_state.term = Term(in.varint());
-  head.hard_state.vote = consensus::ReplicaId(in.varint());
-  head.hard_state.commit = LogIndex(in.varint());
+  if (head.version > wal::kVersion) return in.ok() ? std::optional(head) : std::nullopt;
+  head.hard_state = read_hard_state(in, head.version);
   head.index = LogIndex(in.varint());
   head.term = Term(in.varint());
   return in.done() ? std::optional(head) : std::nullopt;
@@ -68,11 +77,10 @@ void forget_from(Recovered& recovered, LogIndex index) {
 }
 
 // False: the record contradicts the ones before it.
-bool replay(const wal::Record& record, Recovered& recovered) {
+bool replay(const wal::Record& record, std::uint32_t version, Recovered& recovered) {
   Reader in(record.payload);
   if (record.type == wal::kHardState) {
-    recovered.hard_state = {Term(in.varint()), consensus::ReplicaId(in.varint()),
-                            LogIndex(in.varint())};
+    recovered.hard_state = read_hard_state(in, version);
     return in.done();
   }
   if (record.type == wal::kReset) {
@@ -117,7 +125,7 @@ Result<void> Wal::recover(Recovered& recovered) {
                   fmt::format("{} is missing, though {} is there. {}",
                               segment_path(numbers[i - 1] + 1), segment_path(numbers[i]), kRemedy));
     }
-    segments_.push_back({numbers[i], 0, LogIndex(), segment_path(numbers[i])});
+    segments_.push_back({numbers[i], 0, LogIndex(), segment_path(numbers[i]), 0});
   }
   // The newest segments may be prepared ones that were never begun.
   while (!segments_.empty()) {
@@ -152,7 +160,9 @@ Result<void> Wal::recover(Recovered& recovered) {
     if (auto done = start_segment(number); !done) return done;
     return write_pending();
   }
-  return {};
+  if (segments_.back().version == wal::kVersion) return {};
+  if (auto done = roll(); !done) return done;
+  return write_pending();
 }
 
 Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recovered) {
@@ -186,6 +196,7 @@ Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recover
     }
     if (head && record) {
       segment.base = record->position;
+      segment.version = head->version;
       options_.segment_bytes = head->segment_bytes;
       if (&segment == &segments_.front()) {
         recovered.base_index = head->index;
@@ -196,7 +207,7 @@ Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recover
     }
   }
   while (record) {
-    if (record->type != wal::kSegmentHead && !replay(*record, recovered)) {
+    if (record->type != wal::kSegmentHead && !replay(*record, segment.version, recovered)) {
       return fail(ErrorCode::kCorrupt,
                   fmt::format("{}: record {} at byte {} contradicts the ones before it. {}",
                               segment.path, records, at, kRemedy));

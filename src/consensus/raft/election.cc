@@ -9,7 +9,7 @@ namespace polis::raft {
 void Raft::reset_election_deadline() {
   auto spread = static_cast<std::uint64_t>(
       (options_.election_timeout_max - options_.election_timeout_min).count());
-  election_deadline_ = now_ + options_.election_timeout_min +
+  election_deadline_ = std::max(now_ + options_.election_timeout_min, promise_.until()) +
                        Duration(static_cast<std::int64_t>(random_.below(spread)));
 }
 
@@ -18,11 +18,21 @@ bool Raft::heard_from_leader_recently() const {
   return leader_ != consensus::kNoReplica && now_ - leader_heard_ < options_.election_timeout_min;
 }
 
-void Raft::campaign(bool pre, bool transfer) {
+// Raft thesis 4.2.3: whoever hears a leader does not let others disturb it; and a promise is a
+// promise (6.4.1). An election that the leader itself asked for is another matter, unless it has
+// changed its mind since.
+bool Raft::may_help_elect(const Message& request) const {
+  if (!request.transfer) return !heard_from_leader_recently() && !promise_.stands(now_);
+  if (is_leader()) return !lease_.holds(now_);
+  return !promise_.stands(now_) || promise_.yields_to(request.term.previous(), request.round, now_);
+}
+
+void Raft::campaign(bool pre, std::optional<std::uint64_t> transfer_round) {
   CHECK(!is_leader());
+  CHECK(transfer_round || !promise_.stands(now_));
   leader_ = consensus::kNoReplica;
   votes_.clear();
-  campaign_is_transfer_ = transfer;
+  transfer_round_ = transfer_round;
   reset_election_deadline();
   if (pre) {
     role_ = Role::kPreCandidate;
@@ -40,7 +50,8 @@ void Raft::campaign(bool pre, bool transfer) {
                     .term = pre ? term_.next() : term_,
                     .index = log_.last_index(),
                     .log_term = log_.last_term(),
-                    .transfer = transfer};
+                    .transfer = transfer_round.has_value(),
+                    .round = transfer_round.value_or(0)};
     // Our vote for ourselves must be durable before others can add theirs to it.
     if (pre) {
       send(std::move(message));
@@ -55,9 +66,8 @@ void Raft::campaign(bool pre, bool transfer) {
 
 void Raft::on_vote_request(const Message& message) {
   const bool pre = message.type == MessageType::kPreVote;
-  // Raft thesis 4.2.3. adopt_term has dropped this for newer terms; a pre-vote may also ask about
-  // our own.
-  if (!message.transfer && heard_from_leader_recently()) return;
+  // adopt_term has dropped this for newer terms; a pre-vote may also ask about our own.
+  if (!may_help_elect(message)) return;
   // Raft thesis 3.6.1: the election restriction.
   const bool up_to_date =
       message.log_term > log_.last_term() ||
@@ -93,7 +103,7 @@ void Raft::on_vote_reply(const Message& message) {
     return found == votes_.end() ? 0 : found->second ? 1 : -1;
   });
   if (verdict == consensus::Verdict::kWon) {
-    pre ? campaign(false, campaign_is_transfer_) : become_leader();
+    pre ? campaign(false, transfer_round_) : become_leader();
   } else if (verdict == consensus::Verdict::kLost) {
     become_follower(term_, consensus::kNoReplica);
   }
@@ -112,7 +122,9 @@ void Raft::maybe_step_down_without_quorum() {
 // Raft thesis 3.10: the leader asks for an election now; there is no need to ask for pre-votes.
 void Raft::on_timeout_now(const Message& message) {
   if (role_ != Role::kFollower || message.from != leader_) return;
-  if (configuration_.is_voter(options_.id)) campaign(false, true);
+  if (!configuration_.is_voter(options_.id)) return;
+  if (promise_.stands(now_) && !promise_.yields_to(message.term, message.round, now_)) return;
+  campaign(false, message.round);
 }
 
 }  // namespace polis::raft

@@ -10,6 +10,9 @@ namespace {
 // A message never carries more entries than this, however small they are.
 constexpr std::uint64_t kEntriesMax = 1 << 20;
 
+// A replica bound for longer would be of no use.
+constexpr Duration kPromiseMax = std::chrono::minutes(10);
+
 enum Flag : std::uint8_t { kReject = 1, kTransfer = 2 };
 
 }  // namespace
@@ -32,6 +35,8 @@ std::string encode(const Message& message) {
   out.varint(message.read.value);
   out.varint(message.entries.size());
   for (const Entry& entry : message.entries) consensus::encode(out, entry);
+  if (message.type == MessageType::kHeartbeat)
+    out.varint(static_cast<std::uint64_t>(message.promise.count()));
   if (message.type == MessageType::kSnapshotChunk || message.type == MessageType::kSnapshotReply) {
     consensus::encode(out, message.mark);
     out.varint(message.snapshot_size);
@@ -71,6 +76,11 @@ Result<Message> decode(std::string_view bytes) {
       return fail(ErrorCode::kInvalid, "raft message whose entries are not consecutive");
     }
     message.entries.push_back(std::move(entry));
+  }
+  if (message.type == MessageType::kHeartbeat) {
+    message.promise = Duration(static_cast<std::int64_t>(in.varint()));
+    if (message.promise < Duration::zero() || message.promise > kPromiseMax)
+      return fail(ErrorCode::kInvalid, "raft message that asks for too long a promise");
   }
   if (message.type == MessageType::kSnapshotChunk || message.type == MessageType::kSnapshotReply) {
     if (!decode(in, message.mark)) {

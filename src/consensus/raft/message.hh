@@ -29,7 +29,7 @@ enum class MessageType : std::uint8_t {
   kVoteReply = 4,
   kAppend = 5,       // AppendEntries (Raft thesis 3.5)
   kAppendReply = 6,  // accepted: `index` is the match; rejected: `index`, `log_term` are the hint
-  kHeartbeat = 7,    // carries `round`, which the reply gives back
+  kHeartbeat = 7,    // carries `round`, which the reply gives back, and `promise`
   kHeartbeatReply = 8,
   kSnapshotChunk = 9,   // InstallSnapshot (Raft thesis 5.3), one bounded part
   kSnapshotReply = 10,  // `offset`: what the receiver wants next; offset == size: installed
@@ -52,9 +52,12 @@ struct Message {
   LogIndex commit;  // kAppend, kHeartbeat: what the receiver may commit
   bool reject = false;
   bool transfer =
-      false;  // kVote: asked for by the leader itself, so leases do not stand against it
-  std::uint64_t round = 0;  // kHeartbeat and reply: confirms leadership for reads up to this round
-  ReadId read;              // kReadIndex and reply
+      false;  // kVote: asked for by the leader itself, so promises to it do not stand against it
+  // kHeartbeat and reply: confirms leadership through this round. kTimeoutNow, and kVote that came
+  // of it: the leader's newest round when it handed over.
+  std::uint64_t round = 0;
+  Duration promise{};  // kHeartbeat: how long the receiver is to elect nobody else (lease.hh)
+  ReadId read;         // kReadIndex and reply
   std::vector<Entry> entries;
 
   // kSnapshotChunk and its reply. The chunk's bytes come last, so that the driver can append them.

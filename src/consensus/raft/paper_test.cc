@@ -324,6 +324,136 @@ TEST(Section_6_4, reads_that_come_together_share_one_round) {
   EXPECT_EQ(cluster.reads(1).size(), 50u);
 }
 
+// --- the master lease
+
+Cluster led_by_lease() {
+  Cluster cluster = led({.reads = consensus::Reads::kLease});
+  cluster.advance(50ms);  // a heartbeat, which a quorum answers
+  cluster.settle();
+  return cluster;
+}
+
+TEST(Section_6_4_1, a_leader_with_a_lease_answers_alone) {
+  Cluster cluster = led_by_lease();
+  cluster.read(1, 7);
+  EXPECT_TRUE(cluster.network().empty());
+  ASSERT_EQ(cluster.reads(1).size(), 1u);
+  EXPECT_EQ(cluster.reads(1)[0].index, cluster.raft(1).commit());
+}
+
+TEST(Section_6_4_1, the_lease_counts_from_when_the_heartbeat_was_sent) {
+  Cluster cluster = led_by_lease();
+  Instant sent = cluster.now() + 50ms;
+  cluster.advance(50ms);
+  std::list<Message> late = std::exchange(cluster.network(), {});
+  for (int i = 0; i < 4; ++i) {  // the answers take 40 ms; no later round gets through
+    cluster.advance(10ms);
+    cluster.network().clear();
+  }
+  for (auto& m : late) cluster.deliver(m);
+  cluster.settle();
+  auto until = cluster.raft(1).status().lease_until;
+  EXPECT_LT(until, sent + 300ms);
+  EXPECT_GT(until, sent + 290ms);
+}
+
+TEST(Section_6_4_1, a_leader_whose_lease_ran_out_asks_a_quorum) {
+  Cluster cluster = led_by_lease();
+  cluster.isolate(2);
+  cluster.isolate(3);
+  for (int i = 0; i < 30; ++i) {
+    cluster.advance(10ms);
+    cluster.settle();
+  }
+  ASSERT_EQ(cluster.raft(1).role(), consensus::Role::kMaster);  // it has not noticed yet
+  cluster.read(1, 7);
+  EXPECT_TRUE(cluster.reads(1).empty());
+}
+
+TEST(Section_6_4_1, whoever_promised_elects_nobody_even_if_it_forgot_its_leader) {
+  Cluster cluster = led_by_lease();
+  // A newer term makes replica 2 forget its leader; the promise stands.
+  cluster.raft(2).step({.type = MessageType::kHeartbeatReply,
+                        .from = ReplicaId(3),
+                        .to = ReplicaId(2),
+                        .term = Term(8)},
+                       cluster.now());
+  cluster.perform(2);
+  cluster.network().clear();
+  Message request{.type = MessageType::kVote,
+                  .from = ReplicaId(3),
+                  .to = ReplicaId(2),
+                  .term = Term(9),
+                  .index = LogIndex(100),
+                  .log_term = Term(8)};
+  cluster.deliver(request);
+  EXPECT_TRUE(cluster.network().empty());
+  cluster.advance(301ms);
+  cluster.network().clear();
+  cluster.deliver(request);
+  EXPECT_EQ(count(cluster, MessageType::kVoteReply), 1);
+  EXPECT_FALSE(cluster.network().back().reject);
+}
+
+TEST(Section_6_4_1, a_promise_survives_a_restart) {
+  Cluster cluster = led_by_lease();
+  cluster.crash(2);
+  cluster.restart(2);
+  Message request{.type = MessageType::kVote,
+                  .from = ReplicaId(3),
+                  .to = ReplicaId(2),
+                  .term = Term(9),
+                  .index = LogIndex(100),
+                  .log_term = Term(8)};
+  for (bool transfer :
+       {false, true}) {  // it cannot know whether the leader still wants to hand over
+    request.transfer = transfer;
+    request.round = transfer ? 1000 : 0;
+    cluster.deliver(request);
+    EXPECT_TRUE(cluster.network().empty());
+  }
+}
+
+TEST(Section_6_4_1, a_replica_that_never_promised_need_not_wait) {
+  Cluster cluster({.voters = 3, .reads = consensus::Reads::kLease});
+  cluster.crash(2);
+  cluster.restart(2);
+  cluster.deliver(
+      {.type = MessageType::kVote, .from = ReplicaId(3), .to = ReplicaId(2), .term = Term(1)});
+  EXPECT_EQ(count(cluster, MessageType::kVoteReply), 1);
+}
+
+TEST(Section_6_4_1, a_leader_that_hands_over_gives_the_lease_up_first) {
+  Cluster cluster = led_by_lease();
+  ASSERT_GT(cluster.raft(1).status().lease_until, cluster.now());
+  cluster.transfer(1, 2);
+  EXPECT_LE(cluster.raft(1).status().lease_until, cluster.now());
+  EXPECT_EQ(count(cluster, MessageType::kTimeoutNow), 1);
+}
+
+TEST(Section_6_4_1, a_hand_over_that_comes_too_late_finds_no_votes) {
+  Cluster cluster = led_by_lease();
+  cluster.transfer(1, 2);
+  Message timeout_now = cluster.network().back();
+  ASSERT_EQ(timeout_now.type, MessageType::kTimeoutNow);
+  cluster.network().clear();
+  // The leader gives the hand-over up, and has a lease again.
+  cluster.isolate(2);
+  for (int i = 0; i < 70; ++i) {
+    cluster.advance(10ms);
+    cluster.settle();
+  }
+  cluster.heal();
+  ASSERT_EQ(cluster.raft(1).role(), consensus::Role::kMaster);
+  ASSERT_GT(cluster.raft(1).status().lease_until, cluster.now());
+  // Replica 2 has not heard of that, and is told to stand for election now.
+  cluster.network().clear();
+  cluster.deliver(timeout_now);
+  cluster.settle();
+  EXPECT_EQ(cluster.raft(1).role(), consensus::Role::kMaster);
+  EXPECT_GT(cluster.raft(1).status().lease_until, cluster.now());
+}
+
 TEST(Section_9_6, a_pre_vote_changes_no_term) {
   Cluster cluster = led();
   Term before = cluster.raft(2).term();

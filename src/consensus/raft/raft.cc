@@ -17,7 +17,10 @@ Result<void> Options::validate() const {
   if (election_timeout_max <= election_timeout_min) {
     return fail(ErrorCode::kInvalid, "largest election timeout must be greater than the smallest");
   }
-  return {};
+  if (lease.length > election_timeout_min) {
+    return fail(ErrorCode::kInvalid, "the lease must not be longer than the election timeout");
+  }
+  return lease.validate();
 }
 
 Raft::Raft(Options options, consensus::Restored restored, Instant now)
@@ -27,7 +30,9 @@ Raft::Raft(Options options, consensus::Restored restored, Instant now)
       term_(restored.hard_state.term),
       vote_(restored.hard_state.vote),
       log_(restored.mark),
-      configuration_(restored.mark.configuration) {
+      configuration_(restored.mark.configuration),
+      promise_(restored.hard_state.promise_longest, now),
+      lease_(options_.lease) {
   CHECK(options_.validate().has_value());
   for (Entry& entry : restored.entries) append_entry(std::move(entry));
   persisted_ = log_.last_index();
@@ -42,7 +47,7 @@ Raft::Raft(Options options, consensus::Restored restored, Instant now)
   reset_election_deadline();
   // A replica that is the whole quorum has nobody to wait for.
   if (configuration_.voters == std::vector{options_.id} && configuration_.voters_outgoing.empty()) {
-    election_deadline_ = now;
+    election_deadline_ = std::max(now, promise_.until());
   }
 }
 
@@ -83,8 +88,7 @@ bool Raft::adopt_term(const Message& message) {
   const bool vote_request =
       message.type == MessageType::kVote || message.type == MessageType::kPreVote;
   if (message.term > term_) {
-    // Raft thesis 4.2.3: whoever hears a leader does not let others disturb it.
-    if (vote_request && !message.transfer && heard_from_leader_recently()) return false;
+    if (vote_request && !may_help_elect(message)) return false;
     if (message.type == MessageType::kPreVote) return true;
     if (message.type == MessageType::kPreVoteReply && !message.reject) return true;
     const bool from_leader =
@@ -125,7 +129,7 @@ void Raft::tick(Instant now) {
   }
   if (now_ >= election_deadline_) {
     if (configuration_.is_voter(options_.id)) {
-      campaign(options_.pre_vote, false);
+      campaign(options_.pre_vote);
     } else {
       reset_election_deadline();
     }
@@ -194,6 +198,7 @@ void Raft::become_follower(Term term, ReplicaId leader) {
     peers_.clear();
     transfer_target_ = consensus::kNoReplica;
     snapshot_.reset();
+    lease_.reset();
     leader_heard_ = now_ - options_.election_timeout_max;
   }
   // A mere new term is no sign of a leader: whoever waited goes on waiting for the rest of its
@@ -219,9 +224,10 @@ void Raft::become_leader() {
   uncommitted_bytes_ = 0;
   transfer_target_ = consensus::kNoReplica;
   quorum_check_due_ = now_ + options_.election_timeout_max;
-  heartbeat_due_ = now_ + options_.heartbeat_interval;
+  heartbeat_due_ = now_;  // the first round brings the lease
   // Rounds are counted per leadership; the term in each message keeps old answers apart.
-  round_ = round_confirmed_ = 0;
+  round_ = round_confirmed_ = round_of_reads_ = 0;
+  lease_.reset();
   reads_.clear();
   reads_waiting_.clear();
   term_start_ = log_.last_index().next();
@@ -268,7 +274,7 @@ Output Raft::take_output() {
     output_.committed = log_.slice(handed_out_.next(), ready, options_.committed_bytes_max);
     handed_out_ = output_.committed.back().index;
   }
-  HardState now{term_, vote_, commit_};
+  HardState now{term_, vote_, commit_, promise_.longest()};
   if (output_from_ <= log_.last_index()) {
     output_.entries = log_.slice(output_from_, log_.last_index(), SIZE_MAX);
     output_from_ = log_.last_index().next();
@@ -276,7 +282,7 @@ Output Raft::take_output() {
   // A commit index alone is not worth a write: it is a hint that travels with the next one.
   if (hard_state_changed_ || !output_.entries.empty()) {
     output_.hard_state = now;
-    if (hard_state_changed_) term_ticket_ = next_ticket_;
+    if (hard_state_changed_) hard_state_ticket_ = next_ticket_;
     hard_state_changed_ = false;
     output_.ticket = next_ticket_;
     tickets_[next_ticket_] = log_.last_index();
@@ -298,6 +304,7 @@ consensus::Status Raft::status() const {
                            .persisted = persisted_,
                            .log_bytes = log_.bytes(),
                            .configuration = configuration_,
+                           .lease_until = is_leader() ? lease_.until() : Instant(),
                            .peers = {}};
   for (const auto& [id, progress] : peers_) {
     status.peers.push_back({id, progress.match, progress.heard, progress.feed == Feed::kSnapshot});

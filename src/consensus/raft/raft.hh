@@ -5,9 +5,10 @@
 //
 // Source: Raft thesis. Elections 3.4 with pre-vote 9.6 and check-quorum 6.2; replication 3.5,
 // pipelined 10.2.1, the leader's own write in parallel 10.2.1; commitment 3.6.2; snapshots 5; read
-// index 6.4; leadership transfer 3.10. Departures: a commit is applied only when it is also durable
-// here, so that the state machine never runs ahead of the own log; snapshots travel in chunks that
-// the receiver asks for by offset, so that a cut costs one chunk.
+// index 6.4 and the master lease 6.4.1 (consensus/lease.hh); leadership transfer 3.10. Departures:
+// a commit is applied only when it is also durable here, so that the state machine never runs ahead
+// of the own log; snapshots travel in chunks that the receiver asks for by offset, so that a cut
+// costs one chunk.
 //
 // Threads: one at a time.
 // Life: construct -> step / tick / propose / read / on_persisted ... -> take_output after each
@@ -17,6 +18,7 @@
 #include <unordered_map>
 
 #include "base/random.hh"
+#include "consensus/lease.hh"
 #include "consensus/log.hh"
 #include "consensus/raft/message.hh"
 #include "consensus/raft/progress.hh"
@@ -57,6 +59,7 @@ struct Options {
   std::uint32_t snapshot_chunk_bytes = 256 << 10;
 
   bool pre_vote = true;
+  consensus::LeaseOptions lease;
   std::uint64_t seed = 1;  // for the random election timeouts
 
   // kInvalid: names the relation that does not hold.
@@ -121,7 +124,8 @@ class Raft {
   // --- election.cc
   void reset_election_deadline();
   bool heard_from_leader_recently() const;
-  void campaign(bool pre, bool transfer);
+  bool may_help_elect(const Message& request) const;
+  void campaign(bool pre, std::optional<std::uint64_t> transfer_round = std::nullopt);
   void on_vote_request(const Message& message);
   void on_vote_reply(const Message& message);
   void maybe_step_down_without_quorum();
@@ -132,7 +136,7 @@ class Raft {
   void broadcast_heartbeat();
   void look_for_gaps();
   void probe_gap(ReplicaId to, Progress& progress);
-  bool term_is_durable() const;
+  bool hard_state_is_durable() const;
   void maybe_send_append(ReplicaId to, Progress& progress, bool even_if_empty);
   void maybe_send_commit(ReplicaId to, Progress& progress);
   void on_append(const Message& message);
@@ -147,7 +151,7 @@ class Raft {
   bool may_serve_reads() const;  // an entry of this term is committed
   void request_read(ReadId id, ReplicaId origin);
   void flush_waiting_reads();
-  void maybe_confirm_reads();
+  void maybe_confirm_round();
   void answer_read(ReadId id, ReplicaId origin, LogIndex index);
   void refuse_read(ReadId id, ReplicaId origin);
   void refuse_reads();
@@ -177,7 +181,7 @@ class Raft {
   LogIndex handed_out_;   // given to the state machine; <= min(commit_, persisted_)
   LogIndex output_from_;  // first entry not yet handed to the disk
   Ticket next_ticket_{1};
-  Ticket term_ticket_;  // the newest ticket that carried a change of term_ or vote_
+  Ticket hard_state_ticket_;  // the newest ticket that carried a change of term_, vote_ or promise
   std::map<Ticket, LogIndex>
       tickets_;  // under way to the disk: the last entry that each makes durable
 
@@ -190,7 +194,10 @@ class Raft {
 
   // Candidate: who answered what in this ballot.
   std::map<ReplicaId, bool> votes_;
-  bool campaign_is_transfer_ = false;
+  std::optional<std::uint64_t> transfer_round_;  // the ballot was asked for by the leader itself
+
+  // Not to elect anyone, this replica included; the longest one is durable through HardState.
+  consensus::LeasePromise promise_;
 
   // Leader only.
   std::map<ReplicaId, Progress> peers_;
@@ -210,7 +217,9 @@ class Raft {
   };
   std::uint64_t round_ = 0;            // the newest round sent
   std::uint64_t round_confirmed_ = 0;  // a quorum answered this round
-  std::deque<PendingRead> reads_;      // rising rounds
+  std::uint64_t round_of_reads_ = 0;   // the newest round that reads wait for
+  consensus::MasterLease lease_;
+  std::deque<PendingRead> reads_;  // rising rounds
   std::vector<std::pair<ReadId, ReplicaId>>
       reads_waiting_;  // for the next round, or for the term's first commit
 

@@ -17,13 +17,15 @@ class Walk {
   explicit Walk(std::uint64_t seed)
       : random_(seed),
         voters_(1 + 2 * random_.below(3)),
-        cluster_({.voters = voters_,
-                  .learners = random_.below(2),
-                  .pre_vote = random_.chance(0.8),
-                  .seed = seed,
-                  .append_bytes_max = random_.chance(0.5) ? 10u : 1000u,
-                  .snapshot_chunk_bytes = 5,
-                  .persist_at_once = random_.chance(0.3)}) {
+        cluster_(
+            {.voters = voters_,
+             .learners = random_.below(2),
+             .pre_vote = random_.chance(0.8),
+             .seed = seed,
+             .append_bytes_max = random_.chance(0.5) ? 10u : 1000u,
+             .snapshot_chunk_bytes = 5,
+             .reads = random_.chance(0.5) ? consensus::Reads::kLease : consensus::Reads::kQuorum,
+             .persist_at_once = random_.chance(0.3)}) {
     loss_ = random_.chance(0.5) ? 0.0 : 0.2;
     crash_ = random_.chance(0.5) ? 0.0 : 0.01;
   }
@@ -83,7 +85,7 @@ class Walk {
 
   void step() {
     std::uint64_t id = 1 + random_.below(members());
-    switch (random_.below(10)) {
+    switch (random_.below(11)) {
       case 0:
         cluster_.advance(Duration(1ms) * static_cast<int>(random_.below(60)));
         break;
@@ -101,6 +103,10 @@ class Walk {
         break;
       case 5:
         maybe_compact(id);
+        break;
+      case 6:
+        if (cluster_.up(id) && random_.chance(0.1))
+          cluster_.transfer(id, 1 + random_.below(members()));
         break;
       default:
         move_message();

@@ -1,17 +1,11 @@
-// Linearizable reads by read index (Raft thesis 6.4), asked for by the leader itself or by a
-// follower.
+// Linearizable reads, asked for by the leader itself or by a follower: by lease (Raft thesis 6.4.1)
+// while the leader holds it, else by read index (6.4).
 
 #include "base/check.hh"
 #include "consensus/quorum.hh"
 #include "consensus/raft/raft.hh"
 
 namespace polis::raft {
-namespace {
-
-// Rounds of heartbeats under way for reads. What comes meanwhile shares the next one.
-constexpr std::uint64_t kRoundsUnderWayMax = 1;
-
-}  // namespace
 
 void Raft::read(ReadId id, Instant now) {
   now_ = now;
@@ -26,24 +20,29 @@ void Raft::read(ReadId id, Instant now) {
 
 bool Raft::may_serve_reads() const { return commit_ >= term_start_; }
 
-void Raft::request_read(ReadId id, ReplicaId origin) { reads_waiting_.emplace_back(id, origin); }
+void Raft::request_read(ReadId id, ReplicaId origin) {
+  // now_ is younger than the request: a pause in between cannot make an old lease look alive.
+  if (options_.lease.reads == consensus::Reads::kLease && may_serve_reads() && lease_.holds(now_))
+    return answer_read(id, origin, commit_);
+  reads_waiting_.emplace_back(id, origin);
+}
 
 // Gives all that wait one round. The index is taken here, after every one of them was asked for.
 void Raft::flush_waiting_reads() {
   if (reads_waiting_.empty() || !may_serve_reads()) return;
-  if (round_ - round_confirmed_ >= kRoundsUnderWayMax && !peers_.empty()) return;
-  ++round_;
-  for (auto [id, origin] : reads_waiting_) reads_.push_back({round_, id, origin, commit_});
+  if (round_of_reads_ > round_confirmed_) return;
+  round_of_reads_ = round_ + 1;  // the one that is sent below
+  for (auto [id, origin] : reads_waiting_) reads_.push_back({round_of_reads_, id, origin, commit_});
   reads_waiting_.clear();
   broadcast_heartbeat();
-  maybe_confirm_reads();
 }
 
-void Raft::maybe_confirm_reads() {
+void Raft::maybe_confirm_round() {
   std::uint64_t confirmed = consensus::quorum_reached(configuration_, [this](ReplicaId id) {
     return id == options_.id ? round_ : peers_.at(id).round;
   });
   round_confirmed_ = std::max(round_confirmed_, confirmed);
+  lease_.on_confirmed(round_confirmed_);
   while (!reads_.empty() && reads_.front().round <= round_confirmed_) {
     PendingRead pending = reads_.front();
     reads_.pop_front();

@@ -36,14 +36,19 @@ void Raft::probe_gap(ReplicaId to, Progress& progress) {
         .commit = commit_});
 }
 
+// A round: whoever answers it confirms this leadership, and promises (lease.hh).
 void Raft::broadcast_heartbeat() {
+  ++round_;
+  lease_.on_sent(round_, now_);
   for (auto& [id, progress] : peers_) {
     // Never tell a follower to commit what it is not known to have.
     send({.type = MessageType::kHeartbeat,
           .to = id,
           .commit = std::min(progress.match, commit_),
-          .round = round_});
+          .round = round_,
+          .promise = options_.lease.length});
   }
+  maybe_confirm_round();
 }
 
 void Raft::maybe_send_append(ReplicaId to, Progress& progress, bool even_if_empty) {
@@ -171,7 +176,6 @@ void Raft::maybe_commit() {
 #endif
   if (agreed <= commit_ || log_.term_at(agreed) != term_) return;
   advance_commit(agreed);
-  maybe_confirm_reads();
 }
 
 void Raft::advance_commit(LogIndex commit) {
@@ -190,17 +194,19 @@ void Raft::on_heartbeat(const Message& message) {
   leader_ = message.from;
   if (role_ != Role::kFollower && role_ != Role::kLearner) become_follower(term_, message.from);
   leader_heard_ = now_;
+  const bool round = message.type == MessageType::kHeartbeat;
+  if (round && promise_.give(term_, message.round, message.promise, now_)) save_hard_state();
   reset_election_deadline();
   advance_commit(std::min(message.commit, log_.last_index()));
-  if (message.type == MessageType::kCommit) return;
-  // Says only "I know you as leader of this term": waits for the disk only if the term itself is
-  // still on its way there.
+  if (!round) return;
+  // Says only "I know you as leader of this term, and promised": waits for the disk only if term or
+  // promise are still on their way there.
   Message reply{.type = MessageType::kHeartbeatReply, .to = message.from, .round = message.round};
-  term_is_durable() ? send(std::move(reply)) : send_after_persist(std::move(reply));
+  hard_state_is_durable() ? send(std::move(reply)) : send_after_persist(std::move(reply));
 }
 
-bool Raft::term_is_durable() const {
-  return !hard_state_changed_ && (tickets_.empty() || tickets_.begin()->first > term_ticket_);
+bool Raft::hard_state_is_durable() const {
+  return !hard_state_changed_ && (tickets_.empty() || tickets_.begin()->first > hard_state_ticket_);
 }
 
 void Raft::on_heartbeat_reply(const Message& message) {
@@ -210,7 +216,7 @@ void Raft::on_heartbeat_reply(const Message& message) {
   progress.heard = now_;
   if (message.round > progress.round) {
     progress.round = std::min(message.round, round_);
-    maybe_confirm_reads();
+    maybe_confirm_round();
   }
   if (progress.gap_suspected) probe_gap(message.from, progress);
 }
@@ -221,6 +227,8 @@ Result<void> Raft::transfer(ReplicaId target, Instant now) {
   if (target == options_.id || !configuration_.is_voter(target)) {
     return fail(ErrorCode::kInvalid, "mastership can only go to another voting replica");
   }
+  // From here on another may be elected with this leader's own consent (Raft thesis 6.4.1).
+  lease_.give_up(round_);
   transfer_target_ = target;
   transfer_deadline_ = now_ + options_.election_timeout_max;
   Progress& progress = peers_.at(target);
@@ -231,7 +239,8 @@ Result<void> Raft::transfer(ReplicaId target, Instant now) {
 
 void Raft::maybe_finish_transfer(ReplicaId id, const Progress& progress) {
   if (id != transfer_target_ || progress.match != log_.last_index()) return;
-  send({.type = MessageType::kTimeoutNow, .to = id});
+  lease_.give_up(round_);
+  send({.type = MessageType::kTimeoutNow, .to = id, .round = round_});
 }
 
 }  // namespace polis::raft

@@ -45,7 +45,14 @@ bool Cluster::propose(std::uint64_t id, const std::string& text) {
 }
 
 void Cluster::read(std::uint64_t id, std::uint64_t read_id) {
+  nodes_.at(id).asked_at[ReadId(read_id)] =
+      committed_.empty() ? LogIndex() : committed_.rbegin()->first;
   raft(id).read(ReadId(read_id), now_);
+  perform(id);
+}
+
+void Cluster::transfer(std::uint64_t id, std::uint64_t to) {
+  [[maybe_unused]] auto refused = raft(id).transfer(ReplicaId(to), now_);
   perform(id);
 }
 
@@ -104,6 +111,12 @@ void Cluster::perform_once(Node& node, std::uint64_t id, Output output) {
                          node.applied.size()));
     }
     node.applied[entry.index] = text_of(entry);
+  }
+  for (const ReadReady& ready : output.reads) {
+    if (ready.index < node.asked_at[ready.id]) {
+      broken(fmt::format("stale read: {} may read at {} what was asked for at {}", id,
+                         ready.index.value, node.asked_at[ready.id].value));
+    }
   }
   node.reads.insert(node.reads.end(), output.reads.begin(), output.reads.end());
   node.refused.insert(node.refused.end(), output.reads_refused.begin(), output.reads_refused.end());
@@ -182,11 +195,13 @@ void Cluster::restart(std::uint64_t id) {
   node.snapshot.clear();
   node.reads.clear();
   node.refused.clear();
+  node.asked_at.clear();
   Options options{.id = ReplicaId(id),
                   .append_bytes_max = settings_.append_bytes_max,
                   .in_flight_messages_max = 4,
                   .snapshot_chunk_bytes = settings_.snapshot_chunk_bytes,
                   .pre_vote = settings_.pre_vote,
+                  .lease = {.reads = settings_.reads},
                   .seed = settings_.seed};
   node.raft = std::make_unique<Raft>(options, std::move(restored), now_);
   perform(id);

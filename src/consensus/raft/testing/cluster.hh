@@ -27,6 +27,7 @@ class Cluster {
     std::uint64_t seed = 1;
     std::size_t append_bytes_max = 1 << 20;
     std::uint32_t snapshot_chunk_bytes = 8;
+    consensus::Reads reads = consensus::Reads::kQuorum;
     bool persist_at_once = true;  // false: a test calls persist()
   };
 
@@ -52,6 +53,7 @@ class Cluster {
   void campaign(std::uint64_t id);
   bool propose(std::uint64_t id, const std::string& text);
   void read(std::uint64_t id, std::uint64_t read_id);
+  void transfer(std::uint64_t id, std::uint64_t to);
   void compact(std::uint64_t id, std::uint64_t index);
 
   // Performs what a node has decided: disk, network, state machine.
@@ -92,6 +94,7 @@ class Cluster {
     std::map<LogIndex, std::string> applied;
     std::vector<ReadReady> reads;
     std::vector<ReadId> refused;
+    std::map<ReadId, LogIndex> asked_at;  // reads under way: what was applied anywhere when asked
     std::string arriving;
     std::string snapshot;  // the snapshot's file
     SnapshotMark snapshot_mark;

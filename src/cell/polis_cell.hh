@@ -1,0 +1,28 @@
+#pragma once
+
+// polis.v1.Cell (api/polis/cell.proto): what etcd's API has no words for.
+//
+// Threads: the reactor's.
+
+#include "cell/etcd_common.hh"
+#include "cell/settings.hh"
+#include "io/reactor.hh"
+#include "storage/engine.hh"
+
+namespace polis::cell {
+
+class PolisCell {
+ public:
+  PolisCell(EtcdContext context, http::Server& server, const io::Reactor& reactor,
+            const Settings& settings, const storage::Engine& engine);
+
+ private:
+  void on_status(const http::CallPtr& call);
+
+  EtcdContext context_;
+  const io::Reactor& reactor_;
+  const Settings& settings_;
+  const storage::Engine& engine_;
+};
+
+}  // namespace polis::cell
