@@ -31,6 +31,8 @@ demo: build ## three replicas on loopback, the master killed five times under lo
 
 bench: build ## measure Polis and etcd in turn and print the ratio
 	@bench/run.py --build $(BUILD)
+	@bench/failover.py --build $(BUILD)
+	@bench/lease_reads.py --build $(BUILD)
 
 lint: setup ## house rules, formatting, shell scripts, clang-tidy
 	@tools/lint

@@ -60,11 +60,13 @@ class Load {
       : options_(std::move(options)), value_(options_.value_bytes, 'v'), random_(42) {
     auto endpoints = client::parse_endpoints(options_.endpoints);
     if (!endpoints) throw std::runtime_error(endpoints.error().text);
+    endpoints_ = *endpoints;
     for (std::uint64_t i = 0; i < options_.connections; ++i) {
       connections_.push_back(
-          std::make_unique<http::ClientConnection>(reactor_, (*endpoints)[i % endpoints->size()]));
+          std::make_unique<http::ClientConnection>(reactor_, endpoints_[i % endpoints_.size()]));
     }
     reactor_.at_turn_end([this] {
+      lost_.clear();
       for (auto& connection : connections_) connection->turn_end();
     });
   }
@@ -95,7 +97,7 @@ class Load {
 
   void begin() {
     counting_ = true;
-    began_ = reactor_.now();
+    began_ = success_ = reactor_.now();
     server_cpu_ = cpu_of(options_.pids);
     own_cpu_ = cpu_of({own_pid()});
   }
@@ -104,6 +106,7 @@ class Load {
     stopped_ = true;
     counting_ = false;
     elapsed_ = reactor_.now() - began_;
+    silence_max_ = std::max(silence_max_, reactor_.now() - success_);
     server_cpu_ = cpu_of(options_.pids) - server_cpu_;
     own_cpu_ = cpu_of({own_pid()}) - own_cpu_;
     reactor_.stop();
@@ -126,6 +129,16 @@ class Load {
           auto keep = std::move(pace_timer_);
           pace();
         });
+  }
+
+  // A connection that was lost is made anew to the next endpoint.
+  http::ClientConnection& live_connection(std::size_t place) {
+    if (connections_[place]->failed()) {
+      lost_.push_back(std::move(connections_[place]));  // it may be the caller
+      connections_[place] = std::make_unique<http::ClientConnection>(
+          reactor_, endpoints_[++next_endpoint_ % endpoints_.size()]);
+    }
+    return *connections_[place];
   }
 
   std::string key() {
@@ -156,7 +169,7 @@ class Load {
     ++under_way_;
     std::string_view path;
     const std::string& bytes = request(path);
-    auto& connection = *connections_[client % connections_.size()];
+    auto& connection = live_connection(client % connections_.size());
     connection.unary(
         path, bytes, Duration::zero(),
         [this, client, due](const http::GrpcStatus& status, std::string_view) {
@@ -165,6 +178,8 @@ class Load {
           if (counting_) {
             if (status.ok()) {
               ++done_;
+              silence_max_ = std::max(silence_max_, now - success_);
+              success_ = now;
               latencies_.add(static_cast<std::uint64_t>((now - due).count()));
             } else {
               if (failed_++ == 0) first_failure_ = status.message;
@@ -196,19 +211,24 @@ class Load {
         "{{\"operation\": \"{}\", \"clients\": {}, \"connections\": {}, \"seconds\": {:.3f}, "
         "\"operations\": {}, \"failed\": {}, "
         "\"per_second\": {:.0f}, \"p50_us\": {:.0f}, \"p90_us\": {:.0f}, \"p99_us\": {:.0f}, "
-        "\"p999_us\": {:.0f}, \"max_us\": {:.0f}, "
+        "\"p999_us\": {:.0f}, \"max_us\": {:.0f}, \"silence_max_us\": {:.0f}, "
         "\"server_cpu_us\": {:.2f}, \"generator_cpu_us\": {:.2f}}}\n",
         options_.operation, options_.clients, options_.connections, s, done_, failed_,
         static_cast<double>(done_) / s, us(latencies_.quantile(0.5)), us(latencies_.quantile(0.9)),
         us(latencies_.quantile(0.99)), us(latencies_.quantile(0.999)), us(latencies_.max()),
-        us(server_cpu_) / n, us(own_cpu_) / n);
+        us(static_cast<std::uint64_t>(silence_max_.count())), us(server_cpu_) / n,
+        us(own_cpu_) / n);
     if (failed_ > 0)
       fmt::print(stderr, "load: {} requests failed; the first: {}\n", failed_, first_failure_);
   }
 
   Options options_;
   io::Reactor reactor_;
-  std::vector<std::unique_ptr<http::ClientConnection>> connections_;
+  std::vector<io::Address> endpoints_;
+  std::vector<std::unique_ptr<http::ClientConnection>> connections_, lost_;
+  std::size_t next_endpoint_ = 0;
+  Instant success_;         // the newest one
+  Duration silence_max_{};  // the longest time between two
   std::string value_, bytes_;
   etcdserverpb::PutRequest put_;
   etcdserverpb::RangeRequest range_;

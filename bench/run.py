@@ -6,85 +6,15 @@ comes from the kernel's own counters. Every server syncs its log before it ackno
 """
 
 import argparse
-import datetime
 import json
 import os
-import platform
-import shutil
-import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, os.path.join(ROOT, "test"))
-from cell_process import free_ports  # noqa: E402
-
-
-class Peer:
-    """A cell of one kind, of some size, in a directory of its own."""
-
-    def __init__(self, kind, binary, size):
-        self.kind, self.binary, self.size = kind, binary, size
-        self.directory = tempfile.mkdtemp(prefix=f"polis-bench-{kind}-")
-        ports = free_ports(2 * size)
-        self.clients = [f"127.0.0.1:{p}" for p in ports[:size]]
-        self.peers = [f"127.0.0.1:{p}" for p in ports[size:]]
-        self.processes = []
-
-    def command(self, i):
-        name = "abcdefg"[i]
-        data = os.path.join(self.directory, name)
-        if self.kind == "polis":
-            initial = ",".join(f"{'abcdefg'[j]}={p}" for j, p in enumerate(self.peers))
-            return [self.binary, "cell", "run", "--name", name, "--data-dir", data, "--client", self.clients[i], "--peer", self.peers[i],
-                    "--initial", initial, "--log-level", "error"]
-        initial = ",".join(f"{'abcdefg'[j]}=http://{p}" for j, p in enumerate(self.peers))
-        return [self.binary, "--name", name, "--data-dir", data, "--listen-client-urls", "http://" + self.clients[i],
-                "--advertise-client-urls", "http://" + self.clients[i], "--listen-peer-urls", "http://" + self.peers[i],
-                "--initial-advertise-peer-urls", "http://" + self.peers[i], "--initial-cluster", initial, "--log-level", "error",
-                "--quota-backend-bytes", str(8 << 30)]
-
-    def start(self):
-        self.processes = [subprocess.Popen(self.command(i), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for i in range(self.size)]
-
-    def stop(self, how=signal.SIGTERM):
-        for p in self.processes:
-            p.send_signal(how)
-        for p in self.processes:
-            p.wait()
-
-    def remove(self):
-        self.stop(signal.SIGKILL)
-        shutil.rmtree(self.directory)
-
-    @property
-    def endpoints(self):
-        return ",".join(self.clients)
-
-    def wait_readable(self, load):
-        """Seconds until a linearizable read is answered."""
-        start = time.monotonic()
-        while time.monotonic() - start < 60:
-            done = subprocess.run([load, "--endpoints", self.clients[0], "--operation", "get", "--operations", "1"], capture_output=True, text=True)
-            if done.returncode == 0 and json.loads(done.stdout)["operations"] == 1:
-                return time.monotonic() - start
-        raise TimeoutError(f"{self.kind} answers no read")
-
-    def anonymous(self):
-        total = 0
-        for p in self.processes:
-            with open(f"/proc/{p.pid}/status", encoding="utf-8") as f:
-                total += next(int(line.split()[1]) for line in f if line.startswith("RssAnon")) * 1024
-        return total
-
-    def load(self, load, *args):
-        pids = [a for p in self.processes for a in ("--pid", str(p.pid))]
-        done = subprocess.run([load, "--endpoints", self.endpoints, *args, *pids], capture_output=True, text=True, check=True)
-        return json.loads(done.stdout)
-
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from peer import Peer, find_etcd, provenance  # noqa: E402
 
 LOADS = {
     "put, 1 client": ["--operation", "put", "--clients", "1"],
@@ -139,12 +69,6 @@ def median(rounds, kind, name, field):
     return statistics.median(r[kind][name][field] for r in rounds)
 
 
-def machine():
-    with open("/proc/cpuinfo", encoding="utf-8") as f:
-        model = next(line.split(":")[1].strip() for line in f if line.startswith("model name"))
-    return f"{os.cpu_count()} cores of {model}, Linux {platform.release()}"
-
-
 def table(size, rounds):
     lines = [f"\n### {size} replica{'s' if size > 1 else ''}, medians of {len(rounds)} rounds\n",
              "| load | | Polis | etcd | ratio |", "|---|---|---:|---:|---:|"]
@@ -171,14 +95,10 @@ def main():
     build = os.path.abspath(args.build)
     load = os.path.join(build, "polis_load")
     binaries = {"polis": os.path.join(build, "polis")}
-    version = "none"
     if not args.polis_only:
-        programs = subprocess.run([os.path.join(ROOT, "bench/get-etcd"), os.path.join(ROOT, "peers")], check=True, capture_output=True, text=True).stdout.strip()
-        binaries["etcd"] = os.path.join(programs, "etcd")
-        version = subprocess.run([binaries["etcd"], "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-    lines = [f"{datetime.date.today()}, {machine()}; commit {commit}; peer {version}; values of 256 bytes, keys of 8; every write is synced by a quorum "
-             "before it is acknowledged; servers and generator share the machine."]
+        binaries["etcd"] = find_etcd()
+    lines = [f"{provenance(binaries.get('etcd'))}; values of 256 bytes, keys of 8; every write is synced by a quorum before it is "
+             "acknowledged; servers and generator share the machine."]
     for size in (3, 1):
         rounds = []
         for number in range(args.rounds):

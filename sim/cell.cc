@@ -104,6 +104,12 @@ void Node::crash() {
   contents_->crash(random_);
 }
 
+void Node::lose_peer(std::size_t place) {
+  machine_.deliver([this, place] {
+    if (replica_) replica_->on_peer_lost(SimulatedCell::id_of(place));
+  });
+}
+
 void Node::send(consensus::ReplicaId to, std::string message) {
   network_.send(place_, to.value - 1, std::move(message));
 }

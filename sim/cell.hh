@@ -46,7 +46,8 @@ class Node final : public replica::Transport {
   ~Node() override;
 
   void start();
-  void crash();  // as if the power failed
+  void crash();                       // as if the power failed
+  void lose_peer(std::size_t place);  // its transport believes that the peer's process has ended
   bool up() const { return replica_ != nullptr; }
   bool failed() const { return failure_.has_value(); }
   const std::string& failure() const { return *failure_; }

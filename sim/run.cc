@@ -14,7 +14,7 @@ struct Plan {
   CellConfig cell;
   WorkloadConfig workload;
   // How often each fault comes, per second of virtual time.
-  double crashes = 0, partitions = 0, pauses = 0, outages = 0;
+  double crashes = 0, partitions = 0, pauses = 0, outages = 0, false_losses = 0;
 };
 
 // Swarm testing (Groce et al. 2012): each run leaves out some faults, so that the others go deeper.
@@ -51,6 +51,7 @@ Plan draw(Random& random, const RunOptions& options) {
   if (random.chance(0.6)) plan.partitions = random.chance(0.5) ? 0.3 : 2;
   if (random.chance(0.4)) plan.pauses = 0.5;
   if (random.chance(0.4)) plan.outages = random.chance(0.5) ? 0.1 : 0.7;
+  if (random.chance(0.3)) plan.false_losses = 0.5;
   if (options.clocks_break_bound) {  // masters that are cut off, and readers who come often
     plan.crashes = plan.outages = plan.pauses = 0;
     plan.partitions = 2;
@@ -151,6 +152,7 @@ class Run {
       if (comes(plan_.crashes)) crash(place);
       if (comes(plan_.partitions)) partition(place);
       if (comes(plan_.pauses)) pause(place);
+      if (comes(plan_.false_losses)) tell_lost(place);
       if (comes(plan_.outages)) outage();
     }
   }
@@ -161,6 +163,7 @@ class Run {
     ++result_.crashes;
     count_snapshots(place);
     cell_.node(place).crash();
+    tell_lost(place);
     Duration away = random_.chance(0.7)
                         ? Duration(static_cast<std::int64_t>(random_.below(2'000'000'000)))
                         : Duration(static_cast<std::int64_t>(random_.below(10'000'000'000)));
@@ -169,6 +172,16 @@ class Run {
       note(fmt::format("restart {}", place + 1));
       start_node(place);
     });
+  }
+
+  // What a transport that sees its connections end would tell some of the others.
+  void tell_lost(std::size_t place) {
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      if (i == place || random_.chance(0.5)) continue;
+      world_.after(Duration(1ms), [this, i, place] {
+        if (cell_.node(i).up()) cell_.node(i).lose_peer(place);
+      });
+    }
   }
 
   void outage() {

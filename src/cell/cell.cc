@@ -127,9 +127,10 @@ Result<void> Cell::Impl::open() {
   if (auto done = open_storage(); !done) return done;
   add_services();
   if (settings.members.size() > 1) {
-    auto started = links->start([this](consensus::ReplicaId from, std::string_view message) {
-      replica->on_message(from, message);
-    });
+    auto started =
+        links->start([this](consensus::ReplicaId from,
+                            std::string_view message) { replica->on_message(from, message); },
+                     [this](consensus::ReplicaId peer) { replica->on_peer_lost(peer); });
     if (!started) return started;
   }
   if (auto done = server->listen(settings.client); !done) return done;

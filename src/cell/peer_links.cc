@@ -86,7 +86,7 @@ class PeerLinks::Outgoing {
   void reconnect(const std::string& reason) {
     if (!complained_) log_warn("no connection to replica {}: {}; trying again", peer_.name, reason);
     complained_ = true;
-    state_.connected = false;
+    if (std::exchange(state_.connected, false)) links_.maybe_tell_lost(peer_.id);
     // Not here: the stream or the attempt may be the caller.
     retry_ = links_.reactor_.after(delay_, [this] {
       auto keep = std::move(retry_);
@@ -161,6 +161,7 @@ class PeerLinks::Incoming {
     }
     greeted_ = true;
     from_ = greeting->from;
+    ++links_.states_[from_].incoming;
     links_.states_[from_].client_address = greeting->client_address;
     links_.states_[from_].version = greeting->version;
   }
@@ -168,6 +169,7 @@ class PeerLinks::Incoming {
   void close() {
     if (closed_) return;
     closed_ = true;
+    if (greeted_ && --links_.states_[from_].incoming == 0) links_.maybe_tell_lost(from_);
     links_.reactor_.post([&links = links_, id = id_] { links.incoming_.erase(id); });
   }
 
@@ -191,8 +193,9 @@ PeerLinks::PeerLinks(io::Reactor& reactor, Own own, const std::vector<Peer>& pee
 
 PeerLinks::~PeerLinks() = default;
 
-Result<void> PeerLinks::start(Received received) {
+Result<void> PeerLinks::start(Received received, Lost lost) {
   received_ = std::move(received);
+  lost_ = std::move(lost);
   auto listener =
       io::listen_tcp(reactor_, own_.listen,
                      [this](std::unique_ptr<io::TcpStream> stream) { accept(std::move(stream)); });
@@ -206,6 +209,11 @@ void PeerLinks::accept(std::unique_ptr<io::TcpStream> stream) {
   if (incoming_.size() > 8 * (outgoing_.size() + 1)) return;
   std::uint64_t id = next_incoming_++;
   incoming_[id] = std::make_unique<Incoming>(*this, id, std::move(stream));
+}
+
+void PeerLinks::maybe_tell_lost(ReplicaId peer) {
+  const PeerState& state = states_[peer];
+  if (lost_ && !state.connected && state.incoming == 0) lost_(peer);
 }
 
 void PeerLinks::send(ReplicaId to, std::string message) {

@@ -24,6 +24,7 @@ struct Peer {
 
 struct PeerState {
   bool connected = false;      // we reach it
+  std::size_t incoming = 0;    // connections by which it reaches us
   std::string client_address;  // as it told us; empty until it has
   std::string version;
   std::uint64_t bytes_sent = 0, bytes_received = 0, messages_lost = 0;
@@ -39,12 +40,15 @@ class PeerLinks final : public replica::Transport {
     std::string client_address;  // told to the peers
   };
   using Received = std::function<void(ReplicaId from, std::string_view message)>;
+  // Both connections, the one that it made and the one to it, have ended: so has its process, most
+  // likely.
+  using Lost = std::function<void(ReplicaId)>;
 
   PeerLinks(io::Reactor& reactor, Own own, const std::vector<Peer>& peers);
   ~PeerLinks() override;
 
   // Begins to accept and to connect. kUnavailable: the address is in use.
-  Result<void> start(Received received);
+  Result<void> start(Received received, Lost lost);
   void send(ReplicaId to, std::string message) override;
   void flush() override;
   PeerState state(ReplicaId id) const;
@@ -53,10 +57,12 @@ class PeerLinks final : public replica::Transport {
   class Outgoing;
   class Incoming;
   void accept(std::unique_ptr<io::TcpStream> stream);
+  void maybe_tell_lost(ReplicaId peer);
 
   io::Reactor& reactor_;
   Own own_;
   Received received_;
+  Lost lost_;
   std::unique_ptr<io::TcpListener> listener_;
   std::map<ReplicaId, std::unique_ptr<Outgoing>> outgoing_;
   std::map<std::uint64_t, std::unique_ptr<Incoming>> incoming_;

@@ -147,6 +147,10 @@ class ReplicatedLog {
   // is not master.
   [[nodiscard]] virtual Result<void> transfer(ReplicaId target, Instant now) = 0;
 
+  // The transport believes that the peer's process has ended. May be wrong, and may come never: it
+  // only makes the search for a new master begin sooner.
+  virtual void on_peer_lost(ReplicaId peer, Instant now) = 0;
+
   // Everything of this ticket and of the ones before it is durable.
   virtual void on_persisted(Ticket ticket, Instant now) = 0;
   // The log through `index` may be forgotten: the state machine's own storage holds it durably.

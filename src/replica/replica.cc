@@ -97,6 +97,10 @@ void Replica::on_message(ReplicaId from, std::string_view bytes) {
   }
 }
 
+void Replica::on_peer_lost(ReplicaId peer) {
+  if (!failed_ && !installing_) log_->on_peer_lost(peer, env_.loop.now());
+}
+
 void Replica::turn_end() {
   if (failed_ || in_turn_end_) return;
   in_turn_end_ = true;

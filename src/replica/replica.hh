@@ -124,6 +124,9 @@ class Replica final : private store::ApplySink {
   // --- from the transport
   void on_message(ReplicaId from, std::string_view bytes);
 
+  // Its process seems to have ended.
+  void on_peer_lost(ReplicaId peer);
+
   // Performs everything that this turn led to.
   void turn_end();
 

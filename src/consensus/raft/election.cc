@@ -1,16 +1,39 @@
 // Elections: pre-vote, votes, check-quorum, the receiving end of a leadership transfer.
 
+#include <algorithm>
+
 #include "base/check.hh"
 #include "consensus/quorum.hh"
 #include "consensus/raft/raft.hh"
 
 namespace polis::raft {
+namespace {
+
+// After the loss of a leader: the first to stand gives the others' promises this long to end, too
+// (all began with the same round); each next one leaves the one before it time for an election.
+constexpr Duration kLostLeaderDelay = std::chrono::milliseconds(10);
+constexpr Duration kLostLeaderStep = std::chrono::milliseconds(40);
+
+}  // namespace
 
 void Raft::reset_election_deadline() {
   auto spread = static_cast<std::uint64_t>(
       (options_.election_timeout_max - options_.election_timeout_min).count());
   election_deadline_ = std::max(now_ + options_.election_timeout_min, promise_.until()) +
                        Duration(static_cast<std::int64_t>(random_.below(spread)));
+}
+
+// Whoever hears that the leader is gone stands for election as soon as what it promised allows it:
+// one after the other, so that the first one wins before the second begins.
+void Raft::on_peer_lost(ReplicaId peer, Instant now) {
+  now_ = now;
+  if (is_leader() || peer != leader_ || !configuration_.is_voter(options_.id)) return;
+  const auto& voters = configuration_.voters;
+  auto place = std::count_if(voters.begin(), voters.end(),
+                             [&](ReplicaId id) { return id != peer && id < options_.id; });
+  Instant soon = std::max(now_, promise_.until()) + kLostLeaderDelay +
+                 kLostLeaderStep * static_cast<std::int64_t>(place);
+  election_deadline_ = std::min(election_deadline_, soon);
 }
 
 bool Raft::heard_from_leader_recently() const {

@@ -454,6 +454,34 @@ TEST(Section_6_4_1, a_hand_over_that_comes_too_late_finds_no_votes) {
   EXPECT_GT(cluster.raft(1).status().lease_until, cluster.now());
 }
 
+// --- what a transport may tell
+
+TEST(LostPeer, a_leader_that_is_gone_is_replaced_as_soon_as_promises_allow) {
+  Cluster cluster = led_by_lease();
+  Instant promised = cluster.now() + 300ms;
+  cluster.crash(1);
+  for (std::uint64_t id : {2, 3}) cluster.raft(id).on_peer_lost(ReplicaId(1), cluster.now());
+  while (cluster.leader() != 2 && cluster.now() < promised + 60ms) {
+    cluster.advance(1ms);
+    cluster.settle();
+    if (cluster.now() < promised) {
+      ASSERT_EQ(cluster.raft(2).term(), Term(1));
+    }
+  }
+  EXPECT_EQ(cluster.raft(2).role(), consensus::Role::kMaster);
+}
+
+TEST(LostPeer, a_false_alarm_changes_nothing) {
+  Cluster cluster = led_by_lease();
+  for (int i = 0; i < 100; ++i) {
+    cluster.raft(2).on_peer_lost(ReplicaId(1), cluster.now());
+    cluster.advance(10ms);
+    cluster.settle();
+  }
+  EXPECT_EQ(cluster.raft(1).role(), consensus::Role::kMaster);
+  EXPECT_EQ(cluster.raft(1).term(), Term(1));
+}
+
 TEST(Section_9_6, a_pre_vote_changes_no_term) {
   Cluster cluster = led();
   Term before = cluster.raft(2).term();

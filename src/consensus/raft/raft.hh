@@ -92,6 +92,7 @@ class Raft {
   Result<LogIndex> propose(SharedBytes command, Instant now);
   void read(ReadId id, Instant now);
   Result<void> transfer(ReplicaId target, Instant now);
+  void on_peer_lost(ReplicaId peer, Instant now);
   void on_persisted(Ticket ticket, Instant now);
   void compact(LogIndex index);
   void on_snapshot_available(const SnapshotMark& mark, std::uint64_t size, Instant now);

@@ -23,6 +23,7 @@ class RaftLog final : public consensus::ReplicatedLog {
   Result<void> transfer(ReplicaId target, Instant now) override {
     return raft_.transfer(target, now);
   }
+  void on_peer_lost(ReplicaId peer, Instant now) override { raft_.on_peer_lost(peer, now); }
   void on_persisted(Ticket ticket, Instant now) override { raft_.on_persisted(ticket, now); }
   void compact(LogIndex index) override { raft_.compact(index); }
   void on_snapshot_available(const SnapshotMark& mark, std::uint64_t size, Instant now) override {
