@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace polis::sim {
 
 std::string CellConfig::describe() const {
@@ -9,9 +11,10 @@ std::string CellConfig::describe() const {
     return std::chrono::duration_cast<std::chrono::microseconds>(d).count();
   };
   return fmt::format(
-      "replicas={} delay={}..{}us loss={} repeat={} late={} sync={}..{}us stall={} retain={} "
+      "replicas={} spares={} delay={}..{}us loss={} repeat={} late={} sync={}..{}us stall={} "
+      "retain={} "
       "segment={} chunk={} drift={} told={} margin={}us reads={}",
-      replicas, us(network.delay_min), us(network.delay_max), network.loss, network.repeat,
+      replicas, spares, us(network.delay_min), us(network.delay_max), network.loss, network.repeat,
       network.late, us(disk.sync_min), us(disk.sync_max), disk.stall, log_retain_bytes,
       wal_segment_bytes, snapshot_chunk_bytes, clock_drift_max, drift_told(), us(lease_margin),
       reads == consensus::Reads::kLease ? "lease" : "quorum");
@@ -33,18 +36,29 @@ double draw_drift(Random& random, double max) {
 
 }  // namespace
 
-Node::Node(World& world, Network& network, const CellConfig& config, std::size_t place)
+Node::Node(World& world, SimulatedCell& cell, const CellConfig& config, std::size_t place)
     : world_(world),
-      network_(network),
+      cell_(cell),
+      network_(cell.network()),
       config_(config),
       place_(place),
       random_(world.fork()),
       machine_(world, draw_drift(random_, config.clock_drift_max)),
-      disk_faults_(std::make_shared<DiskFaults>(config.disk)) {}
+      disk_faults_(std::make_shared<DiskFaults>(config.disk)) {
+  if (place < config.replicas) id_ = SimulatedCell::founder(place);
+}
 
 Node::~Node() {
   hub_.reset();
   replica_.reset();
+}
+
+void Node::become(consensus::ReplicaId id) {
+  crash();
+  id_ = id;
+  removed_ = false;
+  contents_ = std::make_shared<DiskContents>();
+  engine_state_ = std::make_shared<storage::MemoryEngineState>();
 }
 
 void Node::start() {
@@ -53,9 +67,11 @@ void Node::start() {
   engine_ = std::make_unique<storage::MemoryEngine>(
       engine_state_, machine_, *disk_, Random(random_.next()), config_.engine_commit_max);
   replica::Options options;
-  options.identity = {1, SimulatedCell::id_of(place_)};
-  for (std::size_t i = 0; i < config_.replicas; ++i)
-    options.initial.voters.push_back(SimulatedCell::id_of(i));
+  options.identity = {1, id_};
+  for (std::size_t i = 0; id_ == SimulatedCell::founder(place_) && i < config_.replicas; ++i) {
+    options.initial.voters.push_back(SimulatedCell::founder(i));
+    options.initial.put({.id = SimulatedCell::founder(i), .peer = SimulatedCell::address_of(i)});
+  }
   options.incarnation = ++incarnation_;
   options.directory = "/polis";
   options.seed = random_.next();
@@ -74,6 +90,8 @@ void Node::start() {
                                        *this,
                                        [this](const Error& error) { failure_ = error.text; },
                                        {},
+                                       {},
+                                       [this] { removed_ = true; },
                                        [this] {
                                          if (after_turn) after_turn();
                                          hub_->on_store_replaced();
@@ -106,12 +124,13 @@ void Node::crash() {
 
 void Node::lose_peer(std::size_t place) {
   machine_.deliver([this, place] {
-    if (replica_) replica_->on_peer_lost(SimulatedCell::id_of(place));
+    if (replica_) replica_->on_peer_lost(cell_.node(place).id());
   });
 }
 
 void Node::send(consensus::ReplicaId to, std::string message) {
-  network_.send(place_, to.value - 1, std::move(message));
+  std::size_t place = cell_.place_of(to);
+  if (place < cell_.size()) network_.send(place_, place, std::move(message));
 }
 
 SimulatedCell::SimulatedCell(World& world, CellConfig config)
@@ -120,12 +139,29 @@ SimulatedCell::SimulatedCell(World& world, CellConfig config)
                [this](std::size_t from, std::size_t to, const std::string& message) {
                  Node& node = *nodes_[to];
                  if (!node.up()) return;
-                 node.machine().deliver([&node, from, message] {
-                   if (node.up()) node.replica().on_message(id_of(from), message);
+                 node.machine().deliver([this, &node, from, message] {
+                   if (node.up()) node.replica().on_message(nodes_[from]->id(), message);
                  });
                }) {
-  for (std::size_t i = 0; i < config_.replicas; ++i)
-    nodes_.push_back(std::make_unique<Node>(world, network_, config_, i));
+  for (std::size_t i = 0; i < config_.replicas + config_.spares; ++i)
+    nodes_.push_back(std::make_unique<Node>(world, *this, config_, i));
+}
+
+std::size_t SimulatedCell::place_of(consensus::ReplicaId id) const {
+  std::size_t place = 0;
+  while (place < nodes_.size() && nodes_[place]->id() != id) ++place;
+  return place;
+}
+
+void SimulatedCell::note_configuration(std::size_t place) {
+  if (!nodes_[place]->up()) return;
+  const auto& mark = nodes_[place]->replica().store().applied_mark();
+  if (mark.index >= newest_.index && !mark.configuration.voters.empty()) newest_ = mark;
+}
+
+bool SimulatedCell::is_member(std::size_t place) const {
+  const auto everyone = configuration().everyone();
+  return std::find(everyone.begin(), everyone.end(), nodes_[place]->id()) != everyone.end();
 }
 
 }  // namespace polis::sim

@@ -20,6 +20,7 @@ namespace polis::sim {
 // What a seed decides about a run.
 struct CellConfig {
   std::size_t replicas = 3;
+  std::size_t spares = 0;  // machines that may be added to the cell
   NetworkFaults network;
   DiskFaults disk;
   Duration engine_commit_max = std::chrono::milliseconds(20);
@@ -39,17 +40,24 @@ struct CellConfig {
   std::string describe() const;
 };
 
+class SimulatedCell;
+
 // One simulated machine and the replica on it.
 class Node final : public replica::Transport {
  public:
-  Node(World& world, Network& network, const CellConfig& config, std::size_t place);
+  Node(World& world, SimulatedCell& cell, const CellConfig& config, std::size_t place);
   ~Node() override;
 
+  // Founders have an id from the beginning; spares when the cell has given them one.
+  consensus::ReplicaId id() const { return id_; }
+  // Takes part under this id from now on, with an empty disk, when it is started.
+  void become(consensus::ReplicaId id);
   void start();
   void crash();                       // as if the power failed
   void lose_peer(std::size_t place);  // its transport believes that the peer's process has ended
   bool up() const { return replica_ != nullptr; }
   bool failed() const { return failure_.has_value(); }
+  bool removed() const { return removed_; }
   const std::string& failure() const { return *failure_; }
   replica::Replica& replica() { return *replica_; }
   store::WatchHub& watches() { return *hub_; }
@@ -66,9 +74,11 @@ class Node final : public replica::Transport {
 
  private:
   World& world_;
+  SimulatedCell& cell_;
   Network& network_;
   const CellConfig& config_;
   std::size_t place_;
+  consensus::ReplicaId id_ = consensus::kNoReplica;
   Random random_;
   Machine machine_;
   std::shared_ptr<DiskContents> contents_ =
@@ -78,6 +88,7 @@ class Node final : public replica::Transport {
       std::make_shared<storage::MemoryEngineState>();
   std::uint64_t incarnation_ = 0;
   std::optional<std::string> failure_;
+  bool removed_ = false;  // the cell has decided so
 
   // The process.
   std::unique_ptr<SimulatedDisk> disk_;
@@ -93,11 +104,22 @@ class SimulatedCell {
   Node& node(std::size_t place) { return *nodes_[place]; }
   Network& network() { return network_; }
   const CellConfig& config() const { return config_; }
-  static consensus::ReplicaId id_of(std::size_t place) { return consensus::ReplicaId(place + 1); }
+  static consensus::ReplicaId founder(std::size_t place) { return consensus::ReplicaId(place + 1); }
+  // Members are known by addresses such as "machine:3".
+  static std::string address_of(std::size_t place) { return "machine:" + std::to_string(place); }
+  static std::size_t place_of(const std::string& address) { return std::stoul(address.substr(8)); }
+  // Where the member of this id is; the cell's size if nowhere.
+  std::size_t place_of(consensus::ReplicaId id) const;
+  // The newest configuration that any replica was seen to have applied.
+  const consensus::Configuration& configuration() const { return newest_.configuration; }
+  // Looks what the node has applied; after every turn of it.
+  void note_configuration(std::size_t place);
+  bool is_member(std::size_t place) const;
 
  private:
   CellConfig config_;
   Network network_;
+  consensus::SnapshotMark newest_;
   std::vector<std::unique_ptr<Node>> nodes_;
 };
 

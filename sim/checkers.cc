@@ -148,8 +148,8 @@ void ProtocolChecker::look(SimulatedCell& cell) {
     if (!node.up()) continue;
     const auto& raft = dynamic_cast<const raft::RaftLog&>(node.replica().log()).raft();
     if (raft.role() == consensus::Role::kMaster) {
-      auto [known, is_new] = masters_.emplace(raft.term(), SimulatedCell::id_of(i));
-      if (known->second != SimulatedCell::id_of(i)) {
+      auto [known, is_new] = masters_.emplace(raft.term(), node.id());
+      if (known->second != node.id()) {
         broken(fmt::format("election safety: replicas {} and {} both lead term {}",
                            known->second.value, i + 1, raft.term().value));
       }

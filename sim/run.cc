@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/polis/cell.pb.h"
 #include "base/crc32c.hh"
 #include "sim/checkers.hh"
 
@@ -14,7 +15,8 @@ struct Plan {
   CellConfig cell;
   WorkloadConfig workload;
   // How often each fault comes, per second of virtual time.
-  double crashes = 0, partitions = 0, pauses = 0, outages = 0, false_losses = 0;
+  double crashes = 0, partitions = 0, pauses = 0, outages = 0, false_losses = 0, changes = 0;
+  bool masters_cut_off = false;  // again and again, for a second each
 };
 
 // Swarm testing (Groce et al. 2012): each run leaves out some faults, so that the others go deeper.
@@ -52,9 +54,14 @@ Plan draw(Random& random, const RunOptions& options) {
   if (random.chance(0.4)) plan.pauses = 0.5;
   if (random.chance(0.4)) plan.outages = random.chance(0.5) ? 0.1 : 0.7;
   if (random.chance(0.3)) plan.false_losses = 0.5;
+  if (random.chance(0.4)) {
+    plan.changes = random.chance(0.5) ? 0.3 : 1;
+    plan.cell.spares = 1 + random.below(3);
+  }
   if (options.clocks_break_bound) {  // masters that are cut off, and readers who come often
-    plan.crashes = plan.outages = plan.pauses = 0;
-    plan.partitions = 2;
+    plan = {.cell = plan.cell, .workload = plan.workload, .masters_cut_off = true};
+    plan.cell.spares = 0;
+    plan.workload.keys = 1;
     plan.workload.think_max = Duration(5ms);
   }
   return plan;
@@ -100,10 +107,9 @@ class Run {
 
   void start() {
     note("seed " + std::to_string(options_.seed) + " " + result_.config);
-    for (std::size_t i = 0; i < cell_.size(); ++i) {
+    for (std::size_t i = 0; i < cell_.size(); ++i)
       cell_.node(i).after_turn = [this, i] { look(i); };
-      start_node(i);
-    }
+    for (std::size_t i = 0; i < plan_.cell.replicas; ++i) start_node(i);
     for (int i = 0; i < 3; ++i)
       watchers_.push_back(std::make_unique<WatchClient>(cell_, history_, world_.fork()));
     attend();
@@ -124,6 +130,13 @@ class Run {
       throw Violation(fmt::format("replica {} stopped: {}", place + 1, node.failure()));
     collector_.look(place, node);
     protocol_.look(cell_);
+    cell_.note_configuration(place);
+    // Not here: this is the middle of its turn.
+    if (node.removed()) {
+      world_.after(Duration::zero(), [this, place] {
+        if (cell_.node(place).removed()) retire(place);
+      });
+    }
     auto role = node.replica().status_role();
     if (roles_[place] != role) {
       roles_[place] = role;
@@ -148,12 +161,85 @@ class Run {
     Instant end = world_.now() + options_.faults;
     while (world_.now() < end) {
       world_.run_until(world_.now() + 20ms);
+      if (plan_.masters_cut_off) cut_off_a_master();
       std::size_t place = random_.below(cell_.size());
       if (comes(plan_.crashes)) crash(place);
       if (comes(plan_.partitions)) partition(place);
       if (comes(plan_.pauses)) pause(place);
       if (comes(plan_.false_losses)) tell_lost(place);
+      if (comes(plan_.changes)) change(place);
+      if (plan_.changes > 0) reconcile();
       if (comes(plan_.outages)) outage();
+    }
+  }
+
+  // Asks some replica to change who takes part.
+  void change(std::size_t place) {
+    Node& node = cell_.node(place);
+    if (!node.up()) return;
+    consensus::Configuration now = cell_.configuration();
+    const auto everyone = now.everyone();
+    if (everyone.empty()) return;
+    consensus::ReplicaId member = everyone[random_.below(everyone.size())];
+    v1::ChangeRequest request;
+    std::size_t spare = 0;
+    while (spare < cell_.size() && cell_.is_member(spare)) ++spare;
+    if (random_.chance(0.5) && spare < cell_.size()) {
+      request.set_kind(v1::ChangeRequest::ADD);
+      request.set_peer(SimulatedCell::address_of(spare));
+      request.set_promote(random_.chance(0.8));
+      if (random_.chance(0.4)) request.set_replaces(member.value);
+    } else {
+      request.set_kind(random_.chance(0.7) ? v1::ChangeRequest::REMOVE
+                                           : v1::ChangeRequest::PROMOTE);
+      request.set_id(member.value);
+    }
+    note(fmt::format("ask {} for: {}", place + 1, request.ShortDebugString()));
+    node.machine().deliver([this, place, bytes = request.SerializeAsString()] {
+      if (!cell_.node(place).up()) return;
+      cell_.node(place).replica().ask(replica::Question::kChange, bytes,
+                                      [this](const store::Status& status, const std::string&) {
+                                        if (status.ok()) ++result_.changes;
+                                      });
+    });
+  }
+
+  // Does what an operator does: starts who was added, and takes away who was removed.
+  void reconcile() {
+    consensus::Configuration now = cell_.configuration();
+    for (const consensus::Member& member : now.members) {
+      std::size_t place = SimulatedCell::place_of(member.peer);
+      Node& node = cell_.node(place);
+      if (node.id() == member.id || cell_.is_member(place)) continue;
+      note(fmt::format("machine {} joins as {}", place + 1, member.id.value));
+      if (node.up()) count_snapshots(place);
+      node.become(member.id);
+      start_node(place);
+    }
+  }
+
+  // A machine whose replica has noticed that it takes no part any more, or is taken away.
+  void retire(std::size_t place) {
+    if (!cell_.node(place).up()) return;
+    note(fmt::format("machine {} was removed", place + 1));
+    count_snapshots(place);
+    cell_.node(place).become(consensus::kNoReplica);
+  }
+
+  void cut_off_a_master() {
+    if (world_.now() < next_cut_) return;
+    cell_.network().heal();
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      if (!cell_.node(i).up() ||
+          cell_.node(i).replica().status_role().role != consensus::Role::kMaster)
+        continue;
+      note(fmt::format("cut the master {} off", i + 1));
+      for (std::size_t j = 0; j < cell_.size(); ++j) {
+        cell_.network().cut(i, j);
+        cell_.network().cut(j, i);
+      }
+      next_cut_ = world_.now() + 1s;
+      return world_.after(900ms, [this] { cell_.network().heal(); });
     }
   }
 
@@ -168,7 +254,7 @@ class Run {
                         ? Duration(static_cast<std::int64_t>(random_.below(2'000'000'000)))
                         : Duration(static_cast<std::int64_t>(random_.below(10'000'000'000)));
     world_.after(away, [this, place] {
-      if (cell_.node(place).up()) return;
+      if (cell_.node(place).up() || cell_.node(place).id() == consensus::kNoReplica) return;
       note(fmt::format("restart {}", place + 1));
       start_node(place);
     });
@@ -232,8 +318,14 @@ class Run {
     workload_.stop();
     Instant deadline = world_.now() + kProgressWithin;
     world_.run_until(world_.now() + 10s);  // machines that are away come back; requests end
+    reconcile();
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      if (!cell_.is_member(i)) retire(i);  // it may not have noticed
+    }
     std::vector<bool> served(cell_.size(), false);
-    for (std::size_t i = 0; i < cell_.size(); ++i) probe(i, served);
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      if (cell_.is_member(i)) probe(i, served);
+    }
     while (world_.now() < deadline && !settled(served)) world_.run_until(world_.now() + 50ms);
     if (!settled(served))
       throw Violation("no progress after the faults stopped: " + describe_nodes());
@@ -255,12 +347,13 @@ class Run {
   }
 
   bool settled(const std::vector<bool>& served) {
+    std::set<std::uint64_t> revisions;
     for (std::size_t i = 0; i < cell_.size(); ++i) {
+      if (!cell_.is_member(i)) continue;
       if (!served[i] || !cell_.node(i).up()) return false;
-      if (cell_.node(i).replica().store().revision() != cell_.node(0).replica().store().revision())
-        return false;
+      revisions.insert(cell_.node(i).replica().store().revision());
     }
-    return true;
+    return revisions.size() == 1;
   }
 
   std::string describe_nodes() {
@@ -282,12 +375,14 @@ class Run {
   }
 
   void finish() {
-    result_.revision = cell_.node(0).replica().store().revision();
-    auto hash = cell_.node(0).replica().store().hash_at(result_.revision);
-    for (std::size_t i = 1; i < cell_.size(); ++i) {
-      auto other = cell_.node(i).replica().store().hash_at(result_.revision);
-      if (!hash || !other || *hash != *other)
-        throw Violation(fmt::format("replicas 1 and {} differ in what they hold", i + 1));
+    std::optional<std::uint32_t> hash;
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      if (!cell_.is_member(i)) continue;
+      result_.revision = cell_.node(i).replica().store().revision();
+      auto own = cell_.node(i).replica().store().hash_at(result_.revision);
+      if (!own || (hash && *hash != *own))
+        throw Violation(fmt::format("replica {} differs from the others in what it holds", i + 1));
+      hash = *own;
     }
     for (auto& watcher : watchers_) watcher->check_complete(result_.revision);
     // Every revision was seen by some replica before compaction could take it, or the history
@@ -327,6 +422,7 @@ class Run {
   Workload workload_;
   std::vector<std::unique_ptr<WatchClient>> watchers_;
   std::map<std::size_t, consensus::RoleState> roles_;
+  Instant next_cut_{};
   RunResult result_;
   std::uint32_t digest_ = 0;
 };

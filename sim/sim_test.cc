@@ -14,22 +14,28 @@ std::uint64_t seeds() {
 }
 
 TEST(Simulation, no_seed_breaks_a_promise) {
-  std::size_t acknowledged = 0, crashes = 0, snapshots = 0;
+  std::size_t acknowledged = 0, crashes = 0, snapshots = 0, changes = 0;
   for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
     RunResult result = run({.seed = seed});
     ASSERT_FALSE(result.violation.has_value())
         << "polis sim --seed " << seed << ": " << *result.violation << "\n"
         << result.config;
+    // Nobody spins: virtual time would not show it.
+    EXPECT_LT(result.events, 3'000'000u) << "polis sim --seed " << seed;
     acknowledged += result.acknowledged;
     crashes += result.crashes;
     snapshots += result.snapshots;
+    changes += result.changes;
   }
   // The runs did what they are for.
   EXPECT_GT(acknowledged, 300 * seeds());
   EXPECT_GT(crashes, seeds());
   EXPECT_GT(snapshots, seeds() / 10);
-  std::printf("%zu operations acknowledged, %zu crashes, %zu snapshots installed\n", acknowledged,
-              crashes, snapshots);
+  EXPECT_GT(changes, seeds() / 3);
+  std::printf(
+      "%zu operations acknowledged, %zu crashes, %zu snapshots installed, %zu changes of "
+      "members\n",
+      acknowledged, crashes, snapshots, changes);
 }
 
 TEST(Simulation, the_same_seed_gives_the_same_run) {

@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include "cell/etcd_cluster.hh"
 #include "cell/etcd_kv.hh"
 #include "cell/etcd_lease.hh"
 #include "cell/etcd_maintenance.hh"
 #include "cell/etcd_watch.hh"
 #include "cell/http_pages.hh"
 #include "cell/identity.hh"
+#include "cell/join.hh"
 #include "cell/log.hh"
+#include "cell/membership.hh"
 #include "cell/polis_cell.hh"
 #include "cell/version.hh"
 #include "io/posix_disk.hh"
@@ -19,12 +22,17 @@ namespace polis::cell {
 namespace {
 
 // What a graceful stop waits for calls to end; streams do not end by themselves.
+// How long a replica that joins waits for the cell's answer.
+constexpr Duration kJoinTimeout = std::chrono::seconds(10);
 constexpr Duration kDrainPatience = std::chrono::milliseconds(500);
 
 replica::Options replica_options(const Settings& settings, std::uint64_t incarnation) {
   replica::Options options;
   options.identity = {settings.cell_id, settings.id};
-  for (const Peer& member : settings.members) options.initial.voters.push_back(member.id);
+  for (const Peer& founder : settings.founders) {
+    options.initial.voters.push_back(founder.id);
+    options.initial.put({.id = founder.id, .name = founder.name, .peer = founder.address.text()});
+  }
   options.incarnation = incarnation;
   options.directory = settings.data_dir;
   options.raft.heartbeat_interval = settings.heartbeat_interval;
@@ -50,10 +58,14 @@ struct Cell::Impl {
   io::PosixDisk disk{reactor};
   std::unique_ptr<storage::LmdbEngine> engine;
   std::unique_ptr<PeerLinks> links;
+  std::unique_ptr<Membership> membership;
+  consensus::Configuration met;  // who a replica that joins was told takes part
+  bool links_started = false;
   std::unique_ptr<replica::Replica> replica;
   std::unique_ptr<EtcdKv> kv;
   std::unique_ptr<EtcdWatch> watch;
   std::unique_ptr<EtcdLease> lease;
+  std::unique_ptr<EtcdCluster> cluster;
   std::unique_ptr<EtcdMaintenance> maintenance;
   std::unique_ptr<PolisCell> polis;
   std::unique_ptr<HttpPages> pages;
@@ -71,43 +83,84 @@ struct Cell::Impl {
   void on_role(const consensus::RoleState& role);
   void on_signal(int number);
   void drain();
-  std::string name_of(consensus::ReplicaId id) const;
+  Result<void> settle_identity();
+  void on_configuration(const consensus::Configuration& configuration);
+  void on_removed();
+  void on_disowned();
+  Result<void> start_links();
 };
-
-std::string Cell::Impl::name_of(consensus::ReplicaId id) const {
-  for (const Peer& member : settings.members) {
-    if (member.id == id) return member.name;
-  }
-  return id == consensus::kNoReplica ? "nobody" : fmt::format("{:x}", id.value);
-}
 
 Result<void> Cell::Impl::open_storage() {
   if (auto done = disk.make_directory(settings.data_dir); !done) return done;
   auto lock = io::lock_directory(settings.data_dir);
   if (!lock) return std::unexpected(lock.error());
   directory_lock = std::move(*lock);
+  if (auto settled = settle_identity(); !settled) return settled;
   auto incarnation =
       claim_directory(settings, static_cast<std::uint64_t>(io::wall_clock_nanoseconds()));
   if (!incarnation) return std::unexpected(incarnation.error());
   auto opened = storage::LmdbEngine::open(reactor, {.directory = settings.data_dir});
   if (!opened) return std::unexpected(opened.error());
   engine = std::move(*opened);
-  std::vector<Peer> peers = settings.members;
-  links = std::make_unique<PeerLinks>(reactor,
-                                      PeerLinks::Own{settings.cell_id, settings.id, settings.name,
-                                                     settings.peer, settings.client_text},
-                                      peers);
+  links = std::make_unique<PeerLinks>(
+      reactor, PeerLinks::Own{settings.cell_id, settings.id, settings.name, settings.peer,
+                              settings.client_text});
+  membership = std::make_unique<Membership>(reactor, *links, settings);
+  membership->set_met(met);
   auto recovered = replica::Replica::open(
       replica_options(settings, *incarnation),
       {reactor, disk, *engine, *links, [this](const Error& error) { on_fatal(error); },
        [this](const consensus::RoleState& role) { on_role(role); },
+       [this](const consensus::Configuration& c) { on_configuration(c); }, [this] { on_removed(); },
        [this] {
          if (kv) kv->on_store_replaced();
          if (watch) watch->on_store_replaced();
        }});
   if (!recovered) return std::unexpected(recovered.error());
   replica = std::move(*recovered);
+  membership->attach(*replica);
   return {};
+}
+
+// Who this replica is: as its directory says, as its name says if it founds a cell, or as the cell
+// that it joins says.
+Result<void> Cell::Impl::settle_identity() {
+  auto known = identity_in(settings);
+  if (!known) return std::unexpected(known.error());
+  if (*known) settings.id = **known;
+  if (settings.join.empty()) return {};
+  auto answer = ask_who_takes_part(settings.join, kJoinTimeout);
+  if (!answer && *known) {
+    log_warn("{}; going on with what the log says", answer.error().text);
+    return {};
+  }
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->cell_id != settings.cell_id) {
+    return fail(
+        ErrorCode::kInvalid,
+        fmt::format("{} is cell '{}', this replica wants to join cell '{}'; check --cluster",
+                    settings.join, answer->cluster, settings.cluster));
+  }
+  met = answer->configuration;
+  if (*known) return {};
+  for (const consensus::Member& member : met.members) {
+    if (member.peer != settings.peer_text) continue;
+    settings.id = member.id;
+    return {};
+  }
+  return fail(ErrorCode::kInvalid,
+              fmt::format("cell '{}' has no member with the peer address {}; add it first: polis "
+                          "cell add {}={} --endpoints {}",
+                          settings.cluster, settings.peer_text, settings.name, settings.peer_text,
+                          settings.join));
+}
+
+Result<void> Cell::Impl::start_links() {
+  links_started = true;
+  return links->start([this](consensus::ReplicaId from,
+                             std::string_view message) { replica->on_message(from, message); },
+                      [this](consensus::ReplicaId peer) { replica->on_peer_lost(peer); },
+                      [this] { reactor.post([this] { on_disowned(); }); });
 }
 
 void Cell::Impl::add_services() {
@@ -117,8 +170,8 @@ void Cell::Impl::add_services() {
   kv = std::make_unique<EtcdKv>(context, *server);
   watch = std::make_unique<EtcdWatch>(context, *server, reactor, options.call_queue_bytes);
   lease = std::make_unique<EtcdLease>(context, *server);
-  maintenance = std::make_unique<EtcdMaintenance>(context, *server, settings.members, *links,
-                                                  *engine, settings.client_text);
+  cluster = std::make_unique<EtcdCluster>(context, *server);
+  maintenance = std::make_unique<EtcdMaintenance>(context, *server, *engine);
   polis = std::make_unique<PolisCell>(context, *server, reactor, settings, *engine);
   pages = std::make_unique<HttpPages>(context, *server, *engine, *watch);
 }
@@ -126,22 +179,19 @@ void Cell::Impl::add_services() {
 Result<void> Cell::Impl::open() {
   if (auto done = open_storage(); !done) return done;
   add_services();
-  if (settings.members.size() > 1) {
-    auto started =
-        links->start([this](consensus::ReplicaId from,
-                            std::string_view message) { replica->on_message(from, message); },
-                     [this](consensus::ReplicaId peer) { replica->on_peer_lost(peer); });
-    if (!started) return started;
+  if (settings.founders.size() != 1) {
+    if (auto started = start_links(); !started) return started;
   }
   if (auto done = server->listen(settings.client); !done) return done;
   reactor.at_turn_end([this] { turn_end(); });
   reactor.on_signal([this](int number) { on_signal(number); });
   const store::Store& store = replica->store();
   log_info(
-      "polis {} serves clients at {}; cell '{}', {} replicas, {} keys at revision {}, log through "
+      "polis {} serves clients at {}; cell '{}', {} members, {} keys at revision {}, log through "
       "entry {}",
-      kVersion, settings.client.text(), settings.cluster, settings.members.size(), store.keys(),
-      store.revision(), replica->status().last.value);
+      kVersion, settings.client.text(), settings.cluster,
+      replica->status().configuration.everyone().size(), store.keys(), store.revision(),
+      replica->status().last.value);
   return {};
 }
 
@@ -159,7 +209,42 @@ void Cell::Impl::on_fatal(const Error& error) {
 
 void Cell::Impl::on_role(const consensus::RoleState& role) {
   log_info("{} in term {}, master is {}", to_string(role.role), role.term.value,
-           name_of(role.master));
+           role.master == consensus::kNoReplica ? "nobody"
+                                                : membership->configuration().name_of(role.master));
+  membership->on_role();
+}
+
+void Cell::Impl::on_configuration(const consensus::Configuration& configuration) {
+  // A cell of one has nobody to talk to until somebody is added.
+  if (configuration.everyone().size() > 1 && !links_started && replica) {
+    if (auto started = start_links(); !started)
+      log_error("the cell cannot grow here: {}", started.error().text);
+  }
+  membership->on_configuration(configuration);
+}
+
+void Cell::Impl::on_removed() {
+  if (auto marked = mark_removed(settings); !marked) log_error("{}", marked.error().text);
+  log_info("this replica was removed from the cell and stops; {} may be deleted",
+           settings.data_dir);
+  stopping = true;
+  reactor.post([this] { drain(); });
+}
+
+// Removed while it was away: nobody sends it the log in which that stands.
+void Cell::Impl::on_disowned() {
+  const auto& voters = membership->configuration().voters;
+  auto disowning = std::count_if(voters.begin(), voters.end(), [this](consensus::ReplicaId id) {
+    return links->state(id).disowns;
+  });
+  if (stopping || static_cast<std::size_t>(disowning) < voters.size() / 2 + 1) return;
+  log_error(
+      "{} of the {} voters that this replica knows say that it is no member of the cell any more: "
+      "it stops. To take part again, add it with a new data directory; {} is of no use",
+      disowning, voters.size(), settings.data_dir);
+  exit_code = 1;
+  stopping = true;
+  drain();
 }
 
 void Cell::Impl::on_signal(int) {

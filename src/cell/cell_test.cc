@@ -62,7 +62,7 @@ Result<Settings> parse(std::map<std::string, std::string> flags) {
 TEST(Settings, the_defaults_are_a_cell_of_one) {
   auto settings = parse({});
   ASSERT_TRUE(settings.has_value());
-  EXPECT_EQ(settings->members.size(), 1u);
+  EXPECT_EQ(settings->founders.size(), 1u);
 }
 
 TEST(Settings, replicas_agree_on_ids_without_talking) {
@@ -72,7 +72,7 @@ TEST(Settings, replicas_agree_on_ids_without_talking) {
   ASSERT_TRUE(a && b);
   EXPECT_NE(a->id, b->id);
   EXPECT_EQ(a->cell_id, b->cell_id);
-  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(a->members[i].id, b->members[i].id);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(a->founders[i].id, b->founders[i].id);
 }
 
 TEST(Settings, each_wrong_value_is_named_with_its_source_and_what_would_be_right) {

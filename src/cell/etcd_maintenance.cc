@@ -13,15 +13,8 @@ using store::parse;
 }  // namespace
 
 EtcdMaintenance::EtcdMaintenance(EtcdContext context, http::Server& server,
-                                 const std::vector<Peer>& members, const PeerLinks& links,
-                                 const storage::Engine& engine, std::string client_address)
-    : context_(context),
-      members_(members),
-      links_(links),
-      engine_(engine),
-      client_address_(std::move(client_address)) {
-  server.add_unary("/etcdserverpb.Cluster/MemberList",
-                   [this](const http::CallPtr& c, std::string_view r) { on_member_list(c, r); });
+                                 const storage::Engine& engine)
+    : context_(context), engine_(engine) {
   server.add_unary("/etcdserverpb.Maintenance/Status",
                    [this](const http::CallPtr& c, std::string_view) { on_status(c); });
   server.add_unary("/etcdserverpb.Maintenance/Alarm",
@@ -30,29 +23,6 @@ EtcdMaintenance::EtcdMaintenance(EtcdContext context, http::Server& server,
                    [this](const http::CallPtr& c, std::string_view r) { on_hash_kv(c, r); });
   server.add_unary("/etcdserverpb.Maintenance/MoveLeader",
                    [this](const http::CallPtr& c, std::string_view r) { on_move_leader(c, r); });
-}
-
-void EtcdMaintenance::on_member_list(const http::CallPtr& call, std::string_view bytes) {
-  MemberListRequest request;
-  if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
-  if (!request.linearizable()) return list_members(call);
-  context_.replica.read_barrier([this, call](const store::Status& status) {
-    status.ok() ? list_members(call) : call->finish(to_grpc(status));
-  });
-}
-
-void EtcdMaintenance::list_members(const http::CallPtr& call) {
-  MemberListResponse response;
-  for (const Peer& peer : members_) {
-    Member* member = response.add_members();
-    member->set_id(peer.id.value);
-    member->set_name(peer.name);
-    member->add_peerurls("http://" + peer.address.text());
-    std::string client = peer.id.value == context_.member_id ? client_address_
-                                                             : links_.state(peer.id).client_address;
-    if (!client.empty()) member->add_clienturls("http://" + client);
-  }
-  answer(call, context_, {{}, response.SerializeAsString(), context_.replica.store().revision()});
 }
 
 void EtcdMaintenance::on_status(const http::CallPtr& call) {

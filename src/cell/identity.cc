@@ -16,6 +16,8 @@ struct Identity {
   int format = 0;
   std::string cluster, name;
   std::uint64_t incarnation = 0;
+  std::uint64_t id = 0;
+  bool removed = false;
 };
 
 Identity parse(const std::string& text) {
@@ -29,6 +31,8 @@ Identity parse(const std::string& text) {
     if (key == "format") identity.format = std::atoi(value.c_str());
     if (key == "cluster") identity.cluster = value;
     if (key == "name") identity.name = value;
+    if (key == "id") identity.id = std::strtoull(value.c_str(), nullptr, 16);
+    if (key == "removed") identity.removed = value == "yes";
     if (key == "incarnation") identity.incarnation = std::strtoull(value.c_str(), nullptr, 10);
   }
   return identity;
@@ -36,36 +40,56 @@ Identity parse(const std::string& text) {
 
 }  // namespace
 
+Result<std::optional<consensus::ReplicaId>> identity_in(const Settings& settings) {
+  const std::string path = settings.data_dir + "/identity";
+  auto text = io::read_file(path);
+  if (!text && text.error().code == ErrorCode::kNotFound) return std::nullopt;
+  if (!text) return std::unexpected(text.error());
+  Identity found = parse(*text);
+  if (found.format == 0) {
+    return fail(ErrorCode::kCorrupt,
+                path +
+                    " is damaged; if this directory is this replica's, restore the file from "
+                    "another copy");
+  }
+  if (found.format > kFormat) {
+    return fail(ErrorCode::kInvalid, fmt::format("{} was written by a newer polis (format {}, this "
+                                                 "one reads {}); start the newer binary",
+                                                 path, found.format, kFormat));
+  }
+  if (found.cluster != settings.cluster || found.name != settings.name) {
+    return fail(
+        ErrorCode::kInvalid,
+        fmt::format("data directory {} belongs to replica '{}' of cell '{}', this is "
+                    "replica '{}' of cell '{}'; choose another --data-dir",
+                    settings.data_dir, found.name, found.cluster, settings.name, settings.cluster));
+  }
+  if (found.removed) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("replica '{}' was removed from cell '{}'; its data in {} is of no use "
+                            "any more. To take part again, add it with a new data directory",
+                            settings.name, settings.cluster, settings.data_dir));
+  }
+  return found.id != 0 ? consensus::ReplicaId(found.id)
+                       : replica_id(settings.cluster, settings.name);
+}
+
+Result<void> mark_removed(const Settings& settings) {
+  const std::string path = settings.data_dir + "/identity";
+  auto text = io::read_file(path);
+  if (!text) return std::unexpected(text.error());
+  return io::write_file_atomically(path, *text + "removed: yes\n");
+}
+
 Result<std::uint64_t> claim_directory(const Settings& settings,
                                       std::uint64_t wall_clock_nanoseconds) {
   const std::string path = settings.data_dir + "/identity";
   std::uint64_t incarnation = wall_clock_nanoseconds;
-  auto text = io::read_file(path);
-  if (text) {
-    Identity found = parse(*text);
-    if (found.format == 0)
-      return fail(ErrorCode::kCorrupt, path +
-                                           " is damaged; if this directory is this replica's, "
-                                           "restore the file from another copy");
-    if (found.format > kFormat) {
-      return fail(ErrorCode::kInvalid, fmt::format("{} was written by a newer polis (format {}, "
-                                                   "this one reads {}); start the newer binary",
-                                                   path, found.format, kFormat));
-    }
-    if (found.cluster != settings.cluster || found.name != settings.name) {
-      return fail(ErrorCode::kInvalid,
-                  fmt::format("data directory {} belongs to replica '{}' of cell '{}', this is "
-                              "replica '{}' of cell '{}'; choose another --data-dir",
-                              settings.data_dir, found.name, found.cluster, settings.name,
-                              settings.cluster));
-    }
-    incarnation = std::max(incarnation, found.incarnation + 1);
-  } else if (text.error().code != ErrorCode::kNotFound) {
-    return std::unexpected(text.error());
-  }
+  if (auto text = io::read_file(path))
+    incarnation = std::max(incarnation, parse(*text).incarnation + 1);
   auto written = io::write_file_atomically(
-      path, fmt::format("format: {}\ncluster: {}\nname: {}\nincarnation: {}\n", kFormat,
-                        settings.cluster, settings.name, incarnation));
+      path, fmt::format("format: {}\ncluster: {}\nname: {}\nid: {:x}\nincarnation: {}\n", kFormat,
+                        settings.cluster, settings.name, settings.id.value, incarnation));
   if (!written) return std::unexpected(written.error());
   return incarnation;
 }

@@ -3,6 +3,7 @@
 // The file that says whose data directory this is, and how often it was started. See
 // docs/formats/identity.md.
 
+#include <optional>
 #include <string>
 
 #include "base/error.hh"
@@ -10,8 +11,15 @@
 
 namespace polis::cell {
 
-// Checks the file or writes it anew, and gives this start's incarnation, larger than every one
-// before. kInvalid: the directory belongs to another cell, another replica, or a newer version.
+// The id that this replica had when the directory was used last; nothing in a new directory.
+// kInvalid: the directory belongs to another cell, another replica, or a newer version.
+Result<std::optional<consensus::ReplicaId>> identity_in(const Settings& settings);
+
+// The cell has removed this replica: the directory is not to be used again.
+Result<void> mark_removed(const Settings& settings);
+
+// Writes the file anew and gives this start's incarnation, larger than every one before.
+// Precondition: identity_in() found nothing wrong; settings.id is what it gave.
 Result<std::uint64_t> claim_directory(const Settings& settings,
                                       std::uint64_t wall_clock_nanoseconds);
 

@@ -37,6 +37,23 @@ std::optional<Greeting> decode_greeting(std::string_view bytes) {
   return greeting;
 }
 
+std::string encode(const Refusal& refusal) {
+  std::string bytes;
+  Writer out(bytes);
+  out.u8(static_cast<std::uint8_t>(refusal.reason));
+  out.string(refusal.text);
+  return bytes;
+}
+
+std::optional<Refusal> decode_refusal(std::string_view bytes) {
+  Reader in(bytes);
+  Refusal refusal;
+  refusal.reason = in.u8() == 1 ? Refusal::Reason::kNoMember : Refusal::Reason::kOther;
+  refusal.text = in.string();
+  if (!in.ok()) return std::nullopt;  // more may follow from a newer version
+  return refusal;
+}
+
 void append_frame(std::string& out, std::string_view bytes) {
   Writer writer(out);
   writer.u32(static_cast<std::uint32_t>(bytes.size()));

@@ -27,6 +27,17 @@ struct Greeting {
 std::string encode(const Greeting& greeting);
 std::optional<Greeting> decode_greeting(std::string_view bytes);
 
+// What a replica answers to a greeting that it refuses; to one that it takes it answers nothing.
+struct Refusal {
+  // Sent: DO NOT CHANGE the numbers.
+  enum class Reason : std::uint8_t { kOther = 0, kNoMember = 1 };
+  Reason reason = Reason::kOther;
+  std::string text;
+};
+
+std::string encode(const Refusal& refusal);
+std::optional<Refusal> decode_refusal(std::string_view bytes);
+
 // length u32 | crc32c u32 | bytes
 void append_frame(std::string& out, std::string_view bytes);
 

@@ -13,6 +13,7 @@ constexpr Duration kConnectTimeout = std::chrono::seconds(2);
 // A peer that takes nothing for this long is connected to anew: what waits for it is of no use any
 // more.
 constexpr Duration kStallMax = std::chrono::seconds(3);
+constexpr Duration kLetGoAfter = std::chrono::seconds(2);
 constexpr std::size_t kQueueBytesMax = 64 << 20;
 
 }  // namespace
@@ -24,6 +25,8 @@ class PeerLinks::Outgoing {
       : links_(links), peer_(std::move(peer)), state_(links.states_[peer_.id]) {
     connect();
   }
+
+  const Peer& peer() const { return peer_; }
 
   void send(std::string_view message) {
     if (!stream_ || queue_.size() - at_ + message.size() > kQueueBytesMax) {
@@ -67,7 +70,8 @@ class PeerLinks::Outgoing {
           complained_ = false;
           progressed_ = links_.reactor_.now();
           log_info("connected to replica {} at {}", peer_.name, peer_.address.text());
-          stream_->start({[](std::string_view) {},
+          answer_ = {};
+          stream_->start({[this](std::string_view bytes) { on_answer(bytes); },
                           [this](const std::string& reason) { reconnect(reason); },
                           [this] {
                             blocked_ = false;
@@ -81,6 +85,19 @@ class PeerLinks::Outgoing {
                                                .version = kVersion}));
           flush();
         });
+  }
+
+  // A peer says nothing here but why it does not take us.
+  void on_answer(std::string_view bytes) {
+    answer_.add(bytes);
+    auto frame = answer_.next();
+    auto refusal = frame && *frame ? decode_refusal(**frame) : std::nullopt;
+    if (!refusal) return;
+    if (refusal->text != refused_)
+      log_error("replica {} refuses this one: {}", peer_.name, refusal->text);
+    refused_ = refusal->text;
+    state_.disowns = refusal->reason == Refusal::Reason::kNoMember;
+    if (state_.disowns && links_.disowned_) links_.disowned_();
   }
 
   void reconnect(const std::string& reason) {
@@ -110,6 +127,8 @@ class PeerLinks::Outgoing {
   std::size_t at_ = 0;
   bool blocked_ = false, complained_ = false;
   Instant progressed_;
+  FrameReader answer_;
+  std::string refused_;  // why, the last time
 };
 
 // A connection that a peer made to us.
@@ -120,6 +139,7 @@ class PeerLinks::Incoming {
     stream_->start({[this](std::string_view bytes) { on_bytes(bytes); },
                     [this](const std::string&) { close(); }, [] {}});
   }
+  ReplicaId from() const { return from_; }
 
  private:
   void on_bytes(std::string_view bytes) {
@@ -140,15 +160,22 @@ class PeerLinks::Incoming {
   void greet(std::string_view bytes) {
     auto greeting = decode_greeting(bytes);
     std::string wrong;
+    auto reason = Refusal::Reason::kOther;
     if (!greeting) {
       wrong = "it is no replica of Polis; does another program use the --peer address?";
     } else if (greeting->cell != links_.own_.cell) {
       wrong = fmt::format(
-          "replica {} belongs to another cell ({:x}, this is {:x}); check --initial on both",
+          "replica {} belongs to another cell ({:x}, this is {:x}); check --cluster on both",
           greeting->name, greeting->cell, links_.own_.cell);
-    } else if (greeting->to != links_.own_.id || !links_.outgoing_.contains(greeting->from)) {
+    } else if (greeting->to != links_.own_.id) {
       wrong = fmt::format("replica {} took this one for another; check the addresses in --initial",
                           greeting->name);
+    } else if (!links_.outgoing_.contains(greeting->from)) {
+      reason = Refusal::Reason::kNoMember;
+      wrong = fmt::format(
+          "replica {} (id {:x}) is no member of the cell: it was removed, or not added yet; "
+          "`polis cell members` lists the members",
+          greeting->name, greeting->from.value);
     } else if (greeting->protocol != kPeerProtocol) {
       wrong = fmt::format(
           "replica {} speaks peer protocol {}, this one {}; run versions that are next to each "
@@ -157,10 +184,14 @@ class PeerLinks::Incoming {
     }
     if (!wrong.empty()) {
       log_error("refusing the peer connection from {}: {}", stream_->peer(), wrong);
+      std::string answer;
+      append_frame(answer, encode(Refusal{reason, wrong}));
+      stream_->write(answer);
       return close();
     }
     greeted_ = true;
     from_ = greeting->from;
+    links_.states_[from_].disowns = false;
     ++links_.states_[from_].incoming;
     links_.states_[from_].client_address = greeting->client_address;
     links_.states_[from_].version = greeting->version;
@@ -181,21 +212,42 @@ class PeerLinks::Incoming {
   ReplicaId from_;
 };
 
-PeerLinks::PeerLinks(io::Reactor& reactor, Own own, const std::vector<Peer>& peers)
-    : reactor_(reactor), own_(std::move(own)) {
+PeerLinks::PeerLinks(io::Reactor& reactor, Own own) : reactor_(reactor), own_(std::move(own)) {}
+
+void PeerLinks::set_peers(const std::vector<Peer>& peers) {
+  wanted_.clear();
   for (const Peer& peer : peers) {
-    if (peer.id != own_.id) states_[peer.id];
+    if (peer.id == own_.id) continue;
+    wanted_.push_back(peer);
+    auto& link = outgoing_[peer.id];
+    if (link && link->peer() == peer) continue;
+    link.reset();
+    states_[peer.id].connected = false;
+    link = std::make_unique<Outgoing>(*this, peer);
   }
-  for (const Peer& peer : peers) {
-    if (peer.id != own_.id) outgoing_[peer.id] = std::make_unique<Outgoing>(*this, peer);
-  }
+  if (outgoing_.size() == wanted_.size()) return;
+  let_go_ = reactor_.after(kLetGoAfter, [this] {
+    auto keep = std::move(let_go_);
+    let_go_of_others();
+  });
+}
+
+void PeerLinks::let_go_of_others() {
+  auto wanted = [this](ReplicaId id) {
+    return std::any_of(wanted_.begin(), wanted_.end(), [id](const Peer& p) { return p.id == id; });
+  };
+  std::erase_if(outgoing_, [&](const auto& link) { return !wanted(link.first); });
+  std::erase_if(incoming_, [&](const auto& one) {
+    return one.second->from() != consensus::kNoReplica && !wanted(one.second->from());
+  });
 }
 
 PeerLinks::~PeerLinks() = default;
 
-Result<void> PeerLinks::start(Received received, Lost lost) {
+Result<void> PeerLinks::start(Received received, Lost lost, std::function<void()> disowned) {
   received_ = std::move(received);
   lost_ = std::move(lost);
+  disowned_ = std::move(disowned);
   auto listener =
       io::listen_tcp(reactor_, own_.listen,
                      [this](std::unique_ptr<io::TcpStream> stream) { accept(std::move(stream)); });

@@ -20,11 +20,14 @@ struct Peer {
   ReplicaId id;
   std::string name;
   io::Address address;
+
+  bool operator==(const Peer&) const = default;
 };
 
 struct PeerState {
   bool connected = false;      // we reach it
   std::size_t incoming = 0;    // connections by which it reaches us
+  bool disowns = false;        // it refuses us: we are no member
   std::string client_address;  // as it told us; empty until it has
   std::string version;
   std::uint64_t bytes_sent = 0, bytes_received = 0, messages_lost = 0;
@@ -44,11 +47,15 @@ class PeerLinks final : public replica::Transport {
   // likely.
   using Lost = std::function<void(ReplicaId)>;
 
-  PeerLinks(io::Reactor& reactor, Own own, const std::vector<Peer>& peers);
+  PeerLinks(io::Reactor& reactor, Own own);
   ~PeerLinks() override;
 
   // Begins to accept and to connect. kUnavailable: the address is in use.
-  Result<void> start(Received received, Lost lost);
+  // `disowned`: one more peer says that this replica is no member (PeerState::disowns).
+  Result<void> start(Received received, Lost lost, std::function<void()> disowned);
+  // Who takes part. Connects to whoever is new or has moved; whoever left is let go after two
+  // seconds, so that it hears of that.
+  void set_peers(const std::vector<Peer>& peers);
   void send(ReplicaId to, std::string message) override;
   void flush() override;
   PeerState state(ReplicaId id) const;
@@ -58,15 +65,19 @@ class PeerLinks final : public replica::Transport {
   class Incoming;
   void accept(std::unique_ptr<io::TcpStream> stream);
   void maybe_tell_lost(ReplicaId peer);
+  void let_go_of_others();
 
   io::Reactor& reactor_;
   Own own_;
   Received received_;
   Lost lost_;
+  std::function<void()> disowned_;
   std::unique_ptr<io::TcpListener> listener_;
   std::map<ReplicaId, std::unique_ptr<Outgoing>> outgoing_;
   std::map<std::uint64_t, std::unique_ptr<Incoming>> incoming_;
   std::map<ReplicaId, PeerState> states_;
+  std::vector<Peer> wanted_;
+  std::unique_ptr<io::Timer> let_go_;
   std::uint64_t next_incoming_ = 1;
 };
 

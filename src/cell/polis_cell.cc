@@ -2,6 +2,8 @@
 
 #include "api/polis/cell.pb.h"
 #include "cell/version.hh"
+#include "io/tcp.hh"
+#include "store/parse.hh"
 
 namespace polis::cell {
 namespace {
@@ -17,6 +19,54 @@ PolisCell::PolisCell(EtcdContext context, http::Server& server, const io::Reacto
     : context_(context), reactor_(reactor), settings_(settings), engine_(engine) {
   server.add_unary("/polis.v1.Cell/Status",
                    [this](const http::CallPtr& c, std::string_view) { on_status(c); });
+  server.add_unary("/polis.v1.Cell/Members",
+                   [this](const http::CallPtr& c, std::string_view) { on_members(c); });
+  server.add_unary("/polis.v1.Cell/Change",
+                   [this](const http::CallPtr& c, std::string_view r) { on_change(c, r); });
+}
+
+void PolisCell::on_members(const http::CallPtr& call) { answer_with_members(call, 0); }
+
+void PolisCell::answer_with_members(const http::CallPtr& call, std::uint64_t id) {
+  auto answer = [this, call, id](const store::Status& status) {
+    if (!status.ok()) return call->finish(to_grpc(status));
+    const consensus::Configuration& now = context_.replica.store().applied_mark().configuration;
+    v1::MembersResponse response;
+    response.set_cell_id(settings_.cell_id);
+    response.set_cluster(settings_.cluster);
+    response.set_id(id);
+    for (const consensus::Member& member : now.members) {
+      auto* one = response.add_members();
+      one->set_id(member.id.value);
+      one->set_name(member.name);
+      one->set_peer(member.peer);
+      one->set_client(member.client);
+      one->set_voter(now.is_voter(member.id));
+      one->set_leaving(now.joint() && now.is_voter(member.id) &&
+                       std::find(now.voters.begin(), now.voters.end(), member.id) ==
+                           now.voters.end());
+      one->set_promote(member.promote);
+      one->set_replaces(member.replaces.value);
+    }
+    call->reply(response.SerializeAsString());
+  };
+  // A replica that has just removed itself cannot ask anybody, and has seen what it decided.
+  context_.replica.removed() ? answer({}) : context_.replica.read_barrier(answer);
+}
+
+void PolisCell::on_change(const http::CallPtr& call, std::string_view bytes) {
+  v1::ChangeRequest request;
+  if (!store::parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
+  if (!request.peer().empty() && !io::parse_address(request.peer())) {
+    return call->finish(to_grpc(
+        {store::Code::kInvalidArgument, "polis: '" + request.peer() + "' must be HOST:PORT"}));
+  }
+  context_.replica.ask(replica::Question::kChange, request.SerializeAsString(),
+                       [this, call](const store::Status& status, const std::string& body) {
+                         if (!status.ok()) return call->finish(to_grpc(status));
+                         Reader in(body);
+                         answer_with_members(call, in.u64());
+                       });
 }
 
 void PolisCell::on_status(const http::CallPtr& call) {

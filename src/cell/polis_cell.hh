@@ -18,6 +18,9 @@ class PolisCell {
 
  private:
   void on_status(const http::CallPtr& call);
+  void on_members(const http::CallPtr& call);
+  void on_change(const http::CallPtr& call, std::string_view request);
+  void answer_with_members(const http::CallPtr& call, std::uint64_t id);
 
   EtcdContext context_;
   const io::Reactor& reactor_;

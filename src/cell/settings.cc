@@ -17,7 +17,12 @@ const std::vector<SettingInfo>& setting_infos() {
       {"client", "127.0.0.1:2379", "HOST:PORT where clients are served"},
       {"peer", "127.0.0.1:2380", "HOST:PORT where the other replicas reach this one"},
       {"initial", "",
-       "all replicas: a=HOST:PORT,b=HOST:PORT,c=HOST:PORT, the same on each; empty: a cell of one"},
+       "who founds the cell: a=HOST:PORT,b=HOST:PORT,c=HOST:PORT, the same on each; empty: a cell "
+       "of one. Counts at the first start alone"},
+      {"join", "",
+       "instead: client addresses HOST:PORT,... of a cell that this replica was added to (polis "
+       "cell "
+       "add, polis cell replace). Counts at the first start alone"},
       {"protocol", "raft", "consensus protocol: raft"},
       {"heartbeat-interval", "50ms", "how often the master makes itself heard"},
       {"election-timeout-min", "300ms",
@@ -146,8 +151,14 @@ class Parser {
 
 void parse_members(Parser& in, Settings& settings) {
   std::string_view rest = in.text("initial");
+  settings.join = in.text("join");
+  if (!settings.join.empty()) {
+    if (!rest.empty())
+      in.wrong("join", "a replica either founds a cell ('initial') or joins one ('join')");
+    return;
+  }
   if (rest.empty()) {
-    settings.members.push_back({settings.id, settings.name, settings.peer});
+    settings.founders.push_back({settings.id, settings.name, settings.peer});
     return;
   }
   while (!rest.empty()) {
@@ -159,19 +170,19 @@ void parse_members(Parser& in, Settings& settings) {
     if (!address || equals == 0)
       return in.wrong("initial", fmt::format("'{}' must be NAME=HOST:PORT", one));
     std::string name(one.substr(0, equals));
-    settings.members.push_back({replica_id(settings.cluster, name), name, *address});
+    settings.founders.push_back({replica_id(settings.cluster, name), name, *address});
   }
-  std::sort(settings.members.begin(), settings.members.end(),
+  std::sort(settings.founders.begin(), settings.founders.end(),
             [](const Peer& a, const Peer& b) { return a.id < b.id; });
-  for (std::size_t i = 1; i < settings.members.size(); ++i) {
-    if (settings.members[i].id == settings.members[i - 1].id)
+  for (std::size_t i = 1; i < settings.founders.size(); ++i) {
+    if (settings.founders[i].id == settings.founders[i - 1].id)
       return in.wrong("initial", "names a replica twice");
   }
-  if (settings.members.size() > consensus::kVotersMax)
+  if (settings.founders.size() > consensus::kVotersMax)
     in.wrong("initial", fmt::format("at most {} replicas", consensus::kVotersMax));
-  auto own = std::find_if(settings.members.begin(), settings.members.end(),
+  auto own = std::find_if(settings.founders.begin(), settings.founders.end(),
                           [&](const Peer& p) { return p.id == settings.id; });
-  if (own == settings.members.end())
+  if (own == settings.founders.end())
     return in.wrong("name", fmt::format("does not stand in 'initial' ({})", in.text("initial")));
 }
 
@@ -212,6 +223,7 @@ Result<Settings> parse_settings(const SettingValues& values) {
   settings.client = in.address("client");
   settings.client_text = in.text("client");
   settings.peer = in.address("peer");
+  settings.peer_text = in.text("peer");
   settings.protocol = in.text("protocol");
   if (settings.protocol != "raft") in.wrong("protocol", "this version knows raft");
   settings.heartbeat_interval = in.duration("heartbeat-interval");

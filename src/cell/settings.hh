@@ -42,10 +42,11 @@ struct Settings {
   std::string cluster;  // told apart from other cells by this as well
   std::string data_dir;
   io::Address client, peer;
-  std::string client_text;
-  std::vector<Peer> members;  // sorted by id; at least this one
+  std::string client_text, peer_text;  // as they were given
+  std::vector<Peer> founders;  // sorted by id: this one and those it founds the cell with; or none
+  std::string join;            // endpoints of replicas of a cell that exists already
   std::uint64_t cell_id = 0;
-  consensus::ReplicaId id;
+  consensus::ReplicaId id;  // of a founder; who joins is given one by the cell
   std::string protocol;
   Duration heartbeat_interval, election_timeout_min, election_timeout_max, request_timeout;
   consensus::LeaseOptions lease;

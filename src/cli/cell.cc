@@ -147,8 +147,7 @@ Result<std::vector<MemberStatus>> ask_all(const Target& target, http::GrpcStatus
   for (const Member& member : list.members()) {
     MemberStatus one{member, "", {}, {}, {}};
     if (member.clienturls_size() == 0) {
-      one.reached =
-          http::grpc_status(http::GrpcCode::kUnavailable, "its client address is not known yet");
+      one.reached = http::grpc_status(http::GrpcCode::kUnavailable, "it has not started yet");
     } else {
       Target single = target;
       single.endpoints = member.clienturls(0);
@@ -163,7 +162,21 @@ Result<std::vector<MemberStatus>> ask_all(const Target& target, http::GrpcStatus
     }
     all.push_back(std::move(one));
   }
+  std::sort(all.begin(), all.end(), [](const MemberStatus& a, const MemberStatus& b) {
+    return a.member.name() < b.member.name();
+  });
   return all;
+}
+
+// How long ago the master heard of the member; nothing if there is none to ask.
+std::optional<std::int64_t> heard_ago(const std::vector<MemberStatus>& all, std::uint64_t id) {
+  for (const MemberStatus& one : all) {
+    if (!one.is_master()) continue;
+    for (const polis::v1::Peer& peer : one.own.peers()) {
+      if (peer.id() == id) return peer.heard_us_ago();
+    }
+  }
+  return std::nullopt;
 }
 
 void print_status_json(const std::vector<MemberStatus>& all, std::uint64_t commit_max) {
@@ -174,6 +187,7 @@ void print_status_json(const std::vector<MemberStatus>& all, std::uint64_t commi
         "{}\n  {{\"name\": {}, \"id\": \"{:x}\", \"client\": {}, \"peer\": {}, \"reachable\": {}",
         i ? "," : "", json_string(member.name()), member.id(), json_string(endpoint),
         json_string(member.peerurls(0)), reached.ok());
+    if (auto ago = heard_ago(all, member.id())) fmt::print(", \"heard_us_ago\": {}", *ago);
     if (reached.ok()) {
       fmt::print(
           ", \"role\": \"{}\", \"term\": {}, \"commit\": {}, \"applied\": {}, \"revision\": {}, "
@@ -253,6 +267,7 @@ void add_cell_commands(CLI::App& app, Run& run) {
   cell->require_subcommand(1);
   add_run(*cell, run);
   add_status(*cell, run);
+  add_member_commands(*cell, run);
   add_config_dump(app, run);
 }
 

@@ -34,8 +34,9 @@ int complain(const http::GrpcStatus& status) {
                status.message);
     return kRefused;
   }
-  fmt::print(stderr, "polis: {}\n",
-             status.message.empty() ? fmt::format("gRPC status {}", status.code) : status.message);
+  std::string text =
+      status.message.empty() ? fmt::format("gRPC status {}", status.code) : status.message;
+  fmt::print(stderr, "{}{}\n", text.starts_with("polis: ") ? "" : "polis: ", text);
   return kRefused;
 }
 

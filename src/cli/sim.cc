@@ -30,10 +30,10 @@ int simulate(const SimFlags& flags) {
     for (const std::string& line : result.trace) fmt::print("{}\n", line);
     fmt::print(
         "seed {} {}: {} operations, {} acknowledged, {} unknown, {} crashes, {} elections, {} "
-        "snapshots, revision {}, {} events\n",
+        "changes of members, {} snapshots, revision {}, {} events\n",
         seed, result.violation ? "FAILED" : "ok", result.operations, result.acknowledged,
-        result.unknown, result.crashes, result.elections, result.snapshots, result.revision,
-        result.events);
+        result.unknown, result.crashes, result.elections, result.changes, result.snapshots,
+        result.revision, result.events);
     if (result.violation) fmt::print("  {}\n  {}\n", *result.violation, result.config);
     std::fflush(stdout);
     failed += result.violation.has_value();

@@ -97,6 +97,10 @@ struct Output {
   // 7. Set when role, term or master changed.
   std::optional<RoleState> role;
 
+  // 8. Set when who takes part changed, as the log has it: it may still be taken back. Who is in it
+  // has to be reachable; who is not any more should be for a second or two, to be told.
+  std::optional<Configuration> configuration;
+
   bool empty() const;
 };
 
@@ -114,10 +118,11 @@ struct Status {
   LogIndex last;
   LogIndex first;
   LogIndex persisted;
-  std::size_t log_bytes = 0;  // in memory
-  Configuration configuration;
-  Instant lease_until{};            // the master may answer alone until then; the past: not now
-  std::vector<PeerProgress> peers;  // filled on the master only
+  std::size_t log_bytes = 0;           // in memory
+  Configuration configuration;         // the newest one in the log
+  bool configuration_settled = false;  // it is committed and not joint: another may follow
+  Instant lease_until{};               // the master may answer alone until then; the past: not now
+  std::vector<PeerProgress> peers;     // filled on the master only
 };
 
 class ReplicatedLog {
@@ -146,6 +151,12 @@ class ReplicatedLog {
   // election timeout. kInvalid: `target` is no voter or is this replica. kUnavailable: this replica
   // is not master.
   [[nodiscard]] virtual Result<void> transfer(ReplicaId target, Instant now) = 0;
+
+  // Makes `target` what decides who takes part, in as many steps as it takes (Raft thesis 4.3); the
+  // index is that of the first. It is done when a configuration that is not joint is committed, at
+  // that index or behind it. kInvalid: never. kUnavailable: not now; says why and what would be
+  // allowed.
+  [[nodiscard]] virtual Result<LogIndex> change(Configuration target, Instant now) = 0;
 
   // The transport believes that the peer's process has ended. May be wrong, and may come never: it
   // only makes the search for a new master begin sooner.

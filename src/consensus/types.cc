@@ -1,17 +1,23 @@
 #include "consensus/types.hh"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace polis::consensus {
 namespace {
+
+// Before the counts, which are smaller: a configuration that also says who its members are. The
+// first format had ids alone. Stored: DO NOT CHANGE.
+constexpr std::uint64_t kWithMembers = 240;
+static_assert(kWithMembers > kMembersMax);
 
 void encode_ids(Writer& out, const std::vector<ReplicaId>& ids) {
   out.varint(ids.size());
   for (ReplicaId id : ids) out.varint(id.value);
 }
 
-bool decode_ids(Reader& in, std::vector<ReplicaId>& ids) {
-  std::uint64_t count = in.varint();
+bool decode_ids(Reader& in, std::uint64_t count, std::vector<ReplicaId>& ids) {
   if (count > kMembersMax) return false;
   ids.clear();
   for (std::uint64_t i = 0; i < count; ++i) ids.emplace_back(in.varint());
@@ -28,7 +34,31 @@ bool Configuration::is_voter(ReplicaId id) const {
   return contains(voters, id) || contains(voters_outgoing, id);
 }
 
-std::vector<ReplicaId> Configuration::members() const {
+bool Configuration::is_learner(ReplicaId id) const { return contains(learners, id); }
+
+const Member* Configuration::find(ReplicaId id) const {
+  auto found = std::find_if(members.begin(), members.end(),
+                            [id](const Member& member) { return member.id == id; });
+  return found == members.end() ? nullptr : &*found;
+}
+
+std::string Configuration::name_of(ReplicaId id) const {
+  const Member* member = find(id);
+  return member != nullptr && !member->name.empty() ? member->name : fmt::format("{:x}", id.value);
+}
+
+void Configuration::put(Member member) {
+  forget(member.id);
+  auto at = std::lower_bound(members.begin(), members.end(), member.id,
+                             [](const Member& m, ReplicaId id) { return m.id < id; });
+  members.insert(at, std::move(member));
+}
+
+void Configuration::forget(ReplicaId id) {
+  std::erase_if(members, [id](const Member& member) { return member.id == id; });
+}
+
+std::vector<ReplicaId> Configuration::everyone() const {
   std::vector<ReplicaId> all = voters;
   all.insert(all.end(), voters_outgoing.begin(), voters_outgoing.end());
   all.insert(all.end(), learners.begin(), learners.end());
@@ -71,14 +101,44 @@ bool decode(Reader& in, Entry& entry) {
 }
 
 void encode(Writer& out, const Configuration& configuration) {
+  out.varint(kWithMembers);
   encode_ids(out, configuration.voters);
   encode_ids(out, configuration.voters_outgoing);
   encode_ids(out, configuration.learners);
+  out.varint(configuration.members.size());
+  for (const Member& member : configuration.members) {
+    out.varint(member.id.value);
+    out.string(member.name);
+    out.string(member.peer);
+    out.string(member.client);
+    out.u8(member.promote ? 1 : 0);
+    out.varint(member.replaces.value);
+  }
 }
 
 bool decode(Reader& in, Configuration& configuration) {
-  return decode_ids(in, configuration.voters) && decode_ids(in, configuration.voters_outgoing) &&
-         decode_ids(in, configuration.learners);
+  configuration = {};
+  std::uint64_t first = in.varint();
+  const bool with_members = first == kWithMembers;
+  if (with_members) first = in.varint();
+  if (!decode_ids(in, first, configuration.voters) ||
+      !decode_ids(in, in.varint(), configuration.voters_outgoing) ||
+      !decode_ids(in, in.varint(), configuration.learners)) {
+    return false;
+  }
+  std::uint64_t count = with_members ? in.varint() : 0;
+  if (count > kMembersMax) return false;
+  for (std::uint64_t i = 0; i < count; ++i) {
+    Member member;
+    member.id = ReplicaId(in.varint());
+    member.name = in.string();
+    member.peer = in.string();
+    member.client = in.string();
+    member.promote = in.u8() != 0;
+    member.replaces = ReplicaId(in.varint());
+    configuration.put(std::move(member));
+  }
+  return in.ok();
 }
 
 void encode(Writer& out, const SnapshotMark& mark) {

@@ -31,7 +31,7 @@ inline constexpr ReplicaId kNoReplica{0};  // real ids are never 0
 enum class EntryKind : std::uint8_t {
   kNoop = 0,           // a new master's first entry (Raft thesis 6.4)
   kCommand = 1,        // bytes for the state machine
-  kConfiguration = 2,  // a Configuration; its place is kept, changes are not yet proposed
+  kConfiguration = 2,  // a Configuration
 };
 
 struct Entry {
@@ -53,15 +53,34 @@ struct HardState {
   bool operator==(const HardState&) const = default;
 };
 
+// What is known of one who takes part. Only `promote` and `replaces` mean something to consensus.
+struct Member {
+  ReplicaId id;
+  std::string name;
+  std::string peer;      // HOST:PORT where the other replicas reach it
+  std::string client;    // HOST:PORT where clients reach it; empty until it has said so
+  bool promote = false;  // a learner that becomes a voter by itself as soon as it has caught up
+  ReplicaId replaces = kNoReplica;  // and in the place of this voter, which leaves then
+
+  bool operator==(const Member&) const = default;
+};
+
 // Who takes part. During a joint change `voters_outgoing` is the old set and both sets must agree.
 struct Configuration {
   std::vector<ReplicaId> voters;           // sorted
   std::vector<ReplicaId> voters_outgoing;  // sorted; empty outside a change
   std::vector<ReplicaId> learners;         // sorted; receive the log, do not vote
+  std::vector<Member> members;             // sorted by id; may lack who is known by id alone
 
+  bool joint() const { return !voters_outgoing.empty(); }
   bool is_voter(ReplicaId id) const;
+  bool is_learner(ReplicaId id) const;
   // Everyone who receives the log, each once, sorted.
-  std::vector<ReplicaId> members() const;
+  std::vector<ReplicaId> everyone() const;
+  const Member* find(ReplicaId id) const;
+  std::string name_of(ReplicaId id) const;  // its id in hex if it has none
+  void put(Member member);                  // adds or replaces what is known of it
+  void forget(ReplicaId id);
   bool operator==(const Configuration&) const = default;
 };
 

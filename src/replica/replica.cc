@@ -9,6 +9,11 @@
 #include "replica/wire.hh"
 
 namespace polis::replica {
+namespace {
+
+constexpr Duration kInstallingTick = std::chrono::milliseconds(10);
+
+}  // namespace
 
 Replica::Replica(Options options, Environment environment)
     : options_(std::move(options)), env_(std::move(environment)), store_(env_.engine) {}
@@ -26,6 +31,7 @@ Result<std::unique_ptr<Replica>> Replica::open(Options options, Environment envi
 Result<void> Replica::recover() {
   if (auto done = store_.open(); !done) return done;
   if (store_.applied() == LogIndex()) store_.set_configuration(options_.initial);
+  name_known_members();
   storage::Recovered found;
   auto wal = storage::Wal::open(env_.disk,
                                 {.directory = options_.directory + "/wal",
@@ -108,6 +114,7 @@ void Replica::turn_end() {
   propose_collected();
   if (!installing_) {
     flush_reads();
+    maybe_begin_change();
     for (consensus::Output output = log_->take_output(); !output.empty() && !failed_;
          output = log_->take_output()) {
       perform(std::move(output));
@@ -118,6 +125,7 @@ void Replica::turn_end() {
     }
   }
   env_.transport.flush();
+  maybe_end_removed();
   in_turn_end_ = false;
   if (!failed_) schedule_tick();
 }
@@ -125,6 +133,8 @@ void Replica::turn_end() {
 // The order is the contract's (consensus/replicated_log.hh).
 void Replica::perform(consensus::Output output) {
   if (output.role) on_role(*output.role);
+  if (output.configuration && env_.configuration_changed)
+    env_.configuration_changed(*output.configuration);
   if (output.ticket && !persist(output)) return;
   for (consensus::Outgoing& message : output.messages) send(message);
   if (!output.messages_after_persist.empty()) {
@@ -196,7 +206,13 @@ void Replica::send(consensus::Outgoing& message) {
 }
 
 void Replica::apply(const std::vector<consensus::Entry>& entries) {
-  for (const consensus::Entry& entry : entries) store_.apply(entry, *this);
+  for (const consensus::Entry& entry : entries) {
+    const bool took_part = takes_part();
+    store_.apply(entry, *this);
+    if (entry.kind != consensus::EntryKind::kConfiguration) continue;
+    maybe_notice_removal(took_part);
+    maybe_end_change();
+  }
   if (store_.unsaved_bytes() >= options_.engine_bytes) save_to_engine();
 }
 
@@ -205,14 +221,18 @@ void Replica::on_role(const consensus::RoleState& role) {
   role_ = role;
   ++counters_.role_changes;
   if (is_master() && !was_master) lease_keeper_.start(store_.leases(), env_.loop.now());
-  if (!is_master()) lease_keeper_.stop();
+  if (!is_master()) {
+    lease_keeper_.stop();
+    give_changes_up();
+  }
   resend_to_new_master();
   if (was_master && !is_master() && handed_over_) std::exchange(handed_over_, nullptr)();
   if (env_.role_changed) env_.role_changed(role);
 }
 
 void Replica::schedule_tick() {
-  Instant deadline = log_->next_deadline();
+  // While a snapshot is installed the log stands still, and its deadline may be long past.
+  Instant deadline = installing_ ? env_.loop.now() + kInstallingTick : log_->next_deadline();
   if (tick_timer_ && tick_at_ <= deadline) return;  // it will look again when it fires
   tick_at_ = deadline;
   tick_timer_ = env_.loop.after(deadline - env_.loop.now(), [this] {

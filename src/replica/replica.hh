@@ -51,7 +51,9 @@ enum class Protocol : std::uint8_t { kRaft };
 struct Options {
   storage::Identity identity;
   Protocol protocol = Protocol::kRaft;
-  Configuration initial;          // who takes part when the log is empty; the same on every replica
+  // Who takes part when the log is empty: the same on every replica that founds the cell; empty on
+  // one that joins it.
+  Configuration initial;
   std::uint64_t incarnation = 1;  // larger after every start
   std::string directory;          // wal/ and snapshots/ lie here
   raft::Options raft;             // id and seed are set by open()
@@ -83,6 +85,7 @@ enum class Question : std::uint8_t {
   kLeaseRenew = 1,      // body: lease id i64; answer: ttl i64
   kLeaseRemaining = 2,  // body: lease id i64; answer: remaining i64 seconds
   kTransfer = 3,        // body: target u64; answer: empty
+  kChange = 4,          // body: polis.v1.ChangeRequest; answer: id u64 of the member
 };
 
 // Why a replica cannot go on. It must be destroyed; what it had acknowledged is safe.
@@ -104,6 +107,10 @@ class Replica final : private store::ApplySink {
     Transport& transport;
     Fatal fatal;
     std::function<void(const consensus::RoleState&)> role_changed;
+    // Who takes part, as the log has it, changed; also called once at the start.
+    std::function<void(const Configuration&)> configuration_changed;
+    // The cell has decided that this replica does not take part any more. It must be destroyed.
+    std::function<void()> removed;
     // The store was replaced by a snapshot: cursors and positions into the old one are void.
     std::function<void()> store_replaced;
   };
@@ -142,6 +149,8 @@ class Replica final : private store::ApplySink {
   const consensus::RoleState& status_role() const { return role_; }
   const Counters& counters() const { return counters_; }
   bool disk_full() const { return disk_full_; }
+  // What this replica has applied says that it does not take part any more.
+  bool removed() const { return removed_; }
   std::uint64_t wal_bytes() const { return wal_->bytes(); }
 
  private:
@@ -177,6 +186,7 @@ class Replica final : private store::ApplySink {
 
   Replica(Options options, Environment environment);
   Result<void> recover();
+  void name_known_members();
 
   // replica.cc: performing outputs
   void perform(consensus::Output output);
@@ -208,6 +218,15 @@ class Replica final : private store::ApplySink {
   void revoke_expired_leases();
   bool is_master() const;
 
+  // members.cc
+  void queue_change(std::string_view body, const Answered& done);
+  void maybe_begin_change();
+  void maybe_end_change();
+  void give_changes_up();
+  void maybe_notice_removal(bool took_part);
+  void maybe_end_removed();
+  bool takes_part() const;
+
   // upkeep.cc: engine, compaction, snapshots
   void schedule_tick();
   void upkeep();
@@ -231,6 +250,7 @@ class Replica final : private store::ApplySink {
   bool failed_ = false;
   bool in_turn_end_ = false;
   bool disk_full_ = false;
+  bool removed_ = false;  // this replica has applied that it takes no part any more
 
   // Tickets under way to the disk, oldest first, with the messages that wait for them.
   std::deque<Held> held_;
@@ -251,6 +271,16 @@ class Replica final : private store::ApplySink {
   std::uint64_t next_read_ = 1;
   Instant reads_not_before_{};  // after a refusal: the master is being looked for
   std::multimap<LogIndex, std::vector<Waiter>> reads_ready_;
+
+  // Master only: changes of the members, one after the other; the first one may have begun.
+  struct PendingChange {
+    std::string body;
+    Answered done;
+    Instant deadline;
+    std::optional<LogIndex> begun;
+    ReplicaId member;
+  };
+  std::deque<PendingChange> changes_;
 
   std::map<std::uint64_t, PendingQuestion> questions_;
   std::uint64_t next_question_ = 1;

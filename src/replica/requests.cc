@@ -238,6 +238,7 @@ void Replica::answer(Question question, std::string_view body, Instant asked,
     if (!started) return done(store::status::no_leader(), {});
     return done({}, {});
   }
+  if (question == Question::kChange) return queue_change(body, done);
   std::int64_t id = in.i64();
   if (!in.done()) return done(store::status::malformed(), {});
   read_barrier([this, question, id, asked, done](Status status) {
@@ -323,6 +324,10 @@ void Replica::expire_requests() {
   for (Waiter& waiter : expired) waiter.done(store::status::timed_out());
 
   std::vector<Answered> unanswered;
+  for (PendingChange& change : changes_) {
+    if (now >= change.deadline) unanswered.push_back(std::exchange(change.done, nullptr));
+  }
+  std::erase_if(changes_, [](const PendingChange& change) { return change.done == nullptr; });
   for (auto i = questions_.begin(); i != questions_.end();) {
     if (now >= i->second.deadline) {
       if (i->second.done) unanswered.push_back(std::move(i->second.done));

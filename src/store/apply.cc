@@ -17,6 +17,10 @@ void Store::apply(const consensus::Entry& entry, ApplySink& sink) {
   CHECK(entry.index == applied_.index.next());
   applied_.index = entry.index;
   applied_.term = entry.term;
+  if (entry.kind == consensus::EntryKind::kConfiguration) {
+    Reader in(*entry.data);
+    CHECK(decode(in, applied_.configuration));  // the log could read it, too
+  }
   if (entry.kind != consensus::EntryKind::kCommand) return;
   BundleReader reader(*entry.data);
   Origin origin;

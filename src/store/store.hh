@@ -131,9 +131,9 @@ class Store {
   Result<std::uint32_t> hash_at(std::uint64_t revision) const;
 
   // --- changes
-  // Applies the entry at applied() + 1. Entries that are not commands only move the index.
+  // Applies the entry at applied() + 1.
   void apply(const consensus::Entry& entry, ApplySink& sink);
-  // Takes the configuration that the log had at applied(); it travels with snapshots.
+  // Takes the configuration that holds before the first entry; later ones come through apply().
   void set_configuration(Configuration configuration) {
     applied_.configuration = std::move(configuration);
   }

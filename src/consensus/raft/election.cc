@@ -27,7 +27,7 @@ void Raft::reset_election_deadline() {
 // one after the other, so that the first one wins before the second begins.
 void Raft::on_peer_lost(ReplicaId peer, Instant now) {
   now_ = now;
-  if (is_leader() || peer != leader_ || !configuration_.is_voter(options_.id)) return;
+  if (is_leader() || peer != leader_ || !may_lead()) return;
   const auto& voters = configuration_.voters;
   auto place = std::count_if(voters.begin(), voters.end(),
                              [&](ReplicaId id) { return id != peer && id < options_.id; });
@@ -65,8 +65,7 @@ void Raft::campaign(bool pre, std::optional<std::uint64_t> transfer_round) {
     vote_ = options_.id;
     save_hard_state();
   }
-  votes_[options_.id] = true;
-  for (ReplicaId id : configuration_.members()) {
+  for (ReplicaId id : configuration_.everyone()) {
     if (id == options_.id || !configuration_.is_voter(id)) continue;
     Message message{.type = pre ? MessageType::kPreVote : MessageType::kVote,
                     .to = id,
@@ -82,9 +81,15 @@ void Raft::campaign(bool pre, std::optional<std::uint64_t> transfer_round) {
       send_after_persist(std::move(message));
     }
   }
-  on_vote_reply({.type = pre ? MessageType::kPreVoteReply : MessageType::kVoteReply,
-                 .from = options_.id,
-                 .term = term_});
+  // Our own vote counts like any other: a real one when it is durable (maybe_count_own_vote).
+  if (pre) on_vote_reply({.type = MessageType::kPreVoteReply, .from = options_.id, .term = term_});
+}
+
+// Without this a leader that nobody else has to vote for could forget its term in a crash and lead
+// the same one again.
+void Raft::maybe_count_own_vote() {
+  if (role_ != Role::kCandidate || votes_.contains(options_.id) || !hard_state_is_durable()) return;
+  on_vote_reply({.type = MessageType::kVoteReply, .from = options_.id, .term = term_});
 }
 
 void Raft::on_vote_request(const Message& message) {
@@ -145,7 +150,7 @@ void Raft::maybe_step_down_without_quorum() {
 // Raft thesis 3.10: the leader asks for an election now; there is no need to ask for pre-votes.
 void Raft::on_timeout_now(const Message& message) {
   if (role_ != Role::kFollower || message.from != leader_) return;
-  if (!configuration_.is_voter(options_.id)) return;
+  if (!may_lead()) return;
   if (promise_.stands(now_) && !promise_.yields_to(message.term, message.round, now_)) return;
   campaign(false, message.round);
 }

@@ -13,6 +13,13 @@ constexpr std::uint64_t kEntriesMax = 1 << 20;
 // A replica bound for longer would be of no use.
 constexpr Duration kPromiseMax = std::chrono::minutes(10);
 
+bool makes_sense(const Entry& entry) {
+  if (entry.kind != consensus::EntryKind::kConfiguration) return true;
+  Reader in(*entry.data);
+  consensus::Configuration configuration;
+  return decode(in, configuration) && in.done();
+}
+
 enum Flag : std::uint8_t { kReject = 1, kTransfer = 2 };
 
 }  // namespace
@@ -75,6 +82,8 @@ Result<Message> decode(std::string_view bytes) {
     if (entry.index != message.index + 1 + i) {
       return fail(ErrorCode::kInvalid, "raft message whose entries are not consecutive");
     }
+    if (!makes_sense(entry))
+      return fail(ErrorCode::kInvalid, "raft message with a broken configuration");
     message.entries.push_back(std::move(entry));
   }
   if (message.type == MessageType::kHeartbeat) {

@@ -32,6 +32,10 @@ struct Progress {
   consensus::LogIndex match_at_heartbeat;  // match when the last periodic heartbeat left
   bool gap_suspected = false;  // match has not moved since, though there is more to have
 
+  consensus::LogIndex last_at_heartbeat;  // the end of the leader's log then
+  bool caught_up = false;  // between two heartbeats it came by all that was there at the first
+  Instant leaves_at = Instant::max();  // not a member any more: fed until then, so that it knows
+
   std::deque<InFlight> in_flight;  // kReplicate: messages not yet answered, oldest first
   std::size_t in_flight_bytes = 0;
 

@@ -30,6 +30,8 @@ Raft::Raft(Options options, consensus::Restored restored, Instant now)
       term_(restored.hard_state.term),
       vote_(restored.hard_state.vote),
       log_(restored.mark),
+      commit_(restored.mark.index),
+      configurations_{{restored.mark.index, restored.mark.configuration}},
       configuration_(restored.mark.configuration),
       promise_(restored.hard_state.promise_longest, now),
       lease_(options_.lease) {
@@ -42,7 +44,7 @@ Raft::Raft(Options options, consensus::Restored restored, Instant now)
   handed_out_ = restored.applied;
   if (log_.last_term() > term_) term_ = log_.last_term();
   announced_ = {Role::kFollower, term_, consensus::kNoReplica};
-  role_ = Role::kFollower;
+  role_ = may_lead() ? Role::kFollower : Role::kLearner;
   leader_heard_ = now - options_.election_timeout_max;
   reset_election_deadline();
   // A replica that is the whole quorum has nobody to wait for.
@@ -122,13 +124,14 @@ void Raft::tick(Instant now) {
       heartbeat_due_ = now_ + options_.heartbeat_interval;
       snapshot_asked_ = false;
       look_for_gaps();
+      maybe_promote_learner();
       broadcast_heartbeat();
       resend_lost_chunks();
     }
     return;
   }
   if (now_ >= election_deadline_) {
-    if (configuration_.is_voter(options_.id)) {
+    if (may_lead()) {
       campaign(options_.pre_vote);
     } else {
       reset_election_deadline();
@@ -161,17 +164,12 @@ void Raft::append_own(consensus::EntryKind kind, SharedBytes data) {
 }
 
 void Raft::append_entry(Entry entry) {
+  const bool configures = entry.kind == consensus::EntryKind::kConfiguration;
   log_.append(std::move(entry));
-  maybe_apply_configuration();
-}
-
-// Raft thesis 4.1: a configuration counts from the moment it is in the log.
-void Raft::maybe_apply_configuration() {
-  const Entry& entry = log_.at(log_.last_index());
-  if (entry.kind != consensus::EntryKind::kConfiguration) return;
-  Reader in(*entry.data);
-  Configuration configuration;
-  if (decode(in, configuration)) configuration_ = configuration;
+  if (!configures) return;
+  Reader in(*log_.at(log_.last_index()).data);
+  CHECK(decode(in, configurations_[log_.last_index()]));
+  enter_configuration();
 }
 
 void Raft::truncate_from(LogIndex from) {
@@ -179,6 +177,10 @@ void Raft::truncate_from(LogIndex from) {
   log_.truncate_from(from);
   persisted_ = std::min(persisted_, log_.last_index());
   output_from_ = std::min(output_from_, from);
+  if (configuration_index() >= from) {
+    configurations_.erase(configurations_.lower_bound(from), configurations_.end());
+    enter_configuration();
+  }
   for (auto& [ticket, last] : tickets_) last = std::min(last, log_.last_index());
 }
 
@@ -190,7 +192,7 @@ void Raft::become_follower(Term term, ReplicaId leader) {
     vote_ = consensus::kNoReplica;
     save_hard_state();
   }
-  role_ = configuration_.is_voter(options_.id) ? Role::kFollower : Role::kLearner;
+  role_ = may_lead() ? Role::kFollower : Role::kLearner;
   leader_ = leader;
   votes_.clear();
   if (was_leader) {
@@ -212,7 +214,7 @@ void Raft::become_leader() {
   leader_ = options_.id;
   votes_.clear();
   peers_.clear();
-  for (ReplicaId id : configuration_.members()) {
+  for (ReplicaId id : configuration_.everyone()) {
     if (id == options_.id) continue;
     Progress progress;
     progress.next = log_.last_index().next();
@@ -253,21 +255,27 @@ void Raft::on_persisted(Ticket ticket, Instant now) {
     persisted_ = std::max(persisted_, std::min(tickets_.begin()->second, log_.last_index()));
     tickets_.erase(tickets_.begin());
   }
+  maybe_count_own_vote();
   if (is_leader()) maybe_commit();
 }
 
 void Raft::compact(LogIndex index) {
   CHECK(index <= handed_out_);
-  if (index > log_.mark().index) log_.compact_through(index, configuration_);
+  if (index <= log_.mark().index) return;
+  while (configurations_.size() > 1 && std::next(configurations_.begin())->first <= index)
+    configurations_.erase(configurations_.begin());
+  log_.compact_through(index, configurations_.begin()->second);
 }
 
 Output Raft::take_output() {
   if (is_leader()) {
+    maybe_finish_change();
     flush_waiting_reads();
     for (auto& [id, progress] : peers_) {
       maybe_send_append(id, progress, false);
       maybe_send_commit(id, progress);
     }
+    maybe_leave();
   }
   LogIndex ready = std::min(commit_, persisted_);
   if (handed_out_ < ready) {
@@ -293,20 +301,24 @@ Output Raft::take_output() {
     announced_ = role;
     output_.role = role;
   }
+  if (std::exchange(configuration_changed_, false)) output_.configuration = configuration_;
   return std::exchange(output_, {});
 }
 
 consensus::Status Raft::status() const {
-  consensus::Status status{.role = {role_, term_, leader_},
-                           .commit = commit_,
-                           .last = log_.last_index(),
-                           .first = log_.first_index(),
-                           .persisted = persisted_,
-                           .log_bytes = log_.bytes(),
-                           .configuration = configuration_,
-                           .lease_until = is_leader() ? lease_.until() : Instant(),
-                           .peers = {}};
+  consensus::Status status{
+      .role = {role_, term_, leader_},
+      .commit = commit_,
+      .last = log_.last_index(),
+      .first = log_.first_index(),
+      .persisted = persisted_,
+      .log_bytes = log_.bytes(),
+      .configuration = configuration_,
+      .configuration_settled = !configuration_.joint() && configuration_index() <= commit_,
+      .lease_until = is_leader() ? lease_.until() : Instant(),
+      .peers = {}};
   for (const auto& [id, progress] : peers_) {
+    if (progress.leaves_at != Instant::max()) continue;
     status.peers.push_back({id, progress.match, progress.heard, progress.feed == Feed::kSnapshot});
   }
   return status;

@@ -4,11 +4,11 @@
 // consensus/'s contract through RaftLog (raft_log.hh), which only adds the bytes.
 //
 // Source: Raft thesis. Elections 3.4 with pre-vote 9.6 and check-quorum 6.2; replication 3.5,
-// pipelined 10.2.1, the leader's own write in parallel 10.2.1; commitment 3.6.2; snapshots 5; read
-// index 6.4 and the master lease 6.4.1 (consensus/lease.hh); leadership transfer 3.10. Departures:
-// a commit is applied only when it is also durable here, so that the state machine never runs ahead
-// of the own log; snapshots travel in chunks that the receiver asks for by offset, so that a cut
-// costs one chunk.
+// pipelined 10.2.1, the leader's own write in parallel 10.2.1; commitment 3.6.2; membership 4;
+// snapshots 5; read index 6.4 and the master lease 6.4.1 (consensus/lease.hh); leadership
+// transfer 3.10. Departures: a commit is applied only when it is also durable here, so that the
+// state machine never runs ahead of the own log; snapshots travel in chunks that the receiver asks
+// for by offset, so that a cut costs one chunk.
 //
 // Threads: one at a time.
 // Life: construct -> step / tick / propose / read / on_persisted ... -> take_output after each
@@ -79,6 +79,7 @@ struct Output {
   bool snapshot_wanted = false;
   std::vector<ChunkArrived> chunks;
   std::optional<RoleState> role;
+  std::optional<Configuration> configuration;
 };
 
 class Raft {
@@ -92,6 +93,7 @@ class Raft {
   Result<LogIndex> propose(SharedBytes command, Instant now);
   void read(ReadId id, Instant now);
   Result<void> transfer(ReplicaId target, Instant now);
+  Result<LogIndex> change(Configuration target, Instant now);
   void on_peer_lost(ReplicaId peer, Instant now);
   void on_persisted(Ticket ticket, Instant now);
   void compact(LogIndex index);
@@ -118,7 +120,6 @@ class Raft {
   void send_after_persist(Message message);  // stamps from and term, waits for the disk
   void truncate_from(LogIndex from);
   void append_entry(Entry entry);
-  void maybe_apply_configuration();
   bool is_leader() const { return role_ == Role::kMaster; }
   bool adopt_term(const Message& message);  // false: the message is to be dropped
 
@@ -127,6 +128,7 @@ class Raft {
   bool heard_from_leader_recently() const;
   bool may_help_elect(const Message& request) const;
   void campaign(bool pre, std::optional<std::uint64_t> transfer_round = std::nullopt);
+  void maybe_count_own_vote();
   void on_vote_request(const Message& message);
   void on_vote_reply(const Message& message);
   void maybe_step_down_without_quorum();
@@ -147,6 +149,16 @@ class Raft {
   void maybe_commit();
   void advance_commit(LogIndex commit);
   void maybe_finish_transfer(ReplicaId id, const Progress& progress);
+
+  // --- membership.cc
+  Result<void> may_change_to(const Configuration& target) const;
+  void append_configuration(const Configuration& configuration);
+  void enter_configuration();
+  LogIndex configuration_index() const { return configurations_.rbegin()->first; }
+  bool may_lead() const;
+  void maybe_finish_change();
+  void maybe_leave();
+  void maybe_promote_learner();
 
   // --- read.cc
   bool may_serve_reads() const;  // an entry of this term is committed
@@ -186,7 +198,10 @@ class Raft {
   std::map<Ticket, LogIndex>
       tickets_;  // under way to the disk: the last entry that each makes durable
 
-  Configuration configuration_;
+  // Every configuration in the log, by index; the first one holds at the log's beginning.
+  std::map<LogIndex, Configuration> configurations_;
+  Configuration configuration_;        // the newest of them
+  bool configuration_changed_ = true;  // since the last output
   Role role_ = Role::kFollower;
   ReplicaId leader_ = consensus::kNoReplica;
   RoleState announced_;     // as it was last handed out

@@ -46,6 +46,7 @@ consensus::Output RaftLog::take_output() {
   out.snapshot_wanted = from.snapshot_wanted;
   out.chunks = std::move(from.chunks);
   out.role = from.role;
+  out.configuration = std::move(from.configuration);
   return out;
 }
 

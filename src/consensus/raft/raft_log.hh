@@ -23,6 +23,9 @@ class RaftLog final : public consensus::ReplicatedLog {
   Result<void> transfer(ReplicaId target, Instant now) override {
     return raft_.transfer(target, now);
   }
+  Result<LogIndex> change(consensus::Configuration target, Instant now) override {
+    return raft_.change(std::move(target), now);
+  }
   void on_peer_lost(ReplicaId peer, Instant now) override { raft_.on_peer_lost(peer, now); }
   void on_persisted(Ticket ticket, Instant now) override { raft_.on_persisted(ticket, now); }
   void compact(LogIndex index) override { raft_.compact(index); }

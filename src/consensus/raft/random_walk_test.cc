@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+
+#include "consensus/membership.hh"
 #include "consensus/raft/testing/cluster.hh"
 
 namespace polis::raft {
@@ -17,9 +20,11 @@ class Walk {
   explicit Walk(std::uint64_t seed)
       : random_(seed),
         voters_(1 + 2 * random_.below(3)),
+        spares_(random_.below(3)),
         cluster_(
             {.voters = voters_,
              .learners = random_.below(2),
+             .spares = spares_,
              .pre_vote = random_.chance(0.8),
              .seed = seed,
              .append_bytes_max = random_.chance(0.5) ? 10u : 1000u,
@@ -64,7 +69,13 @@ class Walk {
               std::to_string(raft.log().first_index().value) + " last " +
               std::to_string(raft.log().last_index().value) + " commit " +
               std::to_string(raft.commit().value) + " applied " +
-              std::to_string(cluster_.applied(id).size()) + "\n";
+              std::to_string(cluster_.applied(id).size()) + " voters";
+      consensus::Configuration configuration = raft.status().configuration;
+      for (ReplicaId voter : configuration.voters) text += " " + std::to_string(voter.value);
+      for (ReplicaId voter : configuration.voters_outgoing)
+        text += " -" + std::to_string(voter.value);
+      for (ReplicaId learner : configuration.learners) text += " +" + std::to_string(learner.value);
+      text += "\n";
     }
     for (const Message& m : cluster_.network()) text += describe(m) + "\n";
     return text;
@@ -73,11 +84,13 @@ class Walk {
   std::uint64_t members() const { return cluster_.raft_count(); }
 
   bool done() {
-    for (std::uint64_t id = 1; id <= members(); ++id) {
-      auto& applied = cluster_.applied(id);
-      if (applied.empty() || applied != cluster_.applied(1)) return false;
+    std::uint64_t leader = cluster_.leader();
+    if (leader == 0) return false;
+    for (ReplicaId id : cluster_.raft(leader).status().configuration.everyone()) {
+      auto& applied = cluster_.applied(id.value);
+      if (applied.empty() || applied != cluster_.applied(leader)) return false;
     }
-    for (auto& [index, text] : cluster_.applied(1)) {
+    for (auto& [index, text] : cluster_.applied(leader)) {
       if (text == "last") return true;
     }
     return false;
@@ -85,7 +98,7 @@ class Walk {
 
   void step() {
     std::uint64_t id = 1 + random_.below(members());
-    switch (random_.below(11)) {
+    switch (random_.below(12)) {
       case 0:
         cluster_.advance(Duration(1ms) * static_cast<int>(random_.below(60)));
         break;
@@ -108,9 +121,32 @@ class Walk {
         if (cluster_.up(id) && random_.chance(0.1))
           cluster_.transfer(id, 1 + random_.below(members()));
         break;
+      case 7:
+        if (spares_ > 0 && cluster_.up(id) && random_.chance(0.2)) change(id);
+        break;
       default:
         move_message();
         break;
+    }
+  }
+
+  void change(std::uint64_t id) {
+    consensus::Configuration now = cluster_.raft(id).status().configuration;
+    ReplicaId other(1 + random_.below(members()));
+    switch (random_.below(3)) {
+      case 0: {
+        ReplicaId replaces(random_.chance(0.3) ? 1 + random_.below(members()) : 0);
+        cluster_.change(id, with_learner(now, {.id = other,
+                                               .peer = std::to_string(other.value),
+                                               .promote = random_.chance(0.7),
+                                               .replaces = replaces}));
+        break;
+      }
+      case 1:
+        cluster_.change(id, with_promoted(now, other));
+        break;
+      default:
+        cluster_.change(id, without(now, other));
     }
   }
 
@@ -141,7 +177,7 @@ class Walk {
   }
 
   Random random_;
-  std::uint64_t voters_;
+  std::uint64_t voters_, spares_;
   Cluster cluster_;
   double loss_ = 0, crash_ = 0;
   std::uint64_t proposals_ = 0;
@@ -149,7 +185,9 @@ class Walk {
 };
 
 TEST(RandomWalk, safety_holds_under_faults_and_progress_returns) {
-  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+  const char* asked = std::getenv("POLIS_WALK_SEEDS");  // more for a long search
+  const std::uint64_t seeds = asked != nullptr ? std::strtoull(asked, nullptr, 10) : 1000;
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     try {
       Walk walk(seed);

@@ -16,6 +16,10 @@ void Raft::look_for_gaps() {
     progress.gap_suspected =
         progress.match == progress.match_at_heartbeat && progress.match < log_.last_index();
     progress.match_at_heartbeat = progress.match;
+    // Raft thesis 4.2.1: a round of catching up that is no longer than a heartbeat interval.
+    progress.caught_up =
+        progress.feed == Feed::kReplicate && progress.match >= progress.last_at_heartbeat;
+    progress.last_at_heartbeat = log_.last_index();
   }
 }
 

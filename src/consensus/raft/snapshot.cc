@@ -107,7 +107,8 @@ void Raft::on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Insta
   // Raft thesis 5.3: the snapshot replaces the log. (Keeping a matching tail would save little and
   // is not proved here.)
   log_.reset(mark);
-  configuration_ = mark.configuration;
+  configurations_ = {{mark.index, mark.configuration}};
+  enter_configuration();
   commit_ = handed_out_ = persisted_ = mark.index;
   output_from_ = mark.index.next();
   for (auto& [ticket, last] : tickets_) last = mark.index;

@@ -16,10 +16,13 @@ Cluster::Cluster(Settings settings) : settings_(settings) {
   for (std::uint64_t i = 1; i <= settings.learners; ++i) {
     configuration_.learners.emplace_back(settings.voters + i);
   }
-  for (ReplicaId id : configuration_.members()) {
+  for (ReplicaId id : configuration_.everyone()) {
     nodes_[id.value].disk.mark.configuration = configuration_;
+    nodes_[id.value].disk.configuration = configuration_;
     restart(id.value);
   }
+  for (std::uint64_t i = 1; i <= settings.spares; ++i)
+    restart(settings.voters + settings.learners + i);
 }
 
 void Cluster::advance(Duration by) {
@@ -56,12 +59,20 @@ void Cluster::transfer(std::uint64_t id, std::uint64_t to) {
   perform(id);
 }
 
+std::string Cluster::change(std::uint64_t id, Result<Configuration> target) {
+  if (!target) return target.error().text;
+  auto begun = raft(id).change(std::move(*target), now_);
+  perform(id);
+  return begun ? "" : begun.error().text;
+}
+
 void Cluster::compact(std::uint64_t id, std::uint64_t index) {
   Node& node = nodes_.at(id);
   LogIndex through(index);
   node.disk.applied = std::max(node.disk.applied, through);
   node.disk.state = node.applied;
-  node.disk.mark = {through, node.raft->log().term_at(through), configuration_};
+  node.disk.configuration = node.configuration;
+  node.disk.mark = {through, node.raft->log().term_at(through), node.configuration};
   node.raft->compact(through);
   std::erase_if(node.disk.entries, [&](auto& e) { return e.first <= through; });
   perform(id);
@@ -111,6 +122,10 @@ void Cluster::perform_once(Node& node, std::uint64_t id, Output output) {
                          node.applied.size()));
     }
     node.applied[entry.index] = text_of(entry);
+    if (entry.kind == consensus::EntryKind::kConfiguration) {
+      Reader in(*entry.data);
+      if (!decode(in, node.configuration)) broken("a configuration that cannot be read");
+    }
   }
   for (const ReadReady& ready : output.reads) {
     if (ready.index < node.asked_at[ready.id]) {
@@ -128,7 +143,7 @@ void Cluster::make_snapshot(Node& node) {
     return node.raft->on_snapshot_available(node.snapshot_mark, node.snapshot.size(), now_);
   }
   auto through = node.applied.empty() ? LogIndex() : node.applied.rbegin()->first;
-  node.snapshot_mark = {through, node.raft->log().term_at(through), configuration_};
+  node.snapshot_mark = {through, node.raft->log().term_at(through), node.configuration};
   node.snapshot_state = node.applied;
   node.snapshot.clear();
   Writer out(node.snapshot);
@@ -149,6 +164,7 @@ void Cluster::on_chunk(Node& node, ChunkArrived& chunk) {
   node.disk.mark = chunk.mark;
   node.disk.entries.clear();
   node.disk.applied = chunk.mark.index;
+  node.disk.configuration = node.configuration = chunk.mark.configuration;
   node.disk.state = node.applied;
   node.pending.clear();
   node.raft->on_snapshot_installed(chunk.from, chunk.mark, now_);
@@ -187,10 +203,11 @@ void Cluster::crash(std::uint64_t id) {
 }
 
 void Cluster::restart(std::uint64_t id) {
-  Node& node = nodes_.at(id);
+  Node& node = nodes_[id];
   consensus::Restored restored{node.disk.hard_state, node.disk.mark, {}, node.disk.applied};
   for (auto& [index, entry] : node.disk.entries) restored.entries.push_back(entry);
   node.applied = node.disk.state;
+  node.configuration = node.disk.configuration;
   node.snapshot_mark = {};
   node.snapshot.clear();
   node.reads.clear();

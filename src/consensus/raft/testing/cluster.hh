@@ -23,6 +23,7 @@ class Cluster {
   struct Settings {
     std::uint64_t voters = 3;
     std::uint64_t learners = 0;
+    std::uint64_t spares = 0;  // replicas that run and do not take part yet
     bool pre_vote = true;
     std::uint64_t seed = 1;
     std::size_t append_bytes_max = 1 << 20;
@@ -54,6 +55,8 @@ class Cluster {
   bool propose(std::uint64_t id, const std::string& text);
   void read(std::uint64_t id, std::uint64_t read_id);
   void transfer(std::uint64_t id, std::uint64_t to);
+  // Asks the node to change who takes part; the text of the refusal, or "".
+  std::string change(std::uint64_t id, Result<Configuration> target);
   void compact(std::uint64_t id, std::uint64_t index);
 
   // Performs what a node has decided: disk, network, state machine.
@@ -86,12 +89,14 @@ class Cluster {
     std::map<LogIndex, Entry> entries;
     LogIndex applied;  // what the state machine holds durably
     std::map<LogIndex, std::string> state;
+    Configuration configuration;  // as of `applied`
   };
   struct Node {
     std::unique_ptr<Raft> raft;
     Disk disk;
     std::deque<Pending> pending;
     std::map<LogIndex, std::string> applied;
+    Configuration configuration;  // as of the last entry applied
     std::vector<ReadReady> reads;
     std::vector<ReadId> refused;
     std::map<ReadId, LogIndex> asked_at;  // reads under way: what was applied anywhere when asked

@@ -1,0 +1,160 @@
+#include "cell/etcd_cluster.hh"
+
+#include "api/etcd/rpc.pb.h"
+#include "api/polis/cell.pb.h"
+#include "io/tcp.hh"
+#include "store/parse.hh"
+
+namespace polis::cell {
+namespace {
+
+using namespace etcdserverpb;
+using consensus::Configuration;
+using consensus::ReplicaId;
+using store::parse;
+using store::Status;
+
+Status bad_urls() {
+  return {store::Code::kInvalidArgument, "etcdserver: given member URLs are invalid"};
+}
+Status not_found() { return {store::Code::kNotFound, "etcdserver: member not found"}; }
+
+// HOST:PORT of the only URL, or nothing.
+std::optional<std::string> address_in(const google::protobuf::RepeatedPtrField<std::string>& urls) {
+  if (urls.size() != 1) return std::nullopt;
+  std::string_view url = urls[0];
+  if (!url.starts_with("http://")) return std::nullopt;
+  url.remove_prefix(7);
+  if (!io::parse_address(url)) return std::nullopt;
+  return std::string(url);
+}
+
+void fill(Member* out, const Configuration& configuration, const consensus::Member& member) {
+  out->set_id(member.id.value);
+  out->set_name(member.name);
+  out->add_peerurls("http://" + member.peer);
+  if (!member.client.empty()) out->add_clienturls("http://" + member.client);
+  out->set_islearner(configuration.is_learner(member.id));
+}
+
+template <typename Response>
+void fill_all(Response& response, const Configuration& configuration) {
+  for (const consensus::Member& member : configuration.members)
+    fill(response.add_members(), configuration, member);
+}
+
+// What etcd's clients match on; everything else keeps the text that says more.
+Status in_etcds_words(const Status& status) {
+  if (status.code == store::Code::kNotFound) return not_found();
+  auto says = [&](std::string_view part) { return status.text.find(part) != std::string::npos; };
+  if (says("is the address of member"))
+    return {status.code, "etcdserver: Peer URLs already exists"};
+  if (says("is no learner")) return {status.code, "etcdserver: can only promote a learner member"};
+  if (says("has not caught up"))
+    return {status.code,
+            "etcdserver: can only promote a learner member which is in sync with leader"};
+  if (says("would have to answer"))
+    return {status.code, "etcdserver: re-configuration failed due to not enough started members"};
+  return status;
+}
+
+// Asks the master for the change; then answers with everyone.
+template <typename Response>
+void change(const EtcdContext& context, const http::CallPtr& call, const v1::ChangeRequest& request,
+            std::function<void(Response&, const Configuration&, ReplicaId)> fill_in = nullptr) {
+  context.replica.ask(
+      replica::Question::kChange, request.SerializeAsString(),
+      [context, call, fill_in](const Status& status, const std::string& body) {
+        if (!status.ok()) return call->finish(to_grpc(in_etcds_words(status)));
+        auto show = [context, call, fill_in, body](const Status& readable) {
+          if (!readable.ok()) return call->finish(to_grpc(readable));
+          const Configuration& now = context.replica.store().applied_mark().configuration;
+          Response response;
+          Reader in(body);
+          if (fill_in) fill_in(response, now, ReplicaId(in.u64()));
+          fill_all(response, now);
+          answer(call, context,
+                 {{}, response.SerializeAsString(), context.replica.store().revision()});
+        };
+        // What the master has decided is to be seen here, too; a replica that has just removed
+        // itself has seen it.
+        context.replica.removed() ? show({}) : context.replica.read_barrier(show);
+      });
+}
+
+}  // namespace
+
+EtcdCluster::EtcdCluster(EtcdContext context, http::Server& server) : context_(context) {
+  auto add = [&](const char* path,
+                 void (EtcdCluster::*handler)(const http::CallPtr&, std::string_view)) {
+    server.add_unary(path, [this, handler](const http::CallPtr& call, std::string_view request) {
+      (this->*handler)(call, request);
+    });
+  };
+  add("/etcdserverpb.Cluster/MemberList", &EtcdCluster::on_list);
+  add("/etcdserverpb.Cluster/MemberAdd", &EtcdCluster::on_add);
+  add("/etcdserverpb.Cluster/MemberRemove", &EtcdCluster::on_remove);
+  add("/etcdserverpb.Cluster/MemberUpdate", &EtcdCluster::on_update);
+  add("/etcdserverpb.Cluster/MemberPromote", &EtcdCluster::on_promote);
+}
+
+void EtcdCluster::on_list(const http::CallPtr& call, std::string_view bytes) {
+  MemberListRequest request;
+  if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
+  auto list = [this, call](const Status& status) {
+    if (!status.ok()) return call->finish(to_grpc(status));
+    MemberListResponse response;
+    fill_all(response, context_.replica.store().applied_mark().configuration);
+    answer(call, context_, {{}, response.SerializeAsString(), context_.replica.store().revision()});
+  };
+  request.linearizable() ? context_.replica.read_barrier(list) : list({});
+}
+
+void EtcdCluster::on_add(const http::CallPtr& call, std::string_view bytes) {
+  MemberAddRequest request;
+  if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
+  auto peer = address_in(request.peerurls());
+  if (!peer) return call->finish(to_grpc(bad_urls()));
+  v1::ChangeRequest wanted;
+  wanted.set_kind(v1::ChangeRequest::ADD);
+  wanted.set_peer(*peer);
+  wanted.set_promote(!request.islearner());
+  change<MemberAddResponse>(
+      context_, call, wanted,
+      [](MemberAddResponse& response, const Configuration& now, ReplicaId id) {
+        if (const consensus::Member* added = now.find(id))
+          fill(response.mutable_member(), now, *added);
+      });
+}
+
+void EtcdCluster::on_remove(const http::CallPtr& call, std::string_view bytes) {
+  MemberRemoveRequest request;
+  if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
+  v1::ChangeRequest wanted;
+  wanted.set_kind(v1::ChangeRequest::REMOVE);
+  wanted.set_id(request.id());
+  change<MemberRemoveResponse>(context_, call, wanted);
+}
+
+void EtcdCluster::on_update(const http::CallPtr& call, std::string_view bytes) {
+  MemberUpdateRequest request;
+  if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
+  auto peer = address_in(request.peerurls());
+  if (!peer) return call->finish(to_grpc(bad_urls()));
+  v1::ChangeRequest wanted;
+  wanted.set_kind(v1::ChangeRequest::UPDATE);
+  wanted.set_id(request.id());
+  wanted.set_peer(*peer);
+  change<MemberUpdateResponse>(context_, call, wanted);
+}
+
+void EtcdCluster::on_promote(const http::CallPtr& call, std::string_view bytes) {
+  MemberPromoteRequest request;
+  if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
+  v1::ChangeRequest wanted;
+  wanted.set_kind(v1::ChangeRequest::PROMOTE);
+  wanted.set_id(request.id());
+  change<MemberPromoteResponse>(context_, call, wanted);
+}
+
+}  // namespace polis::cell

@@ -1,0 +1,26 @@
+#pragma once
+
+// etcdserverpb.Cluster: who takes part, and changes of it. Departs from etcd in one thing: a member
+// that is added as a voter is a learner until it has caught up.
+//
+// Threads: the reactor's.
+
+#include "cell/etcd_common.hh"
+
+namespace polis::cell {
+
+class EtcdCluster {
+ public:
+  EtcdCluster(EtcdContext context, http::Server& server);
+
+ private:
+  void on_list(const http::CallPtr& call, std::string_view request);
+  void on_add(const http::CallPtr& call, std::string_view request);
+  void on_remove(const http::CallPtr& call, std::string_view request);
+  void on_update(const http::CallPtr& call, std::string_view request);
+  void on_promote(const http::CallPtr& call, std::string_view request);
+
+  EtcdContext context_;
+};
+
+}  // namespace polis::cell

@@ -1,0 +1,26 @@
+#pragma once
+
+// How a replica that joins a cell learns who takes part: it asks any replica of the cell, as a
+// client.
+//
+// Threads: blocks; before the replica's own reactor runs.
+
+#include <string>
+
+#include "base/error.hh"
+#include "base/time.hh"
+#include "consensus/types.hh"
+
+namespace polis::cell {
+
+struct JoinAnswer {
+  std::uint64_t cell_id = 0;
+  std::string cluster;
+  consensus::Configuration configuration;  // who takes part
+};
+
+// `endpoints` as "HOST:PORT,HOST:PORT". kInvalid: they are wrong. kUnavailable: nobody answered
+// within `timeout`.
+Result<JoinAnswer> ask_who_takes_part(const std::string& endpoints, Duration timeout);
+
+}  // namespace polis::cell

@@ -1,0 +1,57 @@
+#include "cell/membership.hh"
+
+#include "api/polis/cell.pb.h"
+#include "cell/log.hh"
+
+namespace polis::cell {
+namespace {
+
+// Between looking whether the cell knows where this replica is, when it could not be told at once.
+constexpr Duration kPublishInterval = std::chrono::seconds(1);
+
+}  // namespace
+
+void Membership::on_configuration(const Configuration& configuration) {
+  configuration_ = configuration;
+  std::vector<Peer> peers;
+  for (const consensus::Member& member :
+       configuration.everyone().empty() ? met_.members : configuration.members) {
+    auto address = io::parse_address(member.peer);
+    if (address) {
+      peers.push_back({member.id, member.name, *address});
+    } else {
+      log_error("member {} has an address that cannot be used: {}", member.name,
+                address.error().text);
+    }
+  }
+  links_.set_peers(peers);
+  maybe_publish();
+}
+
+// The name and the client address, if the members' list has others.
+void Membership::maybe_publish() {
+  const consensus::Member* own = configuration_.find(settings_.id);
+  if (replica_ == nullptr || own == nullptr || publishing_ || publish_timer_) return;
+  if (own->name == settings_.name && own->client == settings_.client_text) return;
+  if (replica_->status_role().master == consensus::kNoReplica) return;
+  publishing_ = true;
+  v1::ChangeRequest request;
+  request.set_kind(v1::ChangeRequest::UPDATE);
+  request.set_id(settings_.id.value);
+  request.set_name(settings_.name);
+  request.set_client(settings_.client_text);
+  // Not here: this may be the middle of the replica's turn.
+  reactor_.post([this, bytes = request.SerializeAsString()] {
+    replica_->ask(replica::Question::kChange, bytes,
+                  [this](const store::Status& status, const std::string&) {
+                    publishing_ = false;
+                    if (status.ok()) return maybe_publish();
+                    publish_timer_ = reactor_.after(kPublishInterval, [this] {
+                      publish_timer_.reset();
+                      maybe_publish();
+                    });
+                  });
+  });
+}
+
+}  // namespace polis::cell

@@ -1,0 +1,125 @@
+#include "consensus/membership.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "consensus/quorum.hh"
+
+namespace polis::consensus {
+namespace {
+
+bool contains(const std::vector<ReplicaId>& ids, ReplicaId id) {
+  return std::find(ids.begin(), ids.end(), id) != ids.end();
+}
+
+void insert(std::vector<ReplicaId>& ids, ReplicaId id) {
+  ids.insert(std::lower_bound(ids.begin(), ids.end(), id), id);
+}
+
+std::unexpected<Error> no_such_member(ReplicaId id) {
+  return fail(ErrorCode::kNotFound, fmt::format("the cell has no member {:x}", id.value));
+}
+
+std::unexpected<Error> address_taken(const Member& by) {
+  return fail(ErrorCode::kInvalid,
+              fmt::format("{} is the address of member {} already", by.peer, by.name));
+}
+
+std::string names(const Configuration& configuration, const std::vector<ReplicaId>& ids) {
+  std::string text;
+  for (ReplicaId id : ids) {
+    if (!text.empty()) text += ", ";
+    text += configuration.name_of(id);
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<Configuration> with_learner(const Configuration& from, Member member) {
+  Configuration to = from;
+  for (const Member& other : from.members) {
+    if (other.peer == member.peer) return address_taken(other);
+  }
+  if (contains(from.everyone(), member.id)) {
+    return fail(ErrorCode::kInvalid, fmt::format("member {} takes part already", member.name));
+  }
+  if (from.everyone().size() >= kMembersMax) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("a cell has at most {} members, learners included", kMembersMax));
+  }
+  insert(to.learners, member.id);
+  to.put(std::move(member));
+  return to;
+}
+
+Result<Configuration> with_promoted(const Configuration& from, ReplicaId id) {
+  const Member* member = from.find(id);
+  if (member == nullptr) return no_such_member(id);
+  if (!contains(from.learners, id)) {
+    return fail(ErrorCode::kInvalid, fmt::format("member {} is no learner", member->name));
+  }
+  Configuration to = from;
+  std::erase(to.learners, id);
+  insert(to.voters, id);
+  Member promoted = *member;
+  if (promoted.replaces != kNoReplica) {
+    std::erase(to.voters, promoted.replaces);
+    to.forget(promoted.replaces);
+  }
+  promoted.promote = false;
+  promoted.replaces = kNoReplica;
+  to.put(std::move(promoted));
+  if (to.voters.size() > kVotersMax) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("a cell has at most {} voters; more gain no availability", kVotersMax));
+  }
+  return to;
+}
+
+Result<Configuration> without(const Configuration& from, ReplicaId id) {
+  if (!contains(from.everyone(), id)) return no_such_member(id);
+  Configuration to = from;
+  std::erase(to.voters, id);
+  std::erase(to.learners, id);
+  to.forget(id);
+  if (to.voters.empty()) {
+    return fail(ErrorCode::kInvalid, fmt::format("member {} is the last voter of the cell; add and "
+                                                 "promote another one first",
+                                                 from.name_of(id)));
+  }
+  return to;
+}
+
+Result<Configuration> with_known(const Configuration& from, Member member) {
+  if (!contains(from.everyone(), member.id)) return no_such_member(member.id);
+  for (const Member& other : from.members) {
+    if (other.id != member.id && other.peer == member.peer) return address_taken(other);
+  }
+  Configuration to = from;
+  to.put(std::move(member));
+  return to;
+}
+
+Result<void> keeps_quorum(const Configuration& from, const Configuration& to,
+                          const std::function<bool(ReplicaId)>& answers) {
+  auto verdict = quorum_vote(to, [&](ReplicaId id) { return answers(id) ? 1 : -1; });
+  if (verdict == Verdict::kWon) return {};
+  std::vector<ReplicaId> silent;
+  for (ReplicaId id : from.voters) {
+    if (!answers(id)) silent.push_back(id);
+  }
+  std::vector<ReplicaId> silent_after;
+  for (ReplicaId id : to.voters) {
+    if (!answers(id)) silent_after.push_back(id);
+  }
+  return fail(
+      ErrorCode::kUnavailable,
+      fmt::format("after this change {} of {} voters would have to answer, and {} does not; "
+                  "allowed is to bring back, remove or replace: {}",
+                  to.voters.size() / 2 + 1, to.voters.size(), names(from, silent_after),
+                  names(from, silent.empty() ? silent_after : silent)));
+}
+
+}  // namespace polis::consensus

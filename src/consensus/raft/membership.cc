@@ -1,0 +1,142 @@
+// Changes of who takes part: joint consensus (Raft thesis 4.3), learners that catch up before they
+// vote (4.2.1), a leader that is not part of what it leads to (4.2.2).
+
+#include "consensus/membership.hh"
+
+#include <fmt/format.h>
+
+#include "base/check.hh"
+#include "consensus/raft/raft.hh"
+
+namespace polis::raft {
+namespace {
+
+// Who has not been heard for so many heartbeats is not counted on in a new quorum: once a joint
+// change has begun there is no way back without it.
+constexpr int kHeartbeatsFresh = 3;
+
+}  // namespace
+
+Result<LogIndex> Raft::change(Configuration target, Instant now) {
+  now_ = now;
+  if (!is_leader()) return fail(ErrorCode::kUnavailable, "this replica is not the master");
+  if (transfer_target_ != consensus::kNoReplica)
+    return fail(ErrorCode::kUnavailable, "mastership is being handed over");
+  // One change at a time, and none before this term has committed: the leader must know what is
+  // committed (Raft thesis 4.1).
+  if (configuration_.joint() || configuration_index() > commit_ || !may_serve_reads())
+    return fail(ErrorCode::kUnavailable, "another change of the members is under way");
+  CHECK(!target.joint());
+  if (auto allowed = may_change_to(target); !allowed) return std::unexpected(allowed.error());
+  if (target.voters != configuration_.voters) {
+    target.voters_outgoing = configuration_.voters;
+    for (ReplicaId id : target.voters_outgoing) {
+      const consensus::Member* leaving = configuration_.find(id);
+      if (leaving != nullptr && target.find(id) == nullptr) target.put(*leaving);
+    }
+  }
+  append_configuration(target);
+  return log_.last_index();
+}
+
+Result<void> Raft::may_change_to(const Configuration& target) const {
+  for (ReplicaId id : target.voters) {
+    if (configuration_.is_voter(id)) continue;
+    auto found = peers_.find(id);
+    if (found == peers_.end() || !configuration_.is_learner(id)) {
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("member {} has to be a learner before it votes", target.name_of(id)));
+    }
+    if (!found->second.caught_up) {
+      return fail(
+          ErrorCode::kUnavailable,
+          fmt::format("member {} has not caught up: its log ends at entry {}, the master's "
+                      "at {}",
+                      target.name_of(id), found->second.match.value, log_.last_index().value));
+    }
+  }
+  if (target.voters == configuration_.voters) return {};
+  return consensus::keeps_quorum(configuration_, target, [this](ReplicaId id) {
+    auto found = peers_.find(id);
+    return id == options_.id ||
+           (found != peers_.end() &&
+            now_ - found->second.heard < kHeartbeatsFresh * options_.heartbeat_interval);
+  });
+}
+
+void Raft::append_configuration(const Configuration& configuration) {
+  std::string bytes;
+  Writer out(bytes);
+  encode(out, configuration);
+  append_own(consensus::EntryKind::kConfiguration, share(std::move(bytes)));
+}
+
+// Raft thesis 4.1: a configuration counts from the moment it is in the log, and no longer than it
+// is.
+void Raft::enter_configuration() {
+  configuration_ = configurations_.rbegin()->second;
+  configuration_changed_ = true;
+  if (role_ == Role::kFollower || role_ == Role::kLearner)
+    role_ = may_lead() ? Role::kFollower : Role::kLearner;
+  if (!is_leader()) return;
+  // What the old quorum answered says nothing about the new one (lease.hh).
+  lease_.give_up(round_);
+  for (ReplicaId id : configuration_.everyone()) {
+    if (id == options_.id || peers_.contains(id)) continue;
+    peers_[id] = {.next = log_.last_index().next(), .heard = now_};
+  }
+  const auto everyone = configuration_.everyone();
+  for (auto& [id, progress] : peers_) {
+    const bool stays = std::binary_search(everyone.begin(), everyone.end(), id);
+    // Whoever leaves is still told that it does.
+    progress.leaves_at = stays ? Instant::max() : now_ + 2 * options_.election_timeout_max;
+  }
+}
+
+// A voter of the newest configuration, or of one that is not replaced for certain: who is removed
+// may be the only one that has the entry which says so (Raft thesis 4.2.2).
+bool Raft::may_lead() const {
+  auto committed = std::prev(configurations_.upper_bound(commit_));
+  return std::any_of(committed, configurations_.end(),
+                     [this](const auto& known) { return known.second.is_voter(options_.id); });
+}
+
+void Raft::maybe_finish_change() {
+  if (!configuration_.joint() || configuration_index() > commit_) return;
+  Configuration target = configuration_;
+  target.voters_outgoing.clear();
+  const auto everyone = target.everyone();
+  std::erase_if(target.members, [&](const consensus::Member& member) {
+    return !std::binary_search(everyone.begin(), everyone.end(), member.id);
+  });
+  append_configuration(target);
+}
+
+// Raft thesis 4.2.2: a leader that has been removed goes when it has committed that, and here when
+// it has been applied, so that whoever asked for it gets an answer.
+void Raft::maybe_leave() {
+  if (configuration_.is_voter(options_.id) || configuration_index() > handed_out_) return;
+  ReplicaId best;
+  LogIndex furthest;
+  for (ReplicaId id : configuration_.voters) {
+    if (peers_.at(id).match < furthest) continue;
+    furthest = peers_.at(id).match;
+    best = id;
+  }
+  lease_.give_up(round_);
+  send({.type = MessageType::kTimeoutNow, .to = best, .round = round_});
+  become_follower(term_, consensus::kNoReplica);
+}
+
+void Raft::maybe_promote_learner() {
+  std::erase_if(peers_, [this](const auto& peer) { return now_ >= peer.second.leaves_at; });
+  for (ReplicaId id : configuration_.learners) {
+    const consensus::Member* member = configuration_.find(id);
+    if (member == nullptr || !member->promote || !peers_.at(id).caught_up) continue;
+    auto target = consensus::with_promoted(configuration_, id);
+    // Not now, for example because too few of the others answer: tried again with each heartbeat.
+    if (target && change(std::move(*target), now_)) return;
+  }
+}
+
+}  // namespace polis::raft
