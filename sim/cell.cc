@@ -79,6 +79,10 @@ void Node::start() {
   options.log_retain_bytes = config_.log_retain_bytes;
   options.engine_interval = config_.engine_interval;
   options.raft.snapshot_chunk_bytes = config_.snapshot_chunk_bytes;
+  options.raft.heartbeat_interval = config_.heartbeat_interval;
+  options.raft.election_timeout_min = config_.election_timeout_min;
+  options.raft.election_timeout_max = config_.election_timeout_max;
+  options.raft.lease.length = config_.election_timeout_min;
   options.raft.lease.reads = config_.reads;
   options.raft.lease.margin = config_.lease_margin;
   options.raft.lease.drift_max = config_.drift_told();

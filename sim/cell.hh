@@ -25,6 +25,9 @@ struct CellConfig {
   DiskFaults disk;
   Duration engine_commit_max = std::chrono::milliseconds(20);
   Duration engine_interval = std::chrono::milliseconds(100);
+  Duration heartbeat_interval = std::chrono::milliseconds(50);
+  Duration election_timeout_min = std::chrono::milliseconds(300);
+  Duration election_timeout_max = std::chrono::milliseconds(600);
   std::size_t log_retain_bytes = 1 << 20;
   std::uint64_t wal_segment_bytes = 256 << 10;
   std::uint32_t snapshot_chunk_bytes = 4 << 10;

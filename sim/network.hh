@@ -32,6 +32,10 @@ class Network {
   void heal() { cut_.clear(); }
   bool reaches(std::size_t from, std::size_t to) const { return !cut_.contains({from, to}); }
   void set_faults(NetworkFaults faults) { faults_ = faults; }
+  // How much longer some messages take than others.
+  void set_slow(std::function<Duration(const std::string& message)> slow) {
+    slow_ = std::move(slow);
+  }
   std::uint64_t sent() const { return sent_; }
 
  private:
@@ -40,6 +44,7 @@ class Network {
   Random random_;
   NetworkFaults faults_;
   Deliver deliver_;
+  std::function<Duration(const std::string&)> slow_;
   std::set<std::pair<std::size_t, std::size_t>> cut_;
   std::uint64_t sent_ = 0;
 };

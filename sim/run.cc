@@ -15,9 +15,54 @@ struct Plan {
   CellConfig cell;
   WorkloadConfig workload;
   // How often each fault comes, per second of virtual time.
-  double crashes = 0, partitions = 0, pauses = 0, outages = 0, false_losses = 0, changes = 0;
+  double crashes = 0, partitions = 0, pauses = 0, outages = 0, false_losses = 0, changes = 0,
+         hand_overs = 0;
   bool masters_cut_off = false;  // again and again, for a second each
 };
+
+void lean_to(Profile profile, Random& random, Plan& plan) {
+  switch (profile) {
+    case Profile::kMixed:
+      return;
+    case Profile::kLan:
+      plan.cell.network = {.delay_max = 300us};
+      plan.partitions = 0;
+      plan.crashes = 1;
+      return;
+    case Profile::kWan:
+      plan.cell.network.delay_min = 20ms;
+      plan.cell.network.delay_max = 80ms;
+      plan.cell.network.loss = random.chance(0.5) ? 0.001 : 0.02;
+      plan.cell.network.late = 0.01;
+      plan.cell.heartbeat_interval = 200ms;
+      plan.cell.election_timeout_min = 1s;
+      plan.cell.election_timeout_max = 2s;
+      plan.partitions = random.chance(0.5) ? 0.1 : 0.5;
+      return;
+    case Profile::kDisks:
+      plan.cell.disk.stall = 0.02;
+      plan.cell.disk.sync_max = 20ms;
+      plan.cell.engine_commit_max = 400ms;
+      plan.crashes = 2;
+      plan.outages = 0.3;
+      return;
+    case Profile::kClocks:
+      plan.cell.reads = consensus::Reads::kLease;
+      plan.cell.clock_drift_max = 0.2;
+      plan.cell.lease_margin = {};
+      plan.pauses = 1;
+      plan.partitions = 1;
+      plan.hand_overs = 0.5;
+      plan.workload.think_max = 5ms;
+      plan.workload.keys = 1;
+      return;
+    case Profile::kMembers:
+      plan.cell.spares = 3;
+      plan.changes = 2;
+      plan.crashes = 0.5;
+      return;
+  }
+}
 
 // Swarm testing (Groce et al. 2012): each run leaves out some faults, so that the others go deeper.
 Plan draw(Random& random, const RunOptions& options) {
@@ -54,10 +99,12 @@ Plan draw(Random& random, const RunOptions& options) {
   if (random.chance(0.4)) plan.pauses = 0.5;
   if (random.chance(0.4)) plan.outages = random.chance(0.5) ? 0.1 : 0.7;
   if (random.chance(0.3)) plan.false_losses = 0.5;
+  if (random.chance(0.3)) plan.hand_overs = random.chance(0.5) ? 0.2 : 1;
   if (random.chance(0.4)) {
     plan.changes = random.chance(0.5) ? 0.3 : 1;
     plan.cell.spares = 1 + random.below(3);
   }
+  lean_to(options.profile, random, plan);
   if (options.clocks_break_bound) {  // masters that are cut off, and readers who come often
     plan = {.cell = plan.cell, .workload = plan.workload, .masters_cut_off = true};
     plan.cell.spares = 0;
@@ -167,9 +214,19 @@ class Run {
       if (comes(plan_.partitions)) partition(place);
       if (comes(plan_.pauses)) pause(place);
       if (comes(plan_.false_losses)) tell_lost(place);
+      if (comes(plan_.hand_overs)) hand_over();
       if (comes(plan_.changes)) change(place);
       if (plan_.changes > 0) reconcile();
       if (comes(plan_.outages)) outage();
+    }
+  }
+
+  void hand_over() {
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      if (!cell_.node(i).up()) continue;
+      cell_.node(i).machine().deliver([this, i] {
+        if (cell_.node(i).up()) cell_.node(i).replica().hand_over([] {});
+      });
     }
   }
 
@@ -408,6 +465,7 @@ class Run {
       if (cell_.node(i).up()) count_snapshots(i);
     }
     result_.events = world_.events();
+    result_.simulated = world_.now().time_since_epoch();
     result_.digest = digest_;
   }
 
@@ -428,6 +486,24 @@ class Run {
 };
 
 }  // namespace
+
+const char* to_string(Profile profile) {
+  switch (profile) {
+    case Profile::kMixed:
+      return "mixed";
+    case Profile::kLan:
+      return "lan";
+    case Profile::kWan:
+      return "wan";
+    case Profile::kDisks:
+      return "disks";
+    case Profile::kClocks:
+      return "clocks";
+    case Profile::kMembers:
+      return "members";
+  }
+  return "?";
+}
 
 RunResult run(const RunOptions& options) { return Run(options).go(); }
 

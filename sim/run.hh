@@ -13,10 +13,24 @@
 
 namespace polis::sim {
 
+// What the drawn configurations lean to; everything else is still drawn.
+enum class Profile {
+  kMixed,    // anything
+  kLan,      // one room: fast and faithful; faults of machines
+  kWan,      // places far apart: 20 to 80 ms, losses, partitions; timeouts to match
+  kDisks,    // slow and stalling disks, many crashes
+  kClocks,   // clocks at both ends of what is allowed, pauses, reads by lease
+  kMembers,  // replicas come and go all the time
+};
+const char* to_string(Profile profile);
+inline constexpr Profile kProfiles[] = {Profile::kMixed, Profile::kLan,    Profile::kWan,
+                                        Profile::kDisks, Profile::kClocks, Profile::kMembers};
+
 struct RunOptions {
   std::uint64_t seed = 1;
   std::size_t replicas = 0;                    // 0: the seed decides
   Duration faults = std::chrono::seconds(20);  // virtual time
+  Profile profile = Profile::kMixed;
   bool trace = false;
   // Clocks that run apart faster than the replicas were told: what leases stand on is gone, and the
   // checkers must notice.
@@ -31,6 +45,7 @@ struct RunResult {
   std::size_t operations = 0, acknowledged = 0, unknown = 0, crashes = 0, snapshots = 0,
               elections = 0, changes = 0;
   std::uint64_t revision = 0, events = 0;
+  Duration simulated{};  // virtual time
   std::vector<std::string> trace;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "cell/backup.hh"
 #include "cell/etcd_cluster.hh"
 #include "cell/etcd_kv.hh"
 #include "cell/etcd_lease.hh"
@@ -44,6 +45,7 @@ replica::Options replica_options(const Settings& settings, std::uint64_t incarna
   options.log_retain_bytes = settings.log_retain_bytes;
   options.request_timeout = settings.request_timeout;
   options.disk_free_min = settings.disk_free_min;
+  options.auto_compaction = settings.auto_compaction;
   return options;
 }
 
@@ -68,6 +70,7 @@ struct Cell::Impl {
   std::unique_ptr<EtcdCluster> cluster;
   std::unique_ptr<EtcdMaintenance> maintenance;
   std::unique_ptr<PolisCell> polis;
+  std::unique_ptr<Backups> backups;
   std::unique_ptr<HttpPages> pages;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<io::Timer> drain_timer;
@@ -173,6 +176,7 @@ void Cell::Impl::add_services() {
   cluster = std::make_unique<EtcdCluster>(context, *server);
   maintenance = std::make_unique<EtcdMaintenance>(context, *server, *engine);
   polis = std::make_unique<PolisCell>(context, *server, reactor, settings, *engine);
+  backups = std::make_unique<Backups>(context, *server, disk, settings);
   pages = std::make_unique<HttpPages>(context, *server, *engine, *watch);
 }
 

@@ -35,6 +35,10 @@ const std::vector<SettingInfo>& setting_infos() {
        "reads by lease: the clocks of no two replicas run at rates that differ by more than this"},
       {"request-timeout", "7s",
        "after this time without an outcome a request is answered 'timed out'"},
+      {"compact-keep-time", "off",
+       "history older than this is compacted by itself, for example 1h or 30s; off: never"},
+      {"compact-keep-revisions", "0",
+       "history further back than so many revisions is compacted by itself; 0: never"},
       {"log-retain-bytes", "8388608",
        "applied log kept in memory for followers that lag; beyond it they get a snapshot"},
       {"wal-segment-bytes", "16777216", "size of one file of the write-ahead log; at least 13 MiB"},
@@ -134,7 +138,9 @@ class Parser {
     std::string_view unit(end, static_cast<std::size_t>(t.data() + t.size() - end));
     if (error == std::errc() && value > 0 && unit == "ms") return std::chrono::milliseconds(value);
     if (error == std::errc() && value > 0 && unit == "s") return std::chrono::seconds(value);
-    wrong(name, "must be a time such as 50ms or 7s");
+    if (error == std::errc() && value > 0 && unit == "m") return std::chrono::minutes(value);
+    if (error == std::errc() && value > 0 && unit == "h") return std::chrono::hours(value);
+    wrong(name, "must be a time such as 50ms, 7s, 10m or 1h");
     return {};
   }
   io::Address address(const char* name) {
@@ -241,6 +247,9 @@ Result<Settings> parse_settings(const SettingValues& values) {
   settings.lease.drift_max = static_cast<double>(in.number("clock-drift-ppm", 0, 100'000)) / 1e6;
   if (settings.lease.length <= settings.lease.margin)
     in.wrong("election-timeout-min", "is too short for a master's lease");
+  if (in.text("compact-keep-time") != "off")
+    settings.auto_compaction.keep_time = in.duration("compact-keep-time");
+  settings.auto_compaction.keep_revisions = in.number("compact-keep-revisions", 0, 1ULL << 62);
   settings.log_retain_bytes = in.number("log-retain-bytes", 0, 1ULL << 40);
   settings.wal_segment_bytes = in.number("wal-segment-bytes", 13 << 20, 1 << 30);
   settings.disk_free_min = in.number("disk-free-min", 0, 1ULL << 40);

@@ -13,6 +13,7 @@
 #include "cell/log.hh"
 #include "cell/peer_links.hh"
 #include "consensus/lease.hh"
+#include "replica/auto_compaction.hh"
 
 namespace polis::cell {
 
@@ -50,6 +51,7 @@ struct Settings {
   std::string protocol;
   Duration heartbeat_interval, election_timeout_min, election_timeout_max, request_timeout;
   consensus::LeaseOptions lease;
+  replica::AutoCompactionOptions auto_compaction;
   std::size_t log_retain_bytes = 0;
   std::uint64_t wal_segment_bytes = 0, disk_free_min = 0;
   LogLevel log_level = LogLevel::kInfo;

@@ -9,46 +9,12 @@
 #include "api/polis/cell.pb.h"
 #include "cell/cell.hh"
 #include "cli/cli.hh"
-
-extern char** environ;
+#include "cli/setting_flags.hh"
 
 namespace polis::cli {
 namespace {
 
 using namespace etcdserverpb;
-
-std::map<std::string, std::string> environment() {
-  std::map<std::string, std::string> all;
-  for (char** entry = environ; *entry != nullptr; ++entry) {
-    std::string_view line = *entry;
-    std::size_t equals = line.find('=');
-    if (line.starts_with("POLIS_") && equals != std::string_view::npos)
-      all[std::string(line.substr(0, equals))] = line.substr(equals + 1);
-  }
-  return all;
-}
-
-// Flags for every setting; what is given lands in `given`.
-struct SettingFlags {
-  std::map<std::string, std::string> given;
-  std::string file;
-
-  void add_to(CLI::App& app) {
-    app.add_option("--config", file, "YAML file with settings, by the names of these flags")
-        ->envname("POLIS_CONFIG");
-    for (const cell::SettingInfo& info : cell::setting_infos()) {
-      std::string help = info.help;
-      if (*info.standard != '\0') help += fmt::format(" [{}]", info.standard);
-      app.add_option_function<std::string>(
-          fmt::format("--{}", info.name),
-          [this, name = std::string(info.name)](const std::string& value) { given[name] = value; },
-          help);
-    }
-  }
-  Result<cell::SettingValues> collect() const {
-    return cell::collect_settings(file, given, environment());
-  }
-};
 
 int run_cell(const Result<cell::SettingValues>& values) {
   if (!values) return complain(values.error());
@@ -268,6 +234,7 @@ void add_cell_commands(CLI::App& app, Run& run) {
   add_run(*cell, run);
   add_status(*cell, run);
   add_member_commands(*cell, run);
+  add_snapshot_commands(*cell, run);
   add_config_dump(app, run);
 }
 

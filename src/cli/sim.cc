@@ -7,6 +7,7 @@
 
 #include "cli/cli.hh"
 #include "sim/run.hh"
+#include "sim/scenarios.hh"
 
 namespace polis::cli {
 namespace {
@@ -15,33 +16,93 @@ struct SimFlags {
   std::uint64_t seed = 1, seeds = 1;
   std::size_t replicas = 0;
   double seconds = 20;
+  std::string profile = "mixed", scenario;
   bool trace = false;
 };
 
+sim::Profile profile_of(const std::string& name) {
+  for (sim::Profile profile : sim::kProfiles) {
+    if (name == to_string(profile)) return profile;
+  }
+  return sim::Profile::kMixed;  // the flag takes no other name
+}
+
+struct Total {
+  std::uint64_t runs = 0, failed = 0;
+  std::size_t operations = 0, acknowledged = 0, unknown = 0, crashes = 0, elections = 0,
+              changes = 0, snapshots = 0;
+  Duration simulated{};
+
+  void add(const sim::RunResult& run) {
+    ++runs;
+    failed += run.violation.has_value();
+    operations += run.operations;
+    acknowledged += run.acknowledged;
+    unknown += run.unknown;
+    crashes += run.crashes;
+    elections += run.elections;
+    changes += run.changes;
+    snapshots += run.snapshots;
+    simulated += run.simulated;
+  }
+};
+
+void print(const sim::RunResult& run) {
+  for (const std::string& line : run.trace) fmt::print("{}\n", line);
+  fmt::print(
+      "seed {} {}: {} operations, {} acknowledged, {} unknown, {} crashes, {} elections, {} "
+      "changes of members, {} snapshots, revision {}, {} events\n",
+      run.seed, run.violation ? "FAILED" : "ok", run.operations, run.acknowledged, run.unknown,
+      run.crashes, run.elections, run.changes, run.snapshots, run.revision, run.events);
+  if (run.violation) fmt::print("  {}\n  {}\n", *run.violation, run.config);
+  std::fflush(stdout);
+}
+
+void print(const Total& total) {
+  fmt::print(
+      "{} runs, {} failed; {:.2f} hours of a cell: {} operations, {} acknowledged, {} with unknown "
+      "outcome; {} crashes, {} elections, {} changes of members, {} snapshots\n",
+      total.runs, total.failed, std::chrono::duration<double>(total.simulated).count() / 3600,
+      total.operations, total.acknowledged, total.unknown, total.crashes, total.elections,
+      total.changes, total.snapshots);
+}
+
 int simulate(const SimFlags& flags) {
-  std::uint64_t failed = 0;
+  Total total;
   std::uint32_t digest = 0;
   for (std::uint64_t seed = flags.seed; seed < flags.seed + flags.seeds; ++seed) {
     sim::RunResult result = sim::run(
         {.seed = seed,
          .replicas = flags.replicas,
          .faults = std::chrono::milliseconds(static_cast<std::int64_t>(flags.seconds * 1000)),
+         .profile = profile_of(flags.profile),
          .trace = flags.trace});
-    for (const std::string& line : result.trace) fmt::print("{}\n", line);
-    fmt::print(
-        "seed {} {}: {} operations, {} acknowledged, {} unknown, {} crashes, {} elections, {} "
-        "changes of members, {} snapshots, revision {}, {} events\n",
-        seed, result.violation ? "FAILED" : "ok", result.operations, result.acknowledged,
-        result.unknown, result.crashes, result.elections, result.changes, result.snapshots,
-        result.revision, result.events);
-    if (result.violation) fmt::print("  {}\n  {}\n", *result.violation, result.config);
-    std::fflush(stdout);
-    failed += result.violation.has_value();
+    print(result);
+    total.add(result);
     digest = result.digest;
   }
-  if (flags.seeds > 1) fmt::print("{} runs, {} failed\n", flags.seeds, failed);
+  if (flags.seeds > 1) print(total);
   if (flags.seeds == 1) fmt::print("digest {:08x}\n", digest);
-  return failed == 0 ? kDone : kRefused;
+  return total.failed == 0 ? kDone : kRefused;
+}
+
+int play(const std::string& name) {
+  bool found = false, good = true;
+  for (const sim::Scenario& scenario : sim::scenarios()) {
+    if (name == "list") fmt::print("{:<66} {}\n", scenario.name, scenario.about);
+    if (name != "all" && name != scenario.name) continue;
+    found = true;
+    auto broken = scenario.run();
+    fmt::print("{:<66} {}\n", scenario.name, broken ? "BROKEN: " + *broken : "holds");
+    std::fflush(stdout);
+    good = good && !broken;
+  }
+  if (name == "list") return kDone;
+  if (!found) {
+    fmt::print(stderr, "polis: there is no scenario '{}'; --scenario list shows them\n", name);
+    return kWrongUsage;
+  }
+  return good ? kDone : kRefused;
 }
 
 }  // namespace
@@ -50,8 +111,10 @@ void add_sim_command(CLI::App& app, Run& run) {
   auto* command = app.add_subcommand(
       "sim", "Rehearse a cell on simulated machines with faults, and check its promises");
   command->footer(
-      "Examples:\n  polis sim --seeds 100\n  polis sim --seed 42 --trace\nThe same seed gives the "
-      "same run to the byte. Ends with 1 if any run failed.");
+      "Examples:\n  polis sim --seeds 100\n  polis sim --replicas 5 --seeds 1000 --profile wan\n  "
+      "polis sim --seed 42 --trace\n  polis sim --scenario all\nThe same seed gives the same run "
+      "to "
+      "the byte. Ends with 1 if any run failed.");
   auto flags = std::make_shared<SimFlags>();
   command->add_option("--seed", flags->seed, "the seed, or the first of several")
       ->capture_default_str();
@@ -63,8 +126,17 @@ void add_sim_command(CLI::App& app, Run& run) {
   command->add_option("--seconds", flags->seconds, "virtual seconds with faults")
       ->check(CLI::Range(0.1, 86400.0))
       ->capture_default_str();
+  std::vector<std::string> profiles;
+  for (sim::Profile profile : sim::kProfiles) profiles.emplace_back(to_string(profile));
+  command->add_option("--profile", flags->profile, "what the runs lean to")
+      ->check(CLI::IsMember(profiles))
+      ->capture_default_str();
+  command->add_option("--scenario", flags->scenario,
+                      "play one by name, or 'all'; 'list' shows them");
   command->add_flag("--trace", flags->trace, "print what happened when");
-  command->callback([=, &run] { run = [=] { return simulate(*flags); }; });
+  command->callback([=, &run] {
+    run = [=] { return flags->scenario.empty() ? simulate(*flags) : play(flags->scenario); };
+  });
 }
 
 }  // namespace polis::cli

@@ -77,6 +77,11 @@ class HttpTest : public ::testing::Test {
       call->on_half_close = [call = call.get()] { call->finish({}); };
       call->on_close = [this] { ++closed_; };
     });
+    // As much as the client takes, and no more at a time than the queue's limit.
+    server_->add_stream("/t.T/Pump", [this](CallPtr call) {
+      call->on_message = [this, call = call.get()](std::string_view) { pump(*call); };
+      call->on_drained = [this, call = call.get()] { pump(*call); };
+    });
     server_->set_http([](std::string_view path, auto respond) {
       respond({path == "/health" ? 200 : 404, "text/plain", std::string(path)});
     });
@@ -130,7 +135,14 @@ class HttpTest : public ::testing::Test {
     return *answer;
   }
 
+  void pump(ServerCall& call) {
+    for (; call.queued() < (256 << 10) && pumped_ < 5 << 20; pumped_ += 64 << 10)
+      call.send(std::string(64 << 10, 'p'));
+    if (pumped_ == 5 << 20) call.finish({});
+  }
+
   io::Reactor reactor_;
+  std::size_t pumped_ = 0;
   std::unique_ptr<Server> server_;
   std::unique_ptr<ClientConnection> client_;
   std::vector<CallPtr> kept_;
@@ -193,6 +205,17 @@ TEST_F(HttpTest, a_stream_goes_both_ways_until_the_client_ends_it) {
   chat->half_close();
   run_until([&] { return ended; });
   run_until([this] { return closed_ == 1; });
+}
+
+TEST_F(HttpTest, a_stream_goes_on_when_its_client_has_read) {
+  std::size_t got = 0;
+  bool ended = false;
+  auto stream = client_->stream(
+      "/t.T/Pump", [&](std::string_view m) { got += m.size(); },
+      [&](const GrpcStatus& s) { ended = s.ok(); });
+  stream->send("go");
+  run_until([&] { return ended; });
+  EXPECT_EQ(got, 5u << 20);
 }
 
 TEST_F(HttpTest, cancelling_a_stream_is_noticed_by_the_server) {

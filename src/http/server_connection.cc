@@ -90,16 +90,15 @@ BodySource::State Call::read(std::string& out, std::size_t bytes_max) {
     queue_.erase(0, queue_at_);
     queue_at_ = 0;
   }
-  if (queued() > 0 || source_) return State::kMore;
-  if (finished_) return State::kEnd;
   const std::size_t half = connection_->server().options.call_queue_bytes / 2;
-  if (before > 0 && on_drained && before >= half) {
+  if (on_drained && before >= half && queued() < half) {
     // Not from here: the session is in the middle of sending.
     connection_->server().reactor.post([self = shared_from_this()] {
       if (self->open() && self->on_drained) self->on_drained();
     });
   }
-  return State::kWait;
+  if (queued() > 0 || source_) return State::kMore;
+  return finished_ ? State::kEnd : State::kWait;
 }
 
 void Call::on_bytes(std::string_view bytes) {

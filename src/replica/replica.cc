@@ -16,7 +16,10 @@ constexpr Duration kInstallingTick = std::chrono::milliseconds(10);
 }  // namespace
 
 Replica::Replica(Options options, Environment environment)
-    : options_(std::move(options)), env_(std::move(environment)), store_(env_.engine) {}
+    : options_(std::move(options)),
+      env_(std::move(environment)),
+      store_(env_.engine),
+      auto_compaction_(options_.auto_compaction) {}
 
 Replica::~Replica() = default;
 
@@ -220,7 +223,10 @@ void Replica::on_role(const consensus::RoleState& role) {
   const bool was_master = is_master();
   role_ = role;
   ++counters_.role_changes;
-  if (is_master() && !was_master) lease_keeper_.start(store_.leases(), env_.loop.now());
+  if (is_master() && !was_master) {
+    lease_keeper_.start(store_.leases(), env_.loop.now());
+    auto_compaction_.reset();
+  }
   if (!is_master()) {
     lease_keeper_.stop();
     give_changes_up();

@@ -26,6 +26,7 @@
 #include "consensus/replicated_log.hh"
 #include "io/disk.hh"
 #include "io/loop.hh"
+#include "replica/auto_compaction.hh"
 #include "replica/lease_keeper.hh"
 #include "replica/transport.hh"
 #include "storage/engine.hh"
@@ -76,6 +77,8 @@ struct Options {
   Duration request_timeout = std::chrono::seconds(7);
   // A bundle or question that was sent and not answered is sent again after this time.
   Duration resend_interval = std::chrono::seconds(1);
+  // Compaction of history by itself.
+  AutoCompactionOptions auto_compaction;
   // Commands are refused while less than this is free on the disk.
   std::uint64_t disk_free_min = 96 << 20;
 };
@@ -136,6 +139,11 @@ class Replica final : private store::ApplySink {
 
   // Performs everything that this turn led to.
   void turn_end();
+
+  // Writes a copy of the state, with everything in it that was acknowledged anywhere before this
+  // call, to a new file of the format in docs/formats/snapshot.md. Others are served meanwhile.
+  using BackedUp = std::function<void(Result<storage::SnapshotFile>)>;
+  void back_up(const std::string& path, BackedUp done);
 
   // Hands mastership to the best follower if this is the master; `done` when it is not any more, or
   // after a second.
@@ -238,6 +246,8 @@ class Replica final : private store::ApplySink {
   void install_snapshot(ReplicaId from, const SnapshotMark& mark);
   bool read_chunk(const consensus::ChunkReference& chunk, std::string& out);
   void check_disk_space();
+  void maybe_compact_history();
+  void maybe_begin_backups();
 
   Options options_;
   Environment env_;
@@ -246,6 +256,8 @@ class Replica final : private store::ApplySink {
   std::unique_ptr<consensus::ReplicatedLog> log_;
   consensus::RoleState role_;
   LeaseKeeper lease_keeper_;
+  AutoCompaction auto_compaction_;
+  bool auto_compacting_ = false;  // one is under way
   Counters counters_;
   bool failed_ = false;
   bool in_turn_end_ = false;
@@ -296,6 +308,13 @@ class Replica final : private store::ApplySink {
   bool installing_ =
       false;  // from the last chunk until the store is open again: the log stands still
   std::function<void()> install_next_;
+
+  struct Backup {
+    std::string path;
+    LogIndex needed;  // durable in the engine before it may be written
+    BackedUp done;
+  };
+  std::vector<Backup> backups_;
 
   std::function<void()> handed_over_;
   std::unique_ptr<io::Timer> tick_timer_, upkeep_timer_, hand_over_timer_;

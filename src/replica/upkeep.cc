@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/etcd/rpc.pb.h"
 #include "base/check.hh"
 #include "replica/replica.hh"
 
@@ -24,6 +25,7 @@ void Replica::upkeep() {
   Instant now = env_.loop.now();
   if (now - engine_saved_ >= options_.engine_interval) save_to_engine();
   if (!installing_) store_.compact_some(kCompactRecords);
+  maybe_compact_history();
   upkeep_timer_ = env_.loop.after(kUpkeepInterval, [this] {
     auto keep = std::move(upkeep_timer_);
     upkeep();
@@ -49,6 +51,7 @@ void Replica::save_to_engine() {
                              if (alive.expired()) return;
                              if (result) {
                                store_.on_batch_committed();
+                               maybe_begin_backups();
                                compact_log();
                              } else {
                                store_.on_batch_failed();
@@ -77,6 +80,41 @@ void Replica::compact_log() {
   if (through < status.first) return;
   log_->compact(through);
   if (auto done = wal_->release_through(through); !done) fail_with(done.error());
+}
+
+void Replica::maybe_compact_history() {
+  if (!options_.auto_compaction.on() || !is_master() || auto_compacting_) return;
+  auto revision = auto_compaction_.due(env_.loop.now(), store_.revision(), store_.compacted());
+  if (!revision) return;
+  etcdserverpb::CompactionRequest request;
+  request.set_revision(static_cast<std::int64_t>(*revision));
+  auto_compacting_ = true;
+  // Whatever comes of it, the next look shows what is left to do.
+  submit(CommandKind::kCompact, request.SerializeAsString(),
+         [this](const Reply&) { auto_compacting_ = false; });
+}
+
+// --- backup
+// --------------------------------------------------------------------------------------------------------
+
+void Replica::back_up(const std::string& path, BackedUp done) {
+  read_barrier([this, path, done = std::move(done)](const Status& status) {
+    if (!status.ok()) return done(fail(ErrorCode::kUnavailable, status.text));
+    backups_.push_back({path, store_.applied(), done});
+    save_to_engine();
+    maybe_begin_backups();
+  });
+}
+
+void Replica::maybe_begin_backups() {
+  for (auto i = backups_.begin(); i != backups_.end();) {
+    if (store_.durable_mark().index < i->needed) {
+      ++i;
+      continue;
+    }
+    env_.engine.save_snapshot_later(i->path, std::string(store::kMetaName), std::move(i->done));
+    i = backups_.erase(i);
+  }
 }
 
 // --- sending

@@ -109,6 +109,7 @@ class Raft {
   LogIndex commit() const { return commit_; }
   Term term() const { return term_; }
   Role role() const { return role_; }
+  const Configuration& configuration() const { return configuration_; }
 
  private:
   // --- raft.cc: terms, roles, output

@@ -273,10 +273,25 @@ void Cluster::check() {
         }
       }
     }
+    check_configuration(id, raft);
     for (auto& [other, peer] : nodes_) {
       if (other < id && peer.raft) check_logs(node, peer);
     }
   }
+}
+
+// Raft thesis 4.1: a replica uses the newest configuration in its log.
+void Cluster::check_configuration(std::uint64_t id, const Raft& raft) const {
+  const Log& log = raft.log();
+  Configuration newest = log.mark().configuration;
+  for (LogIndex i = log.last_index(); i >= log.first_index(); i = i.previous()) {
+    if (log.at(i).kind != consensus::EntryKind::kConfiguration) continue;
+    Reader in(*log.at(i).data);
+    if (!decode(in, newest)) broken("a configuration that cannot be read");
+    break;
+  }
+  if (raft.configuration() != newest)
+    broken(fmt::format("{} does not use the newest configuration in its log", id));
 }
 
 // Log matching: one equal (index, term) means equal logs up to there.

@@ -110,6 +110,7 @@ class Cluster {
   void make_snapshot(Node& node);
   void on_chunk(Node& node, ChunkArrived& chunk);
   void send(Node& node, std::vector<Message> messages);
+  void check_configuration(std::uint64_t id, const Raft& raft) const;
   void check_logs(const Node& a, const Node& b) const;
 
   Settings settings_;

@@ -1,0 +1,137 @@
+#!/usr/bin/python3
+"""Deliberate bugs, one at a time: the simulator has to catch each of them (mutants_test.cc).
+
+The sources stay as they are. This script writes copies of them in which every bug stands beside the right code and a number chooses
+at run time: one more build of a few files for all bugs together. When the text that a bug replaces is not found exactly once, the
+build fails: then the list below is to be brought up to date.
+
+  mutants.py --files                  the sources that are copied
+  mutants.py --write DIR              writes the copies, and DIR/mutants.inc with the list for C++
+"""
+
+import os
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+RAFT = "src/consensus/raft/"
+
+# name, file, right, wrong. Where `wrong` names MUTANT it replaces the text as it stands; else the two stand beside each other: as
+# statements if the right one ends with ";", else as expressions.
+MUTANTS = [
+    ("acknowledge_before_the_quorum", RAFT + "replication.cc",
+     "void Raft::maybe_commit() {", "void Raft::maybe_commit() {\n  if (MUTANT && persisted_ > commit_) return advance_commit(persisted_);"),
+    ("commit_an_old_terms_entry_by_counting", RAFT + "replication.cc",
+     "agreed <= commit_ || log_.term_at(agreed) != term_", "agreed <= commit_"),
+    ("vote_twice_in_a_term", RAFT + "election.cc",
+     "pre ? message.term > term_", "MUTANT || pre ? message.term >= term_"),
+    ("vote_for_a_shorter_log", RAFT + "election.cc",
+     "up_to_date && free_to_vote", "free_to_vote"),
+    ("promise_a_vote_before_it_is_durable", RAFT + "election.cc",
+     "    send_after_persist({.type = pre ? MessageType::kPreVoteReply : MessageType::kVoteReply,\n"
+     "                        .to = message.from,\n"
+     "                        .term = message.term});",
+     "    send({.type = pre ? MessageType::kPreVoteReply : MessageType::kVoteReply, .to = message.from, .term = message.term});"),
+    ("acknowledge_entries_before_they_are_durable", RAFT + "replication.cc",
+     "  send_after_persist({.type = MessageType::kAppendReply, .to = message.from, .index = last_new});",
+     "  send({.type = MessageType::kAppendReply, .to = message.from, .index = last_new});"),
+    ("count_the_own_log_before_it_is_durable", RAFT + "replication.cc",
+     "id == options_.id ? persisted_.value", "id == options_.id ? (MUTANT ? log_.last_index().value : persisted_.value)"),
+    ("overwrite_entries_that_match", RAFT + "replication.cc",
+     "log_.term_at(entry.index) == entry.term", "false"),
+    ("commit_more_than_the_follower_is_known_to_have", RAFT + "replication.cc",
+     ".commit = std::min(progress.match, commit_),", ".commit = MUTANT ? commit_ : std::min(progress.match, commit_),"),
+    ("lead_alone_before_the_own_vote_is_durable", RAFT + "election.cc",
+     "  if (pre) on_vote_reply(", "  if (MUTANT && !pre) on_vote_reply({.type = MessageType::kVoteReply, .from = options_.id, .term = term_});\n"
+     "  if (pre) on_vote_reply("),
+    ("drop_pre_vote", RAFT + "raft.cc",
+     "campaign(options_.pre_vote);", "campaign(false);"),
+    ("count_the_lease_from_the_answer", RAFT + "read.cc",
+     "  lease_.on_confirmed(round_confirmed_);",
+     "  lease_.on_sent(round_confirmed_, now_); lease_.on_confirmed(round_confirmed_);"),
+    ("ignore_clock_drift", "src/consensus/lease.cc",
+     "(1.0 + options_.drift_max)", "1.0"),
+    ("forget_promises_in_a_restart", RAFT + "raft.cc",
+     "promise_(restored.hard_state.promise_longest, now)", "promise_(MUTANT ? Duration() : restored.hard_state.promise_longest, now)"),
+    ("vote_in_spite_of_a_promise", RAFT + "election.cc",
+     "  if (!request.transfer) return !heard_from_leader_recently() && !promise_.stands(now_);",
+     "  if (!request.transfer) return true;"),
+    ("keep_the_lease_during_a_hand_over", "src/consensus/lease.cc",
+     "void MasterLease::give_up(std::uint64_t round) {", "void MasterLease::give_up(std::uint64_t round) {\n  if (MUTANT) return;"),
+    ("help_a_hand_over_that_was_given_up", "src/consensus/lease.cc",
+     "std::pair(term, round) >= std::pair(term_, round_)", "true"),
+    ("serve_reads_before_the_term_has_committed", RAFT + "read.cc",
+     "return commit_ >= term_start_;", "return true;"),
+    ("answer_reads_without_asking_anyone", "src/replica/requests.cc",
+     "  reads_waiting_.push_back({std::move(done), env_.loop.now() + options_.request_timeout});",
+     "  done({});"),
+    ("change_voters_without_a_joint_configuration", RAFT + "membership.cc",
+     "if (target.voters != configuration_.voters) {\n    target.voters_outgoing", "if (!MUTANT && target.voters != configuration_.voters) {\n    target.voters_outgoing"),
+    ("keep_a_configuration_that_left_the_log", RAFT + "raft.cc",
+     "if (configuration_index() >= from)", "if (!MUTANT && configuration_index() >= from)"),
+    ("forget_that_a_removed_leader_may_be_needed", RAFT + "membership.cc",
+     "auto committed = std::prev(configurations_.upper_bound(commit_));",
+     "auto committed = MUTANT ? std::prev(configurations_.end()) : std::prev(configurations_.upper_bound(commit_));"),
+    ("apply_a_bundle_twice", "src/store/replay_window.cc",
+     "newest_ - bundle >= kBundles || bit(bundle)", "false"),
+    ("forget_the_compaction_boundary_of_watches", "src/store/watch_hub.cc",
+     "watcher.next < store_.compacted()", "false"),
+    ("skip_a_revision_when_a_slow_watch_goes_on", "src/store/watch_hub.cc",
+     "  watcher.next = next;\n  watcher.events.clear();", "  watcher.next = MUTANT ? next + 1 : next;\n  watcher.events.clear();"),
+    ("acknowledge_before_the_fdatasync", "src/storage/wal.cc",
+     "  sync_under_way_ = true;\n  file_->sync_later(", "  if (MUTANT) return on_synced(durable_, {});\n  sync_under_way_ = true;\n  file_->sync_later("),
+    ("forget_the_hard_state", "src/storage/wal.cc",
+     "  if (hard_state) {", "  if (hard_state && !MUTANT) {"),
+    ("cut_the_log_before_the_engine_has_it", "src/replica/upkeep.cc",
+     "  through = std::min(through, store_.durable_mark().index);", "  through = std::min(through, store_.applied());"),
+    ("keep_the_old_log_under_a_snapshot", "src/replica/upkeep.cc",
+     "        if (auto done = wal_->reset(mark.index, mark.term); !done)", "        if (MUTANT) {} else if (auto done = wal_->reset(mark.index, mark.term); !done)"),
+    ("call_an_unseen_outcome_a_success", "src/replica/requests.cc",
+     "  for (Request& request : requests) {\n    if (request) request({store::status::timed_out(),",
+     "  for (Request& request : requests) {\n    if (request) request({MUTANT ? Status() : store::status::timed_out(),"),
+]
+
+
+def replacement(number, right, wrong):
+    chosen = f"(::polis::mutant == {number})"
+    if "MUTANT" in wrong:
+        return wrong.replace("MUTANT", chosen)
+    if right.rstrip().endswith(";"):
+        return f"  if ({chosen}) {{\n  {wrong.strip()}\n  }} else {{\n{right}\n  }}"
+    return f"({chosen} ? ({wrong}) : ({right}))"
+
+
+def copies():
+    """Path: text, of every source with bugs in it."""
+    texts = {}
+    for number, (name, path, right, wrong) in enumerate(MUTANTS, 1):
+        if path not in texts:
+            with open(os.path.join(ROOT, path), encoding="utf-8") as f:
+                texts[path] = f.read()
+        if texts[path].count(right) != 1:
+            sys.exit(f"sim/mutants/mutants.py: {name}: its text stands {texts[path].count(right)} times in {path}, not once; "
+                     "bring the list up to date")
+        texts[path] = texts[path].replace(right, replacement(number, right, wrong))
+    return texts
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+def main():
+    if sys.argv[1:] == ["--files"]:
+        print(";".join(dict.fromkeys(path for _, path, _, _ in MUTANTS)))
+    elif len(sys.argv) == 3 and sys.argv[1] == "--write":
+        for path, text in copies().items():
+            write(os.path.join(sys.argv[2], path), "// Made by sim/mutants/mutants.py.\nnamespace polis {\nextern int mutant;\n}\n" + text)
+        names = "".join(f'    "{name}",\n' for name, _, _, _ in MUTANTS)
+        write(os.path.join(sys.argv[2], "mutants.hh"), "// Made by sim/mutants/mutants.py. The number of a mutant is its place; 0 is the right code.\n"
+              f'#pragma once\n\ninline constexpr const char* kMutants[] = {{\n    "none",\n{names}}};\n')
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+// Every deliberate bug of mutants.py must be caught: by a random walk over the pure core, by a
+// scenario, or by a run of the simulator. The seeds that caught it are kept below and tried first;
+// if one does not any more, because runs are drawn differently now, others are tried.
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <map>
+
+#include "consensus/raft/testing/walk.hh"
+#include "mutants.hh"
+#include "sim/run.hh"
+#include "sim/scenarios.hh"
+
+namespace polis {
+extern int mutant;
+int mutant = 0;
+}  // namespace polis
+
+namespace polis::sim {
+namespace {
+
+// Seeds that are tried before a bug counts as not caught.
+constexpr std::uint64_t kWalksMax = 4000, kRunsMax = 800;
+
+struct Kept {
+  std::uint64_t walk = 0, run = 0;
+};
+
+const std::map<std::string, Kept>& kept_seeds() {
+  static const std::map<std::string, Kept> seeds{
+      {"promise_a_vote_before_it_is_durable", {.run = 349}},
+      {"acknowledge_entries_before_they_are_durable", {.walk = 35}},
+      {"count_the_own_log_before_it_is_durable", {.walk = 256}},
+      {"lead_alone_before_the_own_vote_is_durable", {.walk = 1264}},
+      {"change_voters_without_a_joint_configuration", {.run = 333}},
+      {"keep_a_configuration_that_left_the_log", {.walk = 40}},
+      {"forget_that_a_removed_leader_may_be_needed", {.walk = 1333}},
+      {"forget_the_compaction_boundary_of_watches", {.run = 13}},
+      {"cut_the_log_before_the_engine_has_it", {.run = 27}},
+      {"keep_the_old_log_under_a_snapshot", {.run = 7}},
+      {"call_an_unseen_outcome_a_success", {.run = 8}},
+  };
+  return seeds;
+}
+
+bool caught_by_seed(std::uint64_t seed) { return run({.seed = seed}).violation.has_value(); }
+
+// In a process of its own: a bug may well break an invariant that is checked in production, too.
+template <typename F>
+bool caught(F f) {
+  std::fflush(stdout);
+  pid_t child = ::fork();
+  if (child == 0) {
+    [[maybe_unused]] auto quiet = std::freopen("/dev/null", "w", stderr);
+    ::alarm(120);
+    ::_exit(f() ? 1 : 0);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  if (WIFSIGNALED(status)) return WTERMSIG(status) == SIGABRT;
+  return WEXITSTATUS(status) == 1;
+}
+
+// The first seed that catches it, of up to `seeds_max`; 0: none does.
+std::uint64_t first_seed(std::uint64_t seeds_max, bool (*catches)(std::uint64_t)) {
+  constexpr std::uint64_t kBatch = 100;  // in one process; then one by one to say which
+  for (std::uint64_t first = 1; first <= seeds_max; first += kBatch) {
+    bool any = caught([&] {
+      for (std::uint64_t seed = first; seed < first + kBatch; ++seed) {
+        if (catches(seed)) return true;
+      }
+      return false;
+    });
+    for (std::uint64_t seed = first; any && seed < first + kBatch; ++seed) {
+      if (caught([&] { return catches(seed); })) return seed;
+    }
+  }
+  return 0;
+}
+
+bool caught_by_walk(std::uint64_t seed) { return raft::testing::walk(seed).has_value(); }
+
+std::string how_caught(const std::string& name) {
+  auto found = kept_seeds().find(name);
+  Kept kept = found == kept_seeds().end() ? Kept() : found->second;
+  if (kept.walk != 0 && caught([&] { return caught_by_walk(kept.walk); }))
+    return "walk " + std::to_string(kept.walk);
+  if (kept.run != 0 && caught([&] { return caught_by_seed(kept.run); }))
+    return "run " + std::to_string(kept.run);
+  for (const Scenario& scenario : scenarios()) {
+    if (caught([&] { return scenario.run().has_value(); })) return "scenario " + scenario.name;
+  }
+  if (auto seed = first_seed(kWalksMax, caught_by_walk)) return "walk " + std::to_string(seed);
+  if (auto seed = first_seed(kRunsMax, caught_by_seed)) return "run " + std::to_string(seed);
+  return "";
+}
+
+class MutantTest : public ::testing::TestWithParam<int> {};
+
+TEST_P(MutantTest, is_caught) {
+  mutant = GetParam();
+  std::string how = how_caught(kMutants[mutant]);
+  EXPECT_NE(how, "") << kMutants[mutant];
+  std::printf("%s: %s\n", kMutants[mutant], how.c_str());
+}
+
+INSTANTIATE_TEST_SUITE_P(All, MutantTest,
+                         ::testing::Range(1, static_cast<int>(std::size(kMutants))),
+                         [](const auto& chosen) { return std::string(kMutants[chosen.param]); });
+
+TEST(NoMutant, is_not_caught) {
+  mutant = 0;
+  for (const Scenario& scenario : scenarios())
+    EXPECT_EQ(scenario.run(), std::nullopt) << scenario.name;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) EXPECT_FALSE(caught_by_seed(seed)) << seed;
+}
+
+TEST(Mutants, are_twenty_or_more) { EXPECT_GE(std::size(kMutants), 21u); }
+
+}  // namespace
+}  // namespace polis::sim

@@ -1,0 +1,467 @@
+#include "sim/scenarios.hh"
+
+#include <fmt/format.h>
+
+#include "replica/wire.hh"
+#include "sim/stage.hh"
+#include "store/watch_hub.hh"
+
+namespace polis::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+void expect(bool holds, const std::string& else_text) {
+  if (!holds) broken_because(else_text);
+}
+
+// A watcher of everything that writes down the progress it is told.
+struct ProgressWatch final : store::WatchSink {
+  explicit ProgressWatch(Node& on) : node(on) {}
+  void on_events(std::int64_t, std::string_view, std::uint64_t revision, bool) override {
+    look(revision);
+  }
+  void on_compacted(std::int64_t, std::uint64_t) override {}
+  void on_progress(std::int64_t, std::uint64_t revision) override { look(revision); }
+  bool may_write() const override { return true; }
+  void look(std::uint64_t revision) {
+    expect(revision <= node.replica().store().revision(),
+           fmt::format("a watcher was told of revision {} when the replica was at {}", revision,
+                       node.replica().store().revision()));
+    expect(revision >= newest, "a watcher was told of an older revision than before");
+    newest = revision;
+  }
+  Node& node;
+  std::uint64_t newest = 0;
+};
+
+// --- etcd's history
+
+void single_replica_crash() {
+  Stage stage({.replicas = 1});
+  stage.watch(1);
+  for (int i = 0; i < 30; ++i) {
+    expect(stage.put(0, "k", fmt::format("v{}", i)).has_value(), "a cell of one takes no write");
+    stage.crash(0);  // the very moment in which it was acknowledged
+    stage.start(0);
+    stage.master();
+    expect(stage.get(0, "k") == fmt::format("v{}", i), "an acknowledged write is gone");
+  }
+  stage.finish();
+}
+
+void watch_after_partition() {
+  Stage stage({.replicas = 3});
+  stage.watch(3);
+  for (int round = 0; round < 5; ++round) {
+    std::size_t cut = stage.follower();
+    stage.cut_off(cut);
+    for (int i = 0; i < 10; ++i) stage.put(stage.master(), "k", fmt::format("v{}-{}", round, i));
+    stage.heal();
+    stage.run_for(300ms);
+    stage.cut_off(stage.master());
+    stage.run_for(1500ms);
+    stage.heal();
+    stage.run_for(500ms);
+  }
+  stage.finish();
+}
+
+void watches_under_crashes() {
+  Stage stage({.replicas = 3, .log_retain_bytes = 2 << 10},
+              {.clients = 4, .keys = 3, .think_max = 10ms, .compactions = true});
+  stage.watch(6);
+  stage.load().start();
+  for (int round = 0; round < 12; ++round) {
+    stage.run_for(400ms);
+    std::size_t victim = round % 3;
+    if (!stage.node(victim).up()) continue;
+    stage.crash(victim);
+    stage.run_for(300ms);
+    stage.start(victim);
+  }
+  stage.finish();
+}
+
+void crash_during_compaction() {
+  Stage stage({.replicas = 3, .engine_commit_max = 50ms, .engine_interval = 20ms});
+  stage.watch(2);
+  std::uint64_t newest = 0;
+  for (int round = 0; round < 10; ++round) {
+    for (int i = 0; i < 20; ++i) {
+      auto revision =
+          stage.put(stage.master(), fmt::format("k{}", i % 4), fmt::format("v{}-{}", round, i));
+      if (revision) newest = *revision;
+    }
+    stage.compact(stage.master(), newest - 5);
+    for (std::size_t i = 0; i < 3; ++i) stage.crash(i);
+    for (std::size_t i = 0; i < 3; ++i) stage.start(i);
+    stage.master();
+    auto next = stage.put(stage.master(), "after", fmt::format("a{}", round));
+    expect(next && *next > newest, "the revision went back after a crash during compaction");
+    newest = *next;
+  }
+  stage.finish();
+}
+
+void delete_at_compacted_revision() {
+  Stage stage({.replicas = 3, .engine_interval = 20ms});
+  stage.put(stage.master(), "a", "1");
+  stage.put(stage.master(), "k", "v");
+  auto erased = stage.erase(stage.master(), "k");
+  expect(erased.has_value(), "a deletion is not answered");
+  stage.put(stage.master(), "a", "2");
+  expect(stage.compact(stage.master(), *erased), "compaction is refused");
+  stage.run_for(2s);  // it is carried out
+  struct Sink final : store::WatchSink {
+    void on_events(std::int64_t, std::string_view bytes, std::uint64_t, bool) override {
+      events += bytes;
+    }
+    void on_compacted(std::int64_t, std::uint64_t) override { compacted = true; }
+    void on_progress(std::int64_t, std::uint64_t) override {}
+    bool may_write() const override { return true; }
+    std::string events;
+    bool compacted = false;
+  } sink;
+  Node& node = stage.node(stage.follower());
+  auto handle = node.watches().add(sink, 0, {.range = {"k", ""}, .start = *erased});
+  node.machine().post([] {});
+  stage.run_for(200ms);
+  expect(!sink.compacted, "the compacted revision itself is refused to a watcher");
+  expect(!sink.events.empty(), "the deletion at the compacted revision is missing");
+  node.watches().remove(handle);
+  stage.finish();
+}
+
+void stale_read_after_pause(consensus::Reads reads) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    Stage stage({.replicas = 3, .reads = reads}, {}, seed);
+    stage.put(stage.master(), "k", "old");
+    std::size_t paused = stage.master();
+    stage.node(paused).machine().pause(3s);
+    // Reads wait at the door of the paused master; it finds them when it goes on.
+    for (int i = 0; i < 5; ++i) stage.begin_get(paused, "k");
+    stage.run_for(10ms);
+    std::size_t next = paused;
+    Instant deadline = stage.world().now() + 2500ms;
+    while (next == paused && stage.world().now() < deadline) {
+      stage.run_for(10ms);
+      for (std::size_t i = 0; i < 3; ++i) {
+        if (i != paused && stage.node(i).replica().status_role().role == consensus::Role::kMaster)
+          next = i;
+      }
+    }
+    expect(next != paused, "nobody takes over from a paused master");
+    expect(stage.put(next, "k", "new").has_value(), "the next master takes no write");
+    for (int i = 0; i < 5; ++i) stage.begin_get(paused, "k");
+    stage.finish();
+  }
+}
+
+void crash_under_load() {
+  Stage stage({.replicas = 3,
+               .engine_commit_max = 100ms,
+               .engine_interval = 20ms,
+               .log_retain_bytes = 2 << 10},
+              {.clients = 6, .keys = 4, .think_max = 5ms, .compactions = true});
+  stage.load().start();
+  for (int round = 0; round < 8; ++round) {
+    stage.run_for(700ms);
+    for (std::size_t i = 0; i < 3; ++i) stage.crash(i);
+    for (std::size_t i = 0; i < 3; ++i) stage.start(i);
+  }
+  stage.finish();  // compares the replicas
+}
+
+void no_future_progress() {
+  Stage stage({.replicas = 3}, {.clients = 3, .think_max = 10ms});
+  stage.load().start();
+  std::vector<std::unique_ptr<ProgressWatch>> sinks;
+  for (std::size_t i = 0; i < 3; ++i) {
+    sinks.push_back(std::make_unique<ProgressWatch>(stage.node(i)));
+    store::WatchSpec spec{.range = {std::string(1, '\0'), std::string(1, '\0')}};
+    spec.progress = true;
+    stage.node(i).watches().add(*sinks.back(), 0, spec);
+  }
+  for (int round = 0; round < 5; ++round) {
+    stage.cut_off(stage.follower());
+    stage.run_for(800ms);
+    stage.heal();
+    stage.run_for(800ms);
+  }
+  stage.finish();
+}
+
+// --- what else must not happen
+
+void cut_off_follower_deposes_nobody() {
+  Stage stage({.replicas = 3});
+  std::size_t master = stage.master();
+  std::size_t cut = stage.follower();
+  consensus::Term term = stage.term();
+  stage.cut_off(cut);
+  stage.run_for(8s);
+  expect(stage.master() == master && stage.term() == term,
+         "a follower that is cut off changes the master");
+  stage.heal();
+  stage.run_for(5s);
+  expect(stage.master() == master && stage.term() == term,
+         "a follower that comes back deposes a master who works");
+  stage.finish();
+}
+
+// Reads come to `old` all the time, and writes to the others.
+void read_here_and_write_there(Stage& stage, std::size_t old, Duration time) {
+  Instant end = stage.world().now() + time;
+  for (int i = 0; stage.world().now() < end; ++i) {
+    if (stage.node(old).up()) stage.begin_get(old, "k");
+    std::size_t other = (old + 1 + i % 2) % 3;
+    if (stage.node(other).up())
+      stage.begin_put(other, "k", fmt::format("w{}-{}", stage.world().events(), i));
+    stage.run_for(2ms);
+  }
+}
+
+// The word to take over arrives when the master has given that up and reads by lease again.
+void given_up_hand_over() {
+  for (std::uint64_t seed = 1; seed <= 15; ++seed) {
+    Stage stage({.replicas = 3, .lease_margin = {}}, {}, seed);
+    stage.cell().network().set_slow([](const std::string& message) {
+      const bool timeout_now = message.size() > 1 &&
+                               message[0] == static_cast<char>(replica::WireKind::kConsensus) &&
+                               message[1] == static_cast<char>(raft::MessageType::kTimeoutNow);
+      return timeout_now ? Duration(900ms) : Duration();
+    });
+    for (int round = 0; round < 3; ++round) {
+      std::size_t master = stage.master();
+      stage.run_for(300ms);
+      stage.node(master).machine().deliver([&stage, master] {
+        if (stage.node(master).up()) stage.node(master).replica().hand_over([] {});
+      });
+      stage.run_for(880ms);
+      if (!stage.is_master(master)) continue;
+      // It has a lease for a while and hears nothing of what comes; it can still be heard by one.
+      for (std::size_t other : {(master + 1) % 3, (master + 2) % 3}) {
+        stage.cell().network().cut(other, master);
+        if (other != stage.heir(master)) stage.cell().network().cut(master, other);
+      }
+      read_here_and_write_there(stage, master, 250ms);
+      stage.heal();
+      stage.run_for(500ms);
+    }
+    stage.finish();
+  }
+}
+
+// As above, with everything late now and then.
+void late_hand_over() {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    NetworkFaults slow{.late = 0.5, .late_by = 1500ms};
+    Stage stage({.replicas = 3, .network = slow, .lease_margin = {}},
+                {.clients = 4, .keys = 1, .think_max = 3ms}, seed);
+    stage.load().start();
+    for (int round = 0; round < 6; ++round) {
+      std::size_t master = stage.master();
+      stage.node(master).machine().deliver([&stage, master] {
+        if (stage.node(master).up()) stage.node(master).replica().hand_over([] {});
+      });
+      stage.run_for(50ms);
+      stage.cut_off(master);  // whoever wins does so without it
+      stage.run_for(700ms);
+      stage.heal();
+      stage.run_for(500ms);
+    }
+    stage.cell().network().set_faults({});
+    stage.finish();
+  }
+}
+
+void restarted_voter_keeps_its_promise() {
+  for (std::uint64_t seed = 1; seed <= 15; ++seed) {
+    Stage stage({.replicas = 3, .lease_margin = {}}, {}, seed);
+    stage.run_for(1s);
+    for (int round = 0; round < 4; ++round) {
+      // The lease of the master stands on the promise of one follower; the other one would like to
+      // be elected.
+      std::size_t master = stage.master();
+      std::size_t promised = (master + 1) % 3, waiting = (master + 2) % 3;
+      stage.cut(master, waiting);
+      stage.run_for(500ms + Duration(31ms) * round);
+      if (!stage.is_master(master)) {
+        stage.heal();
+        continue;
+      }
+      stage.cut_off(master);
+      stage.crash(promised);
+      stage.start(promised);
+      read_here_and_write_there(stage, master, 400ms);
+      stage.heal();
+      stage.run_for(900ms);
+    }
+    stage.finish();
+  }
+}
+
+// The next master is elected with the old one's consent; the old one hears nothing of it.
+void hand_over_into_silence() {
+  for (std::uint64_t seed = 1; seed <= 15; ++seed) {
+    Stage stage({.replicas = 3, .lease_margin = {}}, {}, seed);
+    for (int round = 0; round < 4; ++round) {
+      std::size_t old = stage.master();
+      stage.run_for(300ms);
+      if (!stage.is_master(old)) continue;
+      stage.node(old).machine().deliver([&stage, old] {
+        if (stage.node(old).up()) stage.node(old).replica().hand_over([] {});
+      });
+      stage.until("another one stands for election", [&] {
+        return stage.raft((old + 1) % 3).role() == consensus::Role::kCandidate ||
+               stage.raft((old + 2) % 3).role() == consensus::Role::kCandidate;
+      });
+      stage.cut_off(old);
+      read_here_and_write_there(stage, old, 350ms);
+      stage.heal();
+      stage.run_for(500ms);
+    }
+    stage.finish();
+  }
+}
+
+// Masters are cut off again and again while clients read through everyone.
+void masters_are_cut_off(CellConfig config, Duration pause) {
+  for (std::uint64_t seed = 1; seed <= 15; ++seed) {
+    Stage stage(config, {.clients = 6, .keys = 1, .think_max = 2ms}, seed);
+    stage.load().start();
+    for (int round = 0; round < 6; ++round) {
+      stage.run_for(300ms + Duration(7ms) * round);
+      std::size_t master = stage.master();
+      // What was on its way to a paused master waits at its door.
+      stage.node(master).machine().pause(pause);
+      if (pause > Duration::zero()) stage.run_for(25ms);
+      stage.cut_off(master);
+      stage.run_for(1s);
+      stage.heal();
+    }
+    stage.finish();
+  }
+}
+
+// Raft thesis figure 3.7: five replicas, an entry that reaches a majority only under a later
+// leader, and a replica that may still overwrite it.
+void old_entry_is_not_committed_by_counting() {
+  Stage stage({.replicas = 5, .append_bytes_max = 1});
+  const std::size_t first = stage.master();
+  stage.run_for(500ms);
+  std::vector<std::size_t> others;
+  for (std::size_t i = 0; i < 5; ++i) {
+    if (i != first) others.push_back(i);
+  }
+  const std::size_t second = others[0];
+  others.erase(others.begin());
+  // The entry reaches `second` alone.
+  for (std::size_t i : others) {
+    stage.cut(first, i);
+    stage.cut(second, i);
+  }
+  const consensus::LogIndex entry = stage.raft(first).log().last_index().next();
+  stage.begin_put(first, "k", "from the first leader");
+  stage.until("the entry is on two",
+              [&] { return stage.raft(second).log().last_index() == entry; });
+  stage.run_for(20ms);
+  stage.crash(first);
+  // The three elect one, who dies with an entry of its own at the same place.
+  std::size_t rival = 0;
+  stage.until("the three elect one", [&] {
+    for (std::size_t i : others) {
+      if (stage.is_master(i)) rival = i;
+    }
+    return stage.is_master(rival);
+  });
+  stage.cut_off(rival);
+  stage.run_for(20ms);
+  stage.crash(rival);
+  // Back together without it: the entry is replicated on, and dies with its leader just when a
+  // majority has it.
+  stage.heal();
+  stage.start(first);
+  std::size_t leader = first;
+  stage.until("one of the two that have it commits the entry", [&] {
+    if (stage.is_master(second)) leader = second;
+    if (stage.is_master(first)) leader = first;
+    return stage.is_master(leader) && stage.raft(leader).commit() >= entry;
+  });
+  stage.cut_off(leader);
+  stage.crash(first);
+  stage.crash(second);
+  // Who can lead now, the rival among them, must agree with what was committed.
+  stage.start(rival);
+  stage.run_for(5s);
+  stage.finish();
+}
+
+std::optional<std::string> outcome(const std::function<void()>& play) {
+  try {
+    play();
+  } catch (const Violation& violation) {
+    return violation.what();
+  }
+  return std::nullopt;
+}
+
+Scenario scenario(const char* name, const char* about, std::function<void()> play) {
+  return {name, about, [play = std::move(play)] { return outcome(play); }};
+}
+
+}  // namespace
+
+const std::vector<Scenario>& scenarios() {
+  static const std::vector<Scenario> all{
+      scenario("a_single_replica_loses_no_acknowledged_write_in_a_crash",
+               "etcd 3.5.0 to 3.5.2: acknowledged before the write-ahead log had it",
+               single_replica_crash),
+      scenario("a_watch_never_goes_back_in_time_after_a_partition",
+               "etcd: a watch resumed on a member that lagged", watch_after_partition),
+      scenario("no_watch_event_is_lost_or_repeated_over_crashes_and_compactions",
+               "etcd: duplicated and lost events when a watch was synchronised",
+               watches_under_crashes),
+      scenario("the_revision_never_decreases_after_a_crash_during_compaction",
+               "etcd: compaction was not persisted with the state", crash_during_compaction),
+      scenario("a_deletion_at_the_compacted_revision_is_seen",
+               "etcd: a watch from the compacted revision missed the tombstone",
+               delete_at_compacted_revision),
+      scenario("no_read_is_stale_after_a_pause_by_lease",
+               "etcd: a lease or leadership that was checked before the process paused",
+               [] { stale_read_after_pause(consensus::Reads::kLease); }),
+      scenario("no_read_is_stale_after_a_pause_by_quorum", "as above",
+               [] { stale_read_after_pause(consensus::Reads::kQuorum); }),
+      scenario("replicas_are_equal_after_crashes_under_load",
+               "etcd 3.5: the applied index was saved without what had been applied",
+               crash_under_load),
+      scenario("no_watch_is_told_of_a_future_revision",
+               "etcd: progress notifications ran ahead of the events", no_future_progress),
+      scenario("an_entry_of_an_old_term_is_not_committed_by_counting", "Raft thesis 3.6.2",
+               old_entry_is_not_committed_by_counting),
+      scenario("clocks_at_both_ends_of_the_bound_make_no_read_stale", "Raft thesis 6.4.1",
+               [] {
+                 masters_are_cut_off({.replicas = 3, .lease_margin = {}, .clock_drift_max = 0.2},
+                                     {});
+               }),
+      scenario("a_master_that_pauses_counts_its_lease_from_when_it_asked", "Chubby 2.8",
+               [] {
+                 NetworkFaults far{.delay_min = 5ms, .delay_max = 10ms};
+                 masters_are_cut_off({.replicas = 3, .network = far, .lease_margin = {}}, 290ms);
+               }),
+      scenario("a_follower_that_was_cut_off_deposes_nobody", "Raft thesis 9.6",
+               cut_off_follower_deposes_nobody),
+      scenario("a_hand_over_that_comes_late_makes_no_read_stale", "Raft thesis 6.4.1 and 3.10",
+               late_hand_over),
+      scenario("a_hand_over_that_was_given_up_elects_nobody", "Raft thesis 6.4.1 and 3.10",
+               given_up_hand_over),
+      scenario("a_master_that_hands_over_gives_its_lease_up_first", "Raft thesis 6.4.1 and 3.10",
+               hand_over_into_silence),
+      scenario("a_restart_does_not_break_a_promise", "Raft thesis 6.4.1; Chubby 2.8",
+               restarted_voter_keeps_its_promise),
+  };
+  return all;
+}
+
+}  // namespace polis::sim

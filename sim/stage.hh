@@ -1,0 +1,75 @@
+#pragma once
+
+// What scenarios are played on: a simulated cell, steps that wait for their outcome, and all
+// checkers at the end.
+
+#include "consensus/raft/raft_log.hh"
+#include "sim/cell.hh"
+#include "sim/checkers.hh"
+#include "sim/workload.hh"
+
+namespace polis::sim {
+
+class Stage {
+ public:
+  explicit Stage(CellConfig config, WorkloadConfig workload = {}, std::uint64_t seed = 1);
+  ~Stage();
+
+  World& world() { return world_; }
+  SimulatedCell& cell() { return cell_; }
+  Node& node(std::size_t place) { return cell_.node(place); }
+  void run_for(Duration time) { world_.run_until(world_.now() + time); }
+
+  // The place of the master whom a quorum follows. Violation: there is none within ten seconds.
+  std::size_t master();
+  std::size_t follower();  // one that is up
+  // Whom the master would hand over to now.
+  std::size_t heir(std::size_t master);
+  consensus::Term term();  // the newest
+
+  // Each waits up to ten seconds for its answer; nothing: no answer, or a refusal. What they do is
+  // part of the history.
+  std::optional<std::uint64_t> put(std::size_t place, const std::string& key,
+                                   const std::string& value);
+  std::optional<std::uint64_t> erase(std::size_t place, const std::string& key);
+  std::optional<std::string> get(std::size_t place, const std::string& key);  // "" if there is none
+  bool compact(std::size_t place, std::uint64_t revision);
+  // The same without waiting.
+  void begin_put(std::size_t place, const std::string& key, const std::string& value);
+  void begin_get(std::size_t place, const std::string& key);
+
+  void crash(std::size_t place) { node(place).crash(); }
+  void start(std::size_t place);
+  void cut_off(std::size_t place);  // from all others, in both directions
+  void cut(std::size_t a, std::size_t b);
+  // Runs in small steps until it holds; at most ten seconds. Violation: it never did.
+  void until(const std::string& what, const std::function<bool()>& holds);
+  bool is_master(std::size_t place);
+  const raft::Raft& raft(std::size_t place);
+  void heal() { cell_.network().heal(); }
+  void watch(std::size_t clients);
+  Workload& load() { return workload_; }
+
+  // Faults are over: everyone is started, catches up, and everything that was recorded is checked.
+  void finish();
+
+ private:
+  void look(std::size_t place);
+  std::optional<Operation> perform(std::size_t place, Operation operation);
+  std::size_t begin(std::size_t place, Operation operation);
+
+  World world_;
+  SimulatedCell cell_;
+  History history_;
+  ChangeCollector collector_;
+  ProtocolChecker protocol_;
+  Workload workload_;
+  std::vector<std::unique_ptr<WatchClient>> watchers_;
+  bool attending_ = false;
+  void attend();
+};
+
+// A violation of the rules of the scenario itself.
+[[noreturn]] void broken_because(const std::string& text);
+
+}  // namespace polis::sim

@@ -1,0 +1,48 @@
+#pragma once
+
+// Backups of a cell that serves, and their use.
+//
+// Threads: Backups belongs to the reactor; the functions block and are for commands.
+
+#include <map>
+
+#include "cell/etcd_common.hh"
+#include "cell/settings.hh"
+#include "io/disk.hh"
+
+namespace polis::cell {
+
+// polis.v1.Cell/Backup: makes a copy of the state and streams it. Copies lie in the data directory
+// while they are sent.
+class Backups {
+ public:
+  Backups(EtcdContext context, http::Server& server, io::Disk& disk, const Settings& settings);
+  ~Backups();
+
+ private:
+  struct Sending;
+  void begin(const http::CallPtr& call);
+  void pump(const std::shared_ptr<Sending>& sending);
+  void end(const std::shared_ptr<Sending>& sending);
+
+  EtcdContext context_;
+  io::Disk& disk_;
+  const Settings& settings_;
+  std::uint64_t serial_ = 0;
+  std::size_t under_way_ = 0;
+};
+
+// What a backup says of itself.
+struct BackupInfo {
+  std::uint64_t bytes = 0, records = 0, revision = 0, compacted = 0;
+  consensus::SnapshotMark mark;
+};
+
+// Reads a whole backup and checks every checksum in it. kCorrupt: says where. kNotFound.
+Result<BackupInfo> verify_backup(const std::string& path);
+
+// Makes a data directory for a replica of a new cell that begins with the state of the backup.
+// kInvalid: the directory is in use, or belongs to somebody.
+Result<BackupInfo> restore_backup(const std::string& path, const Settings& settings);
+
+}  // namespace polis::cell

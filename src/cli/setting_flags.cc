@@ -1,0 +1,43 @@
+#include "cli/setting_flags.hh"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+extern char** environ;
+
+namespace polis::cli {
+namespace {
+
+std::map<std::string, std::string> environment() {
+  std::map<std::string, std::string> all;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    std::string_view line = *entry;
+    std::size_t equals = line.find('=');
+    if (line.starts_with("POLIS_") && equals != std::string_view::npos)
+      all[std::string(line.substr(0, equals))] = line.substr(equals + 1);
+  }
+  return all;
+}
+
+}  // namespace
+
+void SettingFlags::add_to(CLI::App& app) {
+  app.add_option("--config", file, "YAML file with settings, by the names of these flags")
+      ->envname("POLIS_CONFIG");
+  for (const cell::SettingInfo& info : cell::setting_infos()) {
+    std::string help = info.help;
+    if (*info.standard != '\0') help += fmt::format(" [{}]", info.standard);
+    app.add_option_function<std::string>(
+        fmt::format("--{}", info.name),
+        [this, name = std::string(info.name)](const std::string& value) { given[name] = value; },
+        help);
+  }
+}
+
+Result<cell::SettingValues> SettingFlags::collect() const {
+  return cell::collect_settings(file, given, environment());
+}
+
+}  // namespace polis::cli

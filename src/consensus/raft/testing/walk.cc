@@ -1,0 +1,198 @@
+#include "consensus/raft/testing/walk.hh"
+
+#include "consensus/membership.hh"
+#include "consensus/raft/testing/cluster.hh"
+
+namespace polis::raft::testing {
+namespace {
+
+using namespace std::chrono_literals;
+
+class Walk {
+ public:
+  explicit Walk(std::uint64_t seed)
+      : random_(seed),
+        voters_(1 + 2 * random_.below(3)),
+        spares_(random_.below(3)),
+        cluster_(
+            {.voters = voters_,
+             .learners = random_.below(2),
+             .spares = spares_,
+             .pre_vote = random_.chance(0.8),
+             .seed = seed,
+             .append_bytes_max = random_.chance(0.5) ? 10u : 1000u,
+             .snapshot_chunk_bytes = 5,
+             .reads = random_.chance(0.5) ? consensus::Reads::kLease : consensus::Reads::kQuorum,
+             .persist_at_once = random_.chance(0.3)}) {
+    loss_ = random_.chance(0.5) ? 0.0 : 0.2;
+    crash_ = random_.chance(0.5) ? 0.0 : 0.01;
+    campaign_ = random_.chance(0.5) ? 0.0 : 0.2;
+  }
+
+  void faults(int steps) {
+    for (int i = 0; i < steps; ++i) step();
+  }
+
+  // Everyone up, no loss: a proposal must reach everyone.
+  void heal_and_expect_progress() {
+    for (std::uint64_t id = 1; id <= members(); ++id) {
+      if (!cluster_.up(id)) cluster_.restart(id);
+    }
+    for (int round = 0; round < 400; ++round) {
+      cluster_.advance(20ms);
+      for (int i = 0; i < 3; ++i) {
+        cluster_.settle();
+        for (std::uint64_t id = 1; id <= members(); ++id) cluster_.persist(id);
+      }
+      cluster_.settle();
+      std::uint64_t leader = cluster_.leader();
+      if (leader != 0 && !proposed_last_) proposed_last_ = cluster_.propose(leader, "last");
+      if (proposed_last_ && done()) return;
+      if (round % 100 == 99) proposed_last_ = false;  // it may have been lost with its leader
+    }
+    throw InvariantBroken("no progress after the faults stopped\n" + describe_all());
+  }
+
+ private:
+  std::string describe_all() {
+    std::string text;
+    for (std::uint64_t id = 1; id <= members(); ++id) {
+      const Raft& raft = cluster_.raft(id);
+      text += std::to_string(id) + ": " + to_string(raft.role()) + " term " +
+              std::to_string(raft.term().value) + " first " +
+              std::to_string(raft.log().first_index().value) + " last " +
+              std::to_string(raft.log().last_index().value) + " commit " +
+              std::to_string(raft.commit().value) + " applied " +
+              std::to_string(cluster_.applied(id).size()) + " voters";
+      consensus::Configuration configuration = raft.status().configuration;
+      for (ReplicaId voter : configuration.voters) text += " " + std::to_string(voter.value);
+      for (ReplicaId voter : configuration.voters_outgoing)
+        text += " -" + std::to_string(voter.value);
+      for (ReplicaId learner : configuration.learners) text += " +" + std::to_string(learner.value);
+      text += "\n";
+    }
+    for (const Message& m : cluster_.network()) text += describe(m) + "\n";
+    return text;
+  }
+
+  std::uint64_t members() const { return cluster_.raft_count(); }
+
+  bool done() {
+    std::uint64_t leader = cluster_.leader();
+    if (leader == 0) return false;
+    for (ReplicaId id : cluster_.raft(leader).status().configuration.everyone()) {
+      auto& applied = cluster_.applied(id.value);
+      if (applied.empty() || applied != cluster_.applied(leader)) return false;
+    }
+    for (auto& [index, text] : cluster_.applied(leader)) {
+      if (text == "last") return true;
+    }
+    return false;
+  }
+
+  void step() {
+    std::uint64_t id = 1 + random_.below(members());
+    switch (random_.below(13)) {
+      case 0:
+        cluster_.advance(Duration(1ms) * static_cast<int>(random_.below(60)));
+        break;
+      case 1:
+        if (cluster_.up(id)) cluster_.propose(id, "v" + std::to_string(++proposals_));
+        break;
+      case 2:
+        if (cluster_.up(id)) cluster_.read(id, ++proposals_);
+        break;
+      case 3:
+        if (cluster_.up(id)) cluster_.persist(id);
+        break;
+      case 4:
+        maybe_crash_or_restart(id);
+        break;
+      case 5:
+        maybe_compact(id);
+        break;
+      case 6:
+        if (cluster_.up(id) && random_.chance(0.1))
+          cluster_.transfer(id, 1 + random_.below(members()));
+        break;
+      case 7:
+        if (spares_ > 0 && cluster_.up(id) && random_.chance(0.2)) change(id);
+        break;
+      case 8:
+        // Its election timeout passes, and nobody else's.
+        if (cluster_.up(id) && random_.chance(campaign_)) cluster_.campaign(id);
+        break;
+      default:
+        move_message();
+        break;
+    }
+  }
+
+  void change(std::uint64_t id) {
+    consensus::Configuration now = cluster_.raft(id).status().configuration;
+    ReplicaId other(1 + random_.below(members()));
+    switch (random_.below(3)) {
+      case 0: {
+        ReplicaId replaces(random_.chance(0.3) ? 1 + random_.below(members()) : 0);
+        cluster_.change(id, with_learner(now, {.id = other,
+                                               .peer = std::to_string(other.value),
+                                               .promote = random_.chance(0.7),
+                                               .replaces = replaces}));
+        break;
+      }
+      case 1:
+        cluster_.change(id, with_promoted(now, other));
+        break;
+      default:
+        cluster_.change(id, without(now, other));
+    }
+  }
+
+  void maybe_crash_or_restart(std::uint64_t id) {
+    if (!cluster_.up(id)) {
+      if (random_.chance(0.3)) cluster_.restart(id);
+    } else if (random_.chance(crash_ * 10)) {
+      cluster_.crash(id);
+    }
+  }
+
+  void maybe_compact(std::uint64_t id) {
+    if (!cluster_.up(id) || cluster_.applied(id).size() < 3 || !random_.chance(0.1)) return;
+    auto index = cluster_.applied(id).rbegin()->first.value - random_.below(3);
+    if (LogIndex(index) > cluster_.raft(id).log().mark().index)
+      cluster_.compact(id, cluster_.applied(id).rbegin()->first.value);
+  }
+
+  void move_message() {
+    auto& network = cluster_.network();
+    if (network.empty()) return;
+    auto chosen = network.begin();
+    std::advance(chosen,
+                 static_cast<long>(random_.below(std::min<std::uint64_t>(network.size(), 8))));
+    Message message = *chosen;
+    if (!random_.chance(loss_ / 4)) network.erase(chosen);  // else it will come again
+    if (!random_.chance(loss_)) cluster_.deliver(message);
+  }
+
+  Random random_;
+  std::uint64_t voters_, spares_;
+  Cluster cluster_;
+  double loss_ = 0, crash_ = 0, campaign_ = 0;
+  std::uint64_t proposals_ = 0;
+  bool proposed_last_ = false;
+};
+
+}  // namespace
+
+std::optional<std::string> walk(std::uint64_t seed) {
+  try {
+    Walk walk(seed);
+    walk.faults(2000);
+    walk.heal_and_expect_progress();
+  } catch (const InvariantBroken& broken) {
+    return broken.what();
+  }
+  return std::nullopt;
+}
+
+}  // namespace polis::raft::testing
