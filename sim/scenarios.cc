@@ -345,6 +345,25 @@ void masters_are_cut_off(CellConfig config, Duration pause) {
   }
 }
 
+void slow_disk_hands_over(Duration sync) {
+  Stage stage({.replicas = 3});
+  std::size_t master = stage.master();
+  stage.run_for(500ms);
+  stage.node(master).disk_faults().stall = 1;
+  stage.node(master).disk_faults().stall_length = sync;
+  for (int i = 0; i < 12; ++i) {
+    stage.begin_put((master + 1) % 3, "k", fmt::format("v{}", i));
+    stage.run_for(300ms);
+  }
+  expect(!stage.is_master(master), "a master with a slow disk stays master");
+  Instant before = stage.world().now();
+  expect(stage.put((master + 1) % 3, "k", "after").has_value(), "no write succeeds any more");
+  expect(stage.world().now() - before < 300ms, "writes still wait for the slow disk");
+  stage.node(master).disk_faults().stall = 0;
+  stage.run_for(2 * sync);
+  stage.finish();
+}
+
 // Raft thesis figure 3.7: five replicas, an entry that reaches a majority only under a later
 // leader, and a replica that may still overwrite it.
 void old_entry_is_not_committed_by_counting() {
@@ -454,6 +473,10 @@ const std::vector<Scenario>& scenarios() {
                cut_off_follower_deposes_nobody),
       scenario("a_hand_over_that_comes_late_makes_no_read_stale", "Raft thesis 6.4.1 and 3.10",
                late_hand_over),
+      scenario("a_master_whose_disk_is_slow_hands_over", "the cell is as fast as its master's disk",
+               [] { slow_disk_hands_over(400ms); }),
+      scenario("a_master_whose_disk_hangs_hands_over", "as above",
+               [] { slow_disk_hands_over(20s); }),
       scenario("a_hand_over_that_was_given_up_elects_nobody", "Raft thesis 6.4.1 and 3.10",
                given_up_hand_over),
       scenario("a_master_that_hands_over_gives_its_lease_up_first", "Raft thesis 6.4.1 and 3.10",

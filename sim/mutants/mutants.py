@@ -85,6 +85,8 @@ MUTANTS = [
      "  through = std::min(through, store_.durable_mark().index);", "  through = std::min(through, store_.applied());"),
     ("keep_the_old_log_under_a_snapshot", "src/replica/upkeep.cc",
      "        if (auto done = wal_->reset(mark.index, mark.term); !done)", "        if (MUTANT) {} else if (auto done = wal_->reset(mark.index, mark.term); !done)"),
+    ("stay_master_with_a_slow_disk", "src/replica/upkeep.cc",
+     "  if (!slow && !stuck) return;", "  if (MUTANT || (!slow && !stuck)) return;"),
     ("call_an_unseen_outcome_a_success", "src/replica/requests.cc",
      "  for (Request& request : requests) {\n    if (request) request({store::status::timed_out(),",
      "  for (Request& request : requests) {\n    if (request) request({MUTANT ? Status() : store::status::timed_out(),"),

@@ -119,6 +119,15 @@ Result<void> Cell::Impl::open_storage() {
          if (kv) kv->on_store_replaced();
          if (watch) watch->on_store_replaced();
        }});
+  if (!recovered && recovered.error().code == ErrorCode::kCorrupt) {
+    const bool alone = settings.founders.size() == 1;
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("{} {}", recovered.error().text,
+                            alone ? "Restore a backup: polis cell snapshot restore FILE"
+                                  : "Keep the other replicas running and rebuild this one from "
+                                    "them: polis cell repair " +
+                                        settings.name + " --endpoints THE_OTHERS"));
+  }
   if (!recovered) return std::unexpected(recovered.error());
   replica = std::move(*recovered);
   membership->attach(*replica);
@@ -146,10 +155,24 @@ Result<void> Cell::Impl::settle_identity() {
   }
   met = answer->configuration;
   if (*known) return {};
+  // Only a learner can be somebody who has never started: a voter has promised and acknowledged
+  // things, and who comes with an empty disk under its name would have forgotten them.
+  const consensus::Member* voter = nullptr;
   for (const consensus::Member& member : met.members) {
     if (member.peer != settings.peer_text) continue;
-    settings.id = member.id;
-    return {};
+    if (met.is_learner(member.id)) {
+      settings.id = member.id;
+      return {};
+    }
+    voter = &member;
+  }
+  if (voter != nullptr) {
+    return fail(
+        ErrorCode::kInvalid,
+        fmt::format("member '{}' of cell '{}' has the peer address {} and votes; a replica "
+                    "that has lost its data comes back by: polis cell repair {} "
+                    "--endpoints {}",
+                    voter->name, settings.cluster, settings.peer_text, voter->name, settings.join));
   }
   return fail(ErrorCode::kInvalid,
               fmt::format("cell '{}' has no member with the peer address {}; add it first: polis "
@@ -175,7 +198,7 @@ void Cell::Impl::add_services() {
   lease = std::make_unique<EtcdLease>(context, *server);
   cluster = std::make_unique<EtcdCluster>(context, *server);
   maintenance = std::make_unique<EtcdMaintenance>(context, *server, *engine);
-  polis = std::make_unique<PolisCell>(context, *server, reactor, settings, *engine);
+  polis = std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links);
   backups = std::make_unique<Backups>(context, *server, disk, settings);
   pages = std::make_unique<HttpPages>(context, *server, *engine, *watch);
 }

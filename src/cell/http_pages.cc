@@ -83,6 +83,8 @@ http::HttpResponse HttpPages::metrics() const {
   counter("polis_peer_messages_sent_total", "Messages to peers", counts.messages_sent);
   counter("polis_peer_messages_received_total", "Messages from peers", counts.messages_received);
   counter("polis_role_changes_total", "Changes of role, term or master", counts.role_changes);
+  counter("polis_slow_disk_hand_overs_total", "Masterships handed over for a slow disk",
+          counts.slow_hand_overs);
   counter("polis_snapshots_sent_total", "Snapshots made for followers", counts.snapshots_sent);
   counter("polis_snapshots_installed_total", "Snapshots installed", counts.snapshots_installed);
   const http::ServerCounters& http = server_.counters();

@@ -154,7 +154,9 @@ class PeerLinks::Incoming {
       if (!*frame) break;
       greeted_ ? links_.received_(from_, **frame) : greet(**frame);
     }
-    if (greeted_) links_.states_[from_].bytes_received += bytes.size();
+    if (!greeted_) return;
+    links_.states_[from_].bytes_received += bytes.size();
+    links_.states_[from_].heard = links_.reactor_.now();
   }
 
   void greet(std::string_view bytes) {

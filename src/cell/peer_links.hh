@@ -27,6 +27,7 @@ struct Peer {
 struct PeerState {
   bool connected = false;      // we reach it
   std::size_t incoming = 0;    // connections by which it reaches us
+  Instant heard{};             // when it was heard last; the beginning of time: never
   bool disowns = false;        // it refuses us: we are no member
   std::string client_address;  // as it told us; empty until it has
   std::string version;

@@ -15,8 +15,14 @@ std::int64_t microseconds(Duration d) {
 }  // namespace
 
 PolisCell::PolisCell(EtcdContext context, http::Server& server, const io::Reactor& reactor,
-                     const Settings& settings, const storage::Engine& engine)
-    : context_(context), reactor_(reactor), settings_(settings), engine_(engine) {
+                     const Settings& settings, const storage::Engine& engine,
+                     const PeerLinks& links)
+    : context_(context),
+      reactor_(reactor),
+      settings_(settings),
+      engine_(engine),
+      links_(links),
+      started_(reactor.now()) {
   server.add_unary("/polis.v1.Cell/Status",
                    [this](const http::CallPtr& c, std::string_view) { on_status(c); });
   server.add_unary("/polis.v1.Cell/Members",
@@ -92,13 +98,27 @@ void PolisCell::on_status(const http::CallPtr& call) {
     lease->set_left_us(std::max<std::int64_t>(microseconds(log.lease_until - now), 0));
     lease->set_length_us(microseconds(settings_.lease.length));
   }
-  for (const consensus::PeerProgress& peer : log.peers) {
+  for (const consensus::Member& member : log.configuration.members) {
+    if (member.id.value == context_.member_id) continue;
     auto* one = response.add_peers();
-    one->set_id(peer.id.value);
-    one->set_match(peer.match.value);
-    one->set_heard_us_ago(microseconds(now - peer.heard));
-    one->set_receives_snapshot(peer.snapshotting);
+    one->set_id(member.id.value);
+    PeerState state = links_.state(member.id);
+    one->set_heard_us_ago(state.heard == Instant() ? -1 : microseconds(now - state.heard));
+    for (const consensus::PeerProgress& progress : log.peers) {
+      if (progress.id != member.id) continue;
+      one->set_match(progress.match.value);
+      one->set_receives_snapshot(progress.snapshotting);
+    }
   }
+  response.set_disk_free(context_.replica.disk_free());
+  response.set_disk_free_min(settings_.disk_free_min);
+  response.set_sync_us_average(microseconds(context_.replica.sync_times().average));
+  response.set_sync_us_worst(microseconds(context_.replica.sync_times().worst));
+  response.set_boot_clock_ns(now.time_since_epoch().count());
+  response.set_wall_clock_ns(io::wall_clock_nanoseconds());
+  response.set_uptime_us(microseconds(now - started_));
+  response.set_election_timeout_us(microseconds(settings_.election_timeout_min));
+  response.set_clock_drift_max(settings_.lease.drift_max);
   call->reply(response.SerializeAsString());
 }
 

@@ -14,7 +14,7 @@ namespace polis::cell {
 class PolisCell {
  public:
   PolisCell(EtcdContext context, http::Server& server, const io::Reactor& reactor,
-            const Settings& settings, const storage::Engine& engine);
+            const Settings& settings, const storage::Engine& engine, const PeerLinks& links);
 
  private:
   void on_status(const http::CallPtr& call);
@@ -26,6 +26,8 @@ class PolisCell {
   const io::Reactor& reactor_;
   const Settings& settings_;
   const storage::Engine& engine_;
+  const PeerLinks& links_;
+  const Instant started_;
 };
 
 }  // namespace polis::cell

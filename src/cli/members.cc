@@ -1,4 +1,4 @@
-// polis cell members|add|promote|remove|move|replace
+// polis cell members|add|replace|repair|promote|remove|move
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -32,11 +32,21 @@ Result<NameAndAddress> parse_named(const std::string& text) {
   return NameAndAddress{text.substr(0, equals), text.substr(equals + 1)};
 }
 
-const Member* find(const MembersResponse& all, const std::string& name) {
+const Member* find(const MembersResponse& all, std::uint64_t id) {
   for (const Member& member : all.members()) {
-    if (member.name() == name || fmt::format("{:x}", member.id()) == name) return &member;
+    if (member.id() == id) return &member;
   }
   return nullptr;
+}
+
+// By name or id. Of two with one name (one is about to take the other's place), the one that votes.
+const Member* find(const MembersResponse& all, const std::string& name) {
+  const Member* found = nullptr;
+  for (const Member& member : all.members()) {
+    if (member.name() != name && fmt::format("{:x}", member.id()) != name) continue;
+    if (found == nullptr || member.voter()) found = &member;
+  }
+  return found;
 }
 
 std::string role_of(const MembersResponse& all, const Member& member) {
@@ -125,14 +135,15 @@ std::string progress_of(Work& work, const Member& member) {
 }
 
 // Until the member votes. Stopping to wait changes nothing: the cell goes on by itself.
-int wait_for_vote(Work& work, const std::string& name, double seconds, const Target& target) {
+int wait_for_vote(Work& work, std::uint64_t id, const std::string& name, double seconds,
+                  const Target& target) {
   const bool terminal = ::isatty(STDERR_FILENO) != 0;
   Instant deadline = work.session->reactor().now() +
                      Duration(static_cast<std::int64_t>(std::min(seconds, 1e6) * 1e9));
   std::string shown;
   while (true) {
     auto status = work.session->call("/polis.v1.Cell/Members", v1::MembersRequest(), work.all);
-    const Member* member = status.ok() ? find(work.all, name) : nullptr;
+    const Member* member = status.ok() ? find(work.all, id) : nullptr;
     if (status.ok() && member == nullptr) {
       fmt::print(stderr, "polis: member '{}' was removed meanwhile\n", name);
       return kRefused;
@@ -173,30 +184,38 @@ int add(const Target& target, const std::string& text, bool learner, const std::
   request.set_peer(added->address);
   request.set_promote(!learner);
   const Member* old = replaces.empty() ? nullptr : find(work->all, replaces);
-  const Member* present = find(work->all, added->name);
-  if (!replaces.empty() && old == nullptr && (present == nullptr || !present->voter()))
-    return no_such_member(work->all, replaces);
+  // Asked for before: then it is only waited for.
+  std::uint64_t asked = 0;
+  for (const Member& member : work->all.members()) {
+    if (member.peer() == added->address && &member != old && member.name() == added->name)
+      asked = member.id();
+  }
+  if (!replaces.empty() && old == nullptr && asked == 0) return no_such_member(work->all, replaces);
   if (old != nullptr && !old->voter()) {
     fmt::print(stderr, "polis: {} is a learner; remove it and add another\n", replaces);
     return kRefused;
   }
-  if (old != nullptr) request.set_replaces(old->id());
-  // Asked for before: then it is only waited for.
-  if (present == nullptr || present->peer() != added->address) {
+  if (asked == 0) {
+    if (old != nullptr) request.set_replaces(old->id());
     auto status = work->session->call("/polis.v1.Cell/Change", request, work->all);
     if (!status.ok()) return complain(status);
-    fmt::print(stderr, "{} is added{}. Start it, if it does not run yet:\n  {}\n", added->name,
-               learner ? " as a learner"
-               : replaces.empty()
-                   ? " and votes when it has caught up"
+    asked = work->all.id();
+    fmt::print(stderr, "{} is added{}. {}:\n  {}\n", added->name,
+               learner            ? " as a learner"
+               : replaces.empty() ? " and votes when it has caught up"
+               : replaces == added->name
+                   ? " anew and takes its old place when it has caught up"
                    : " and takes the place of " + replaces + " when it has caught up",
+               replaces == added->name
+                   ? "Stop it if it runs, move its data directory away, and start it with"
+                   : "Start it, if it does not run yet",
                start_command(work->all, *added));
   }
   if (learner || wait <= 0) {
     print(work->all, target);
     return kDone;
   }
-  return wait_for_vote(*work, added->name, wait, target);
+  return wait_for_vote(*work, asked, added->name, wait, target);
 }
 
 struct Flags {
@@ -216,6 +235,37 @@ int change_by_name(const Flags& flags, ChangeRequest::Kind kind) {
   request.set_kind(kind);
   request.set_id(member->id());
   return change(*work, request, flags.target);
+}
+
+// The same replica with a new identity and nothing of what it had on disk.
+int repair(const Flags& flags) {
+  int code = kDone;
+  auto work = begin(flags.target, code);
+  if (!work) return code;
+  const Member* member = find(work->all, flags.name);
+  if (member == nullptr) return no_such_member(work->all, flags.name);
+  if (member->voter() && member->client().empty()) {
+    fmt::print(stderr,
+               "polis: {} has not told the cell yet where it serves clients; if it has just "
+               "started, look again in a second\n",
+               member->name());
+    return kRefused;
+  }
+  Target itself = flags.target;
+  itself.endpoints = member->client();
+  itself.timeout_seconds = 1;
+  auto session = Session::open(itself);
+  v1::StatusResponse status;
+  if (session && (*session)->call("/polis.v1.Cell/Status", v1::StatusRequest(), status).ok() &&
+      status.id() == member->id()) {
+    fmt::print(stderr,
+               "polis: {} answers at {}; there is nothing to repair. To rebuild it all the "
+               "same, stop it first\n",
+               member->name(), member->client());
+    return kRefused;
+  }
+  return add(flags.target, member->name() + "=" + member->peer(), false, member->name(),
+             flags.wait);
 }
 
 int move(const Flags& flags) {
@@ -279,6 +329,16 @@ void add_member_commands(CLI::App& cell, Run& run) {
   app->callback([=, &run] {
     run = [=] { return add(flags->target, flags->with, false, flags->name, flags->wait); };
   });
+
+  flags = std::make_shared<Flags>();
+  app = command(
+      cell, *flags, "repair", "Rebuild a replica whose data is damaged or lost, from the others",
+      "Example:\n  polis cell repair b\nThe damaged copy is never asked again: the replica "
+      "comes back under a new identity, catches up, and takes its old place in one step.");
+  app->add_option("name", flags->name, "name of the damaged replica")->required();
+  app->add_option("--wait", flags->wait, "seconds to wait until it is done; 0: do not wait")
+      ->capture_default_str();
+  app->callback([=, &run] { run = [=] { return repair(*flags); }; });
 
   flags = std::make_shared<Flags>();
   app = command(cell, *flags, "promote", "Let a learner vote, once it has caught up",

@@ -40,7 +40,8 @@ std::string names(const Configuration& configuration, const std::vector<ReplicaI
 Result<Configuration> with_learner(const Configuration& from, Member member) {
   Configuration to = from;
   for (const Member& other : from.members) {
-    if (other.peer == member.peer) return address_taken(other);
+    // Whoever takes another's place may do so on the same machine.
+    if (other.peer == member.peer && other.id != member.replaces) return address_taken(other);
   }
   if (contains(from.everyone(), member.id)) {
     return fail(ErrorCode::kInvalid, fmt::format("member {} takes part already", member.name));

@@ -12,8 +12,21 @@ namespace polis::replica {
 namespace {
 
 constexpr Duration kInstallingTick = std::chrono::milliseconds(10);
+constexpr Duration kSyncWindow = std::chrono::seconds(10);
 
 }  // namespace
+
+void SyncTimes::add(Duration took, Instant now) {
+  ++count;
+  average = average == Duration() ? took : average + (took - average) / 16;
+  if (now - window_ >= kSyncWindow) {
+    worst_before_ = now - window_ >= 2 * kSyncWindow ? Duration() : worst_now_;
+    worst_now_ = {};
+    window_ = now;
+  }
+  worst_now_ = std::max(worst_now_, took);
+  worst = std::max(worst_now_, worst_before_);
+}
 
 Replica::Replica(Options options, Environment environment)
     : options_(std::move(options)),
@@ -50,8 +63,7 @@ Result<void> Replica::recover() {
     return fail(
         ErrorCode::kCorrupt,
         fmt::format("the state in {} ends at entry {} but the log begins behind entry {}: one of "
-                    "the two is from another time. Move "
-                    "the data directory away and let this replica be rebuilt from its peers",
+                    "the two is from another time",
                     options_.directory, state.index.value, found.base_index.value));
   }
   LogIndex last = found.base_index + found.entries.size();
@@ -183,7 +195,7 @@ bool Replica::persist(const consensus::Output& output) {
     fail_with(done.error());
     return false;
   }
-  held_.push_back({*output.ticket, {}});
+  held_.push_back({*output.ticket, env_.loop.now(), {}});
   return true;
 }
 
@@ -193,6 +205,7 @@ void Replica::on_persisted(Ticket ticket, const Result<void>& result) {
   while (!held_.empty() && held_.front().ticket <= ticket) {
     Held held = std::move(held_.front());
     held_.pop_front();
+    sync_times_.add(env_.loop.now() - held.since, env_.loop.now());
     for (consensus::Outgoing& message : held.messages) send(message);
   }
   log_->on_persisted(ticket, env_.loop.now());
@@ -226,6 +239,7 @@ void Replica::on_role(const consensus::RoleState& role) {
   if (is_master() && !was_master) {
     lease_keeper_.start(store_.leases(), env_.loop.now());
     auto_compaction_.reset();
+    syncs_before_mastership_ = sync_times_.count;
   }
   if (!is_master()) {
     lease_keeper_.stop();

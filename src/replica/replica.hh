@@ -77,6 +77,9 @@ struct Options {
   Duration request_timeout = std::chrono::seconds(7);
   // A bundle or question that was sent and not answered is sent again after this time.
   Duration resend_interval = std::chrono::seconds(1);
+  // A master whose log syncs take longer than this on average, or one of whose has taken five times
+  // as long and is not back, hands over: the cell is as fast as its master's disk.
+  Duration slow_sync = std::chrono::milliseconds(200);
   // Compaction of history by itself.
   AutoCompactionOptions auto_compaction;
   // Commands are refused while less than this is free on the disk.
@@ -94,11 +97,23 @@ enum class Question : std::uint8_t {
 // Why a replica cannot go on. It must be destroyed; what it had acknowledged is safe.
 using Fatal = std::function<void(const Error&)>;
 
+// How long the write-ahead log's syncs take, from when they are asked for.
+struct SyncTimes {
+  Duration average{};  // the newest ones weigh most
+  Duration worst{};    // in the last one or two windows
+  std::uint64_t count = 0;
+  void add(Duration took, Instant now);
+
+ private:
+  Instant window_{};
+  Duration worst_now_{}, worst_before_{};
+};
+
 // What is worth telling people and measuring.
 struct Counters {
   std::uint64_t entries_proposed = 0, commands_applied = 0, syncs = 0, snapshots_sent = 0,
                 snapshots_installed = 0;
-  std::uint64_t messages_sent = 0, messages_received = 0, role_changes = 0;
+  std::uint64_t messages_sent = 0, messages_received = 0, role_changes = 0, slow_hand_overs = 0;
 };
 
 class Replica final : private store::ApplySink {
@@ -157,6 +172,8 @@ class Replica final : private store::ApplySink {
   const consensus::RoleState& status_role() const { return role_; }
   const Counters& counters() const { return counters_; }
   bool disk_full() const { return disk_full_; }
+  std::uint64_t disk_free() const { return disk_free_; }  // bytes; as of the last half second
+  const SyncTimes& sync_times() const { return sync_times_; }
   // What this replica has applied says that it does not take part any more.
   bool removed() const { return removed_; }
   std::uint64_t wal_bytes() const { return wal_->bytes(); }
@@ -189,6 +206,7 @@ class Replica final : private store::ApplySink {
   };
   struct Held {
     Ticket ticket;
+    Instant since;
     std::vector<consensus::Outgoing> messages;
   };
 
@@ -246,6 +264,7 @@ class Replica final : private store::ApplySink {
   void install_snapshot(ReplicaId from, const SnapshotMark& mark);
   bool read_chunk(const consensus::ChunkReference& chunk, std::string& out);
   void check_disk_space();
+  void maybe_leave_slow_disk();
   void maybe_compact_history();
   void maybe_begin_backups();
 
@@ -262,6 +281,10 @@ class Replica final : private store::ApplySink {
   bool failed_ = false;
   bool in_turn_end_ = false;
   bool disk_full_ = false;
+  std::uint64_t disk_free_ = 0;
+  SyncTimes sync_times_;
+  std::uint64_t syncs_before_mastership_ = 0;
+  Instant slow_hand_over_not_before_{};
   bool removed_ = false;  // this replica has applied that it takes no part any more
 
   // Tickets under way to the disk, oldest first, with the messages that wait for them.

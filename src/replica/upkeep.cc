@@ -12,6 +12,10 @@ namespace {
 constexpr Duration kUpkeepInterval = std::chrono::milliseconds(20);
 constexpr Duration kDiskCheckInterval = std::chrono::milliseconds(500);
 constexpr Duration kEngineRetryInterval = std::chrono::seconds(1);
+// Syncs of a mastership before their average says anything.
+constexpr std::uint64_t kSlowSyncsMin = 8;
+// Between two hand-overs for a slow disk.
+constexpr Duration kSlowHandOverInterval = std::chrono::seconds(30);
 // Records looked at in one turn by compaction: well under a millisecond.
 constexpr std::size_t kCompactRecords = 1000;
 
@@ -26,6 +30,7 @@ void Replica::upkeep() {
   if (now - engine_saved_ >= options_.engine_interval) save_to_engine();
   if (!installing_) store_.compact_some(kCompactRecords);
   maybe_compact_history();
+  maybe_leave_slow_disk();
   upkeep_timer_ = env_.loop.after(kUpkeepInterval, [this] {
     auto keep = std::move(upkeep_timer_);
     upkeep();
@@ -37,7 +42,9 @@ void Replica::check_disk_space() {
   if (now - disk_checked_ < kDiskCheckInterval) return;
   disk_checked_ = now;
   auto free = env_.disk.bytes_free(options_.directory);
-  if (free) disk_full_ = *free < options_.disk_free_min;
+  if (!free) return;
+  disk_free_ = *free;
+  disk_full_ = *free < options_.disk_free_min;
 }
 
 void Replica::save_to_engine() {
@@ -80,6 +87,19 @@ void Replica::compact_log() {
   if (through < status.first) return;
   log_->compact(through);
   if (auto done = wal_->release_through(through); !done) fail_with(done.error());
+}
+
+void Replica::maybe_leave_slow_disk() {
+  Instant now = env_.loop.now();
+  if (!is_master() || held_.empty() || now < slow_hand_over_not_before_) return;
+  const bool slow = sync_times_.average > options_.slow_sync &&
+                    sync_times_.count - syncs_before_mastership_ >= kSlowSyncsMin;
+  const bool stuck = now - held_.front().since > 5 * options_.slow_sync;
+  if (!slow && !stuck) return;
+  // If all disks are like this one, mastership does not go round in circles.
+  slow_hand_over_not_before_ = now + kSlowHandOverInterval;
+  ++counters_.slow_hand_overs;
+  hand_over([] {});
 }
 
 void Replica::maybe_compact_history() {

@@ -9,10 +9,7 @@
 namespace polis::storage {
 namespace {
 
-constexpr const char* kRemedy =
-    "This replica must not guess what it promised: keep the other replicas running, move its data "
-    "directory away and let it "
-    "be rebuilt from them.";
+constexpr const char* kRemedy = "This replica must not guess what it promised.";
 
 struct Head {
   std::uint32_t version = 0;

@@ -1,0 +1,243 @@
+#include "cli/diagnosis.hh"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <set>
+
+namespace polis::cli {
+namespace {
+
+// A sync that takes this long on average makes every write wait for it.
+constexpr double kSlowSyncMs = 20;
+constexpr double kStalledSyncMs = 500;
+// Entries behind the furthest replica.
+constexpr std::uint64_t kFarBehind = 10'000;
+constexpr double kWallClockApart = 1.0;
+
+using Findings = std::vector<Finding>;
+
+std::string ago(const ReplicaFound& replica) {
+  if (!replica.heard_seconds_ago) return "";
+  return fmt::format(", last heard by the others {:.1f} s ago", *replica.heard_seconds_ago);
+}
+
+void look_for_the_quorum(const std::vector<ReplicaFound>& cell, Findings& found) {
+  std::size_t voters = 0, answering = 0;
+  std::string missing;
+  for (const ReplicaFound& replica : cell) {
+    if (!replica.voter) continue;
+    ++voters;
+    answering += replica.unreachable.empty();
+    if (!replica.unreachable.empty())
+      missing += fmt::format("{}{} ({}{})", missing.empty() ? "" : ", ", replica.name,
+                             replica.unreachable, ago(replica));
+  }
+  const std::size_t needed = voters / 2 + 1;
+  if (answering < needed) {
+    found.push_back(
+        {Severity::kFailure,
+         fmt::format("no quorum: {} of {} voters answer, {} are needed; missing: {}", answering,
+                     voters, needed, missing),
+         "start the missing replicas, or restore their network; the cell takes no writes and no "
+         "linearizable reads until then. If they are lost for good: polis cell snapshot restore"});
+  } else if (!missing.empty()) {
+    found.push_back(
+        {Severity::kWarning,
+         fmt::format("{} of {} voters answer; missing: {}. {}", answering, voters, missing,
+                     answering == needed ? "If one more fails, the cell stops"
+                                         : "The cell can lose another one"),
+         "start it again, or replace it: polis cell replace NAME --with NEW=HOST:PORT"});
+  }
+}
+
+void look_for_a_master(const std::vector<ReplicaFound>& cell, Findings& found) {
+  std::map<std::uint64_t, std::string> believed;
+  std::string without;
+  std::size_t voters = 0, answering = 0;
+  for (const ReplicaFound& replica : cell) {
+    voters += replica.voter;
+    if (!replica.unreachable.empty()) continue;
+    answering += replica.voter;
+    if (replica.master == 0) {
+      without += (without.empty() ? "" : ", ") + replica.name;
+    } else {
+      believed[replica.master] += (believed[replica.master].empty() ? "" : ", ") + replica.name;
+    }
+  }
+  if (answering <= voters / 2) return;  // that has been said
+  if (believed.empty()) {
+    found.push_back(
+        {Severity::kFailure, "nobody knows a master",
+         "wait a second and look again; if it stays so, the "
+         "replicas do not reach each other at their peer addresses (polis cell members)"});
+  } else if (!without.empty()) {
+    found.push_back({Severity::kWarning, fmt::format("{} knows no master, others do", without),
+                     "it does not reach the master at its peer address, or the other way round"});
+  }
+  if (believed.size() > 1) {
+    std::string views;
+    for (auto& [master, who] : believed)
+      views += fmt::format("{}{:x} (say {})", views.empty() ? "" : "; ", master, who);
+    found.push_back({Severity::kWarning, "the replicas name different masters: " + views,
+                     "an election is under way, or some are cut off from the others; look again in "
+                     "a second"});
+  }
+}
+
+void look_at_disks(const ReplicaFound& replica, Findings& found) {
+  if (replica.disk_free < replica.disk_free_min) {
+    found.push_back(
+        {Severity::kFailure,
+         fmt::format("the disk of {} is full: {} MB free, {} MB are the least; it refuses writes",
+                     replica.name, replica.disk_free >> 20, replica.disk_free_min >> 20),
+         "make room; it goes on by itself. Old history: etcdctl compact, or --compact-keep-time"});
+  } else if (replica.disk_free < 3 * replica.disk_free_min) {
+    found.push_back(
+        {Severity::kWarning,
+         fmt::format("the disk of {} is nearly full: {} MB free; below {} MB it refuses "
+                     "writes",
+                     replica.name, replica.disk_free >> 20, replica.disk_free_min >> 20),
+         "make room, or compact history"});
+  }
+  if (replica.sync_ms_average > kSlowSyncMs) {
+    found.push_back(
+        {Severity::kWarning,
+         fmt::format("the disk of {} is slow: a sync of the log takes {:.0f} ms on average, {:.0f} "
+                     "at worst lately",
+                     replica.name, replica.sync_ms_average, replica.sync_ms_worst),
+         "give the data directory a disk of its own; if it is the master, hand over: etcdctl "
+         "move-leader"});
+  } else if (replica.sync_ms_worst > kStalledSyncMs) {
+    found.push_back({Severity::kNote,
+                     fmt::format("the disk of {} stalled: a sync of the log took {:.0f} ms lately "
+                                 "({:.1f} on average)",
+                                 replica.name, replica.sync_ms_worst, replica.sync_ms_average),
+                     "look what else writes to it"});
+  }
+}
+
+void look_at_clocks(const ReplicaFound& replica, Findings& found) {
+  const double sure = std::abs(replica.clock_rate_apart) - replica.clock_rate_error;
+  if (sure > replica.clock_drift_max) {
+    found.push_back(
+        {Severity::kFailure,
+         fmt::format(
+             "the clock of {} runs {:.0f} ppm {} than the first replica's (+-{:.0f}); reads "
+             "by lease are safe up to {:.0f} ppm only",
+             replica.name, std::abs(replica.clock_rate_apart) * 1e6,
+             replica.clock_rate_apart > 0 ? "faster" : "slower", replica.clock_rate_error * 1e6,
+             replica.clock_drift_max * 1e6),
+         "run the cell with --reads quorum until the clock is mended"});
+  }
+  if (std::abs(replica.wall_clock_apart) > kWallClockApart) {
+    found.push_back(
+        {Severity::kNote,
+         fmt::format("the wall clock of {} is {:.1f} s {} the first replica's; the cell "
+                     "does not rely on it, logs do",
+                     replica.name, std::abs(replica.wall_clock_apart),
+                     replica.wall_clock_apart > 0 ? "ahead of" : "behind"),
+         "set up time synchronisation (chrony)"});
+  }
+}
+
+void look_at_lag(const ReplicaFound& replica, std::uint64_t furthest, Findings& found) {
+  if (replica.receives_snapshot) {
+    found.push_back({Severity::kNote,
+                     fmt::format("{} was away for longer than the log is kept and receives a "
+                                 "snapshot",
+                                 replica.name),
+                     ""});
+  } else if (furthest - std::min(furthest, replica.applied) > kFarBehind) {
+    found.push_back(
+        {Severity::kWarning,
+         fmt::format("{} is {} log entries behind", replica.name, furthest - replica.applied),
+         "if the distance grows, its disk, its network or its CPU is too slow"});
+  }
+}
+
+void look_at_differences(const std::vector<ReplicaFound>& cell, Findings& found) {
+  std::map<std::string, std::string> versions;
+  std::set<double> timeouts;
+  for (const ReplicaFound& replica : cell) {
+    if (!replica.unreachable.empty()) continue;
+    auto& who = versions[replica.version];
+    who += (who.empty() ? "" : ", ") + replica.name;
+    timeouts.insert(replica.election_timeout_ms);
+  }
+  if (versions.size() > 1) {
+    std::string text;
+    for (auto& [version, who] : versions)
+      text += fmt::format("{}{} ({})", text.empty() ? "" : "; ", version, who);
+    found.push_back({Severity::kNote, "different versions run: " + text,
+                     "finish the upgrade, one replica after the other"});
+  }
+  if (timeouts.size() > 1) {
+    found.push_back({Severity::kNote, "the replicas have different election timeouts",
+                     "give all the same --election-timeout-min and -max"});
+  }
+}
+
+void look_at_members(const std::vector<ReplicaFound>& cell, Findings& found) {
+  std::size_t voters = 0;
+  for (const ReplicaFound& replica : cell) {
+    voters += replica.voter;
+    if (!replica.started) {
+      found.push_back({Severity::kWarning,
+                       fmt::format("{} was added and has never started", replica.name),
+                       fmt::format("start it with --join, or take it back: polis cell remove {}",
+                                   replica.name)});
+    }
+  }
+  if (voters % 2 == 0) {
+    found.push_back({Severity::kNote,
+                     fmt::format("{} voters bear no more failures than {}", voters, voters - 1),
+                     "add one, or remove one"});
+  }
+}
+
+}  // namespace
+
+const char* to_string(Severity severity) {
+  switch (severity) {
+    case Severity::kFine:
+      return "fine";
+    case Severity::kNote:
+      return "note";
+    case Severity::kWarning:
+      return "warning";
+    case Severity::kFailure:
+      return "FAILURE";
+  }
+  return "?";
+}
+
+std::vector<Finding> diagnose(const std::vector<ReplicaFound>& cell) {
+  Findings found;
+  look_for_the_quorum(cell, found);
+  look_for_a_master(cell, found);
+  std::uint64_t furthest = 0;
+  for (const ReplicaFound& replica : cell) furthest = std::max(furthest, replica.commit);
+  for (const ReplicaFound& replica : cell) {
+    if (!replica.unreachable.empty()) continue;
+    look_at_disks(replica, found);
+    look_at_clocks(replica, found);
+    look_at_lag(replica, furthest, found);
+  }
+  look_at_differences(cell, found);
+  look_at_members(cell, found);
+  std::stable_sort(found.begin(), found.end(),
+                   [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
+  if (found.empty()) {
+    found.push_back({Severity::kFine,
+                     fmt::format("all {} replicas answer, follow one master, and are up to date; "
+                                 "disks, clocks and versions are in order",
+                                 cell.size()),
+                     ""});
+  }
+  return found;
+}
+
+}  // namespace polis::cli

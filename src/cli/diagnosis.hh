@@ -1,0 +1,46 @@
+#pragma once
+
+// What is wrong with a cell, from what its replicas say: plain words, and what to do. Pure.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace polis::cli {
+
+// One replica as it was found.
+struct ReplicaFound {
+  std::string name, client;
+  std::uint64_t id = 0;
+  bool voter = true;
+  bool started = true;                      // it has ever told the cell its client address
+  std::string unreachable;                  // why; empty: it answered
+  std::optional<double> heard_seconds_ago;  // by the others, at best; nothing: nobody says
+
+  // Only if it answered.
+  std::string version;
+  std::uint64_t master = 0, term = 0, commit = 0, applied = 0;
+  bool receives_snapshot = false;
+  std::uint64_t disk_free = 0, disk_free_min = 0;
+  double sync_ms_average = 0, sync_ms_worst = 0;
+  double wall_clock_apart = 0;  // seconds from the first replica's, as well as a call can tell
+  double clock_rate_apart = 0;  // fraction by which its clock runs faster than the first one's
+  double clock_rate_error = 1;  // and how far that may be wrong
+  double clock_drift_max = 0;   // what it was told to expect
+  double election_timeout_ms = 0;
+};
+
+enum class Severity { kFine, kNote, kWarning, kFailure };
+const char* to_string(Severity severity);
+
+struct Finding {
+  Severity severity = Severity::kNote;
+  std::string what;    // what is wrong, with names and numbers
+  std::string remedy;  // what to do; empty: nothing
+};
+
+// The worst first. Never empty: if all is well, that is said.
+std::vector<Finding> diagnose(const std::vector<ReplicaFound>& cell);
+
+}  // namespace polis::cli
