@@ -206,7 +206,10 @@ void WatchClient::attend() {
     }
     attached_ = false;
   }
+  // Any that runs, if one does.
   place_ = random_.below(cell_.size());
+  for (std::size_t i = 0; i < cell_.size() && !cell_.node(place_).up(); ++i)
+    place_ = (place_ + 1) % cell_.size();
   Node& node = cell_.node(place_);
   if (!node.up()) return;
   incarnation_ = node.incarnation();
