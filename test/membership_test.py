@@ -207,6 +207,17 @@ class MembershipTest(unittest.TestCase):
         self.assertEqual(self.wait_ended(lost), 2)
         self.assertIn(f"polis cell repair {lost.name}", lost.log())
 
+    def test_a_founder_that_lost_its_disk_does_not_vote_as_if_nothing_had_been(self):
+        lost = next(r for r in self.cell.replicas if r is not self.cell.master())
+        deadline = time.monotonic() + 20
+        while any(not m.get("client") for m in self.members().values()):  # all have said that they are here
+            self.assertLess(time.monotonic(), deadline)
+        lost.kill()
+        os.rename(lost.directory, lost.directory + ".lost")
+        lost.start()
+        self.assertEqual(self.wait_ended(lost), 1)
+        self.assertIn(f"comes with an empty data directory; rebuild it: polis cell repair {lost.name}", lost.log())
+
     def test_who_was_not_added_cannot_join(self):
         stranger = self.newcomer("z")
         self.start_newcomer(stranger)

@@ -89,7 +89,8 @@ struct Cell::Impl {
   Result<void> settle_identity();
   void on_configuration(const consensus::Configuration& configuration);
   void on_removed();
-  void on_disowned();
+  void on_refused(Refusal::Reason reason, const std::string& text);
+  void stop_for_good(const std::string& why);
   Result<void> start_links();
 };
 
@@ -107,7 +108,17 @@ Result<void> Cell::Impl::open_storage() {
   engine = std::move(*opened);
   links = std::make_unique<PeerLinks>(
       reactor, PeerLinks::Own{settings.cell_id, settings.id, settings.name, settings.peer,
-                              settings.client_text});
+                              settings.client_text,
+                              [this] {
+                                auto status = replica->status();
+                                return status.last == consensus::LogIndex() &&
+                                       status.role.term == consensus::Term();
+                              },
+                              [this](consensus::ReplicaId id) {
+                                // Members tell their client address when they first start.
+                                const auto* member = membership->configuration().find(id);
+                                return member != nullptr && !member->client.empty();
+                              }});
   membership = std::make_unique<Membership>(reactor, *links, settings);
   membership->set_met(met);
   auto recovered = replica::Replica::open(
@@ -131,6 +142,8 @@ Result<void> Cell::Impl::open_storage() {
   if (!recovered) return std::unexpected(recovered.error());
   replica = std::move(*recovered);
   membership->attach(*replica);
+  // Before anybody can greet this replica it has to know who takes part.
+  membership->on_configuration(replica->status().configuration);
   return {};
 }
 
@@ -186,7 +199,9 @@ Result<void> Cell::Impl::start_links() {
   return links->start([this](consensus::ReplicaId from,
                              std::string_view message) { replica->on_message(from, message); },
                       [this](consensus::ReplicaId peer) { replica->on_peer_lost(peer); },
-                      [this] { reactor.post([this] { on_disowned(); }); });
+                      [this](Refusal::Reason reason, const std::string& text) {
+                        reactor.post([this, reason, text] { on_refused(reason, text); });
+                      });
 }
 
 void Cell::Impl::add_services() {
@@ -258,17 +273,25 @@ void Cell::Impl::on_removed() {
   reactor.post([this] { drain(); });
 }
 
-// Removed while it was away: nobody sends it the log in which that stands.
-void Cell::Impl::on_disowned() {
+void Cell::Impl::on_refused(Refusal::Reason reason, const std::string& text) {
+  if (stopping) return;
+  if (reason == Refusal::Reason::kForgot) return stop_for_good(text);
+  if (reason != Refusal::Reason::kNoMember) return;
+  // Removed while it was away: nobody sends it the log in which that stands.
   const auto& voters = membership->configuration().voters;
   auto disowning = std::count_if(voters.begin(), voters.end(), [this](consensus::ReplicaId id) {
     return links->state(id).disowns;
   });
-  if (stopping || static_cast<std::size_t>(disowning) < voters.size() / 2 + 1) return;
-  log_error(
-      "{} of the {} voters that this replica knows say that it is no member of the cell any more: "
-      "it stops. To take part again, add it with a new data directory; {} is of no use",
-      disowning, voters.size(), settings.data_dir);
+  if (static_cast<std::size_t>(disowning) < voters.size() / 2 + 1) return;
+  stop_for_good(
+      fmt::format("{} of the {} voters that this replica knows say that it is no member of the "
+                  "cell any more. To "
+                  "take part again, add it with a new data directory; {} is of no use",
+                  disowning, voters.size(), settings.data_dir));
+}
+
+void Cell::Impl::stop_for_good(const std::string& why) {
+  log_error("this replica stops: {}", why);
   exit_code = 1;
   stopping = true;
   drain();

@@ -19,6 +19,7 @@ std::string encode(const Greeting& greeting) {
   out.string(greeting.name);
   out.string(greeting.client_address);
   out.string(greeting.version);
+  out.u8(greeting.blank ? 1 : 0);
   return bytes;
 }
 
@@ -33,7 +34,8 @@ std::optional<Greeting> decode_greeting(std::string_view bytes) {
   greeting.name = in.string();
   greeting.client_address = in.string();
   greeting.version = in.string();
-  if (!in.ok()) return std::nullopt;  // more may follow from a newer version
+  if (!in.ok()) return std::nullopt;
+  greeting.blank = in.remaining() > 0 && in.u8() != 0;  // more may follow from a newer version
   return greeting;
 }
 
@@ -48,7 +50,9 @@ std::string encode(const Refusal& refusal) {
 std::optional<Refusal> decode_refusal(std::string_view bytes) {
   Reader in(bytes);
   Refusal refusal;
-  refusal.reason = in.u8() == 1 ? Refusal::Reason::kNoMember : Refusal::Reason::kOther;
+  std::uint8_t reason = in.u8();
+  if (reason <= static_cast<std::uint8_t>(Refusal::Reason::kForgot))
+    refusal.reason = static_cast<Refusal::Reason>(reason);
   refusal.text = in.string();
   if (!in.ok()) return std::nullopt;  // more may follow from a newer version
   return refusal;

@@ -22,6 +22,7 @@ struct Greeting {
   std::string name;            // of the sender
   std::string client_address;  // of the sender
   std::string version;
+  bool blank = false;  // the sender remembers nothing: its log is empty and it never voted
 };
 
 std::string encode(const Greeting& greeting);
@@ -30,7 +31,7 @@ std::optional<Greeting> decode_greeting(std::string_view bytes);
 // What a replica answers to a greeting that it refuses; to one that it takes it answers nothing.
 struct Refusal {
   // Sent: DO NOT CHANGE the numbers.
-  enum class Reason : std::uint8_t { kOther = 0, kNoMember = 1 };
+  enum class Reason : std::uint8_t { kOther = 0, kNoMember = 1, kForgot = 2 };
   Reason reason = Reason::kOther;
   std::string text;
 };

@@ -82,7 +82,8 @@ class PeerLinks::Outgoing {
                                                .to = peer_.id,
                                                .name = links_.own_.name,
                                                .client_address = links_.own_.client_address,
-                                               .version = kVersion}));
+                                               .version = kVersion,
+                                               .blank = links_.own_.blank()}));
           flush();
         });
   }
@@ -97,7 +98,7 @@ class PeerLinks::Outgoing {
       log_error("replica {} refuses this one: {}", peer_.name, refusal->text);
     refused_ = refusal->text;
     state_.disowns = refusal->reason == Refusal::Reason::kNoMember;
-    if (state_.disowns && links_.disowned_) links_.disowned_();
+    if (links_.refused_) links_.refused_(refusal->reason, refusal->text);
   }
 
   void reconnect(const std::string& reason) {
@@ -178,6 +179,13 @@ class PeerLinks::Incoming {
           "replica {} (id {:x}) is no member of the cell: it was removed, or not added yet; "
           "`polis cell members` lists the members",
           greeting->name, greeting->from.value);
+    } else if (greeting->blank && links_.own_.has_taken_part(greeting->from)) {
+      // Whoever forgot what it promised and acknowledged must not do either again.
+      reason = Refusal::Reason::kForgot;
+      wrong = fmt::format(
+          "replica {} has taken part in this cell before and comes with an empty data directory; "
+          "rebuild it: polis cell repair {}",
+          greeting->name, greeting->name);
     } else if (greeting->protocol != kPeerProtocol) {
       wrong = fmt::format(
           "replica {} speaks peer protocol {}, this one {}; run versions that are next to each "
@@ -246,10 +254,10 @@ void PeerLinks::let_go_of_others() {
 
 PeerLinks::~PeerLinks() = default;
 
-Result<void> PeerLinks::start(Received received, Lost lost, std::function<void()> disowned) {
+Result<void> PeerLinks::start(Received received, Lost lost, Refused refused) {
   received_ = std::move(received);
   lost_ = std::move(lost);
-  disowned_ = std::move(disowned);
+  refused_ = std::move(refused);
   auto listener =
       io::listen_tcp(reactor_, own_.listen,
                      [this](std::unique_ptr<io::TcpStream> stream) { accept(std::move(stream)); });

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 
+#include "cell/peer_frame.hh"
 #include "io/tcp.hh"
 #include "replica/transport.hh"
 
@@ -42,6 +43,10 @@ class PeerLinks final : public replica::Transport {
     std::string name;
     io::Address listen;
     std::string client_address;  // told to the peers
+    // This replica remembers nothing (Greeting::blank).
+    std::function<bool()> blank;
+    // The member has taken part before: if it comes and remembers nothing, it has lost its data.
+    std::function<bool(ReplicaId)> has_taken_part;
   };
   using Received = std::function<void(ReplicaId from, std::string_view message)>;
   // Both connections, the one that it made and the one to it, have ended: so has its process, most
@@ -52,8 +57,9 @@ class PeerLinks final : public replica::Transport {
   ~PeerLinks() override;
 
   // Begins to accept and to connect. kUnavailable: the address is in use.
-  // `disowned`: one more peer says that this replica is no member (PeerState::disowns).
-  Result<void> start(Received received, Lost lost, std::function<void()> disowned);
+  // What a peer says when it does not take this replica.
+  using Refused = std::function<void(Refusal::Reason, const std::string& text)>;
+  Result<void> start(Received received, Lost lost, Refused refused);
   // Who takes part. Connects to whoever is new or has moved; whoever left is let go after two
   // seconds, so that it hears of that.
   void set_peers(const std::vector<Peer>& peers);
@@ -72,7 +78,7 @@ class PeerLinks final : public replica::Transport {
   Own own_;
   Received received_;
   Lost lost_;
-  std::function<void()> disowned_;
+  Refused refused_;
   std::unique_ptr<io::TcpListener> listener_;
   std::map<ReplicaId, std::unique_ptr<Outgoing>> outgoing_;
   std::map<std::uint64_t, std::unique_ptr<Incoming>> incoming_;
