@@ -55,6 +55,7 @@ class Stage {
 
  private:
   void look(std::size_t place);
+  void attend();
   std::optional<Operation> perform(std::size_t place, Operation operation);
   std::size_t begin(std::size_t place, Operation operation);
 
@@ -65,8 +66,7 @@ class Stage {
   ProtocolChecker protocol_;
   Workload workload_;
   std::vector<std::unique_ptr<WatchClient>> watchers_;
-  bool attending_ = false;
-  void attend();
+  bool attending_ = false;  // attend() calls itself
 };
 
 // A violation of the rules of the scenario itself.

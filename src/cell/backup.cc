@@ -33,8 +33,9 @@ Backups::Backups(EtcdContext context, http::Server& server, io::Disk& disk,
                  const Settings& settings)
     : context_(context), disk_(disk), settings_(settings) {
   server.add_stream("/polis.v1.Cell/Backup", [this](const http::CallPtr& call) {
-    call->on_message = [this, call = call.get()](std::string_view) {
-      begin(call->shared_from_this());
+    // One request makes one copy, whatever else the client sends.
+    call->on_message = [this, call = call.get(), begun = false](std::string_view) mutable {
+      if (!std::exchange(begun, true)) begin(call->shared_from_this());
     };
   });
 }
