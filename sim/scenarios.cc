@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/polis/cell.pb.h"
 #include "replica/wire.hh"
 #include "sim/stage.hh"
 #include "store/watch_hub.hh"
@@ -338,9 +339,50 @@ void masters_are_cut_off(CellConfig config, Duration pause) {
       stage.node(master).machine().pause(pause);
       if (pause > Duration::zero()) stage.run_for(25ms);
       stage.cut_off(master);
+      // The others look for the next one as soon as their promises allow.
+      for (std::size_t i = 0; i < config.replicas; ++i) {
+        if (i != master) stage.node(i).lose_peer(master);
+      }
       stage.run_for(1s);
       stage.heal();
     }
+    stage.finish();
+  }
+}
+
+// A voter is replaced, and at that moment the old and the new one are on different sides of a cut:
+// each side would be a majority of the voters that it knows.
+void replaced_on_both_sides_of_a_cut() {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    Stage stage({.replicas = 3, .spares = 1}, {}, seed);
+    const std::size_t master = stage.master(), stays = (master + 1) % 3, leaves = (master + 2) % 3,
+                      comes = 3;
+    v1::ChangeRequest add;
+    add.set_kind(v1::ChangeRequest::ADD);
+    add.set_peer(SimulatedCell::address_of(comes));
+    add.set_replaces(stage.node(leaves).id().value);
+    stage.ask_for(master, add);
+    auto learners = [&] { return stage.raft(master).configuration().learners; };
+    stage.until("there is a learner", [&] { return learners().size() == 1; });
+    const consensus::ReplicaId id = learners().front();
+    stage.node(comes).become(id);
+    stage.start(comes);
+    stage.until("it has caught up", [&] {
+      return stage.raft(comes).log().last_index() == stage.raft(master).log().last_index();
+    });
+    stage.run_for(60ms);
+    v1::ChangeRequest promote;
+    promote.set_kind(v1::ChangeRequest::PROMOTE);
+    promote.set_id(id.value);
+    stage.ask_for(master, promote);
+    for (std::size_t a : {master, comes}) {
+      for (std::size_t b : {stays, leaves}) stage.cut(a, b);
+    }
+    stage.begin_put(master, "k", "on the side of the new one");
+    stage.run_for(1500ms);
+    stage.begin_put(stays, "k", "on the side of the old one");
+    stage.run_for(500ms);
+    stage.heal();
     stage.finish();
   }
 }
@@ -469,6 +511,8 @@ const std::vector<Scenario>& scenarios() {
                  NetworkFaults far{.delay_min = 5ms, .delay_max = 10ms};
                  masters_are_cut_off({.replicas = 3, .network = far, .lease_margin = {}}, 290ms);
                }),
+      scenario("a_change_of_voters_never_makes_two_majorities", "Raft thesis 4.3",
+               replaced_on_both_sides_of_a_cut),
       scenario("a_follower_that_was_cut_off_deposes_nobody", "Raft thesis 9.6",
                cut_off_follower_deposes_nobody),
       scenario("a_hand_over_that_comes_late_makes_no_read_stale", "Raft thesis 6.4.1 and 3.10",

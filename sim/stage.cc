@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/etcd/rpc.pb.h"
+#include "api/polis/cell.pb.h"
 
 namespace polis::sim {
 namespace {
@@ -144,6 +145,14 @@ std::optional<std::uint64_t> Stage::put(std::size_t place, const std::string& ke
                                         const std::string& value) {
   auto done = perform(place, {.kind = Operation::Kind::kPut, .key = key, .value = value});
   return done ? std::optional(done->revision) : std::nullopt;
+}
+
+void Stage::ask_for(std::size_t place, const v1::ChangeRequest& request) {
+  node(place).machine().deliver([this, place, bytes = request.SerializeAsString()] {
+    if (!node(place).up()) return;
+    node(place).replica().ask(replica::Question::kChange, bytes,
+                              [](const store::Status&, const std::string&) {});
+  });
 }
 
 std::optional<std::uint64_t> Stage::erase(std::size_t place, const std::string& key) {

@@ -8,6 +8,10 @@
 #include "sim/checkers.hh"
 #include "sim/workload.hh"
 
+namespace polis::v1 {
+class ChangeRequest;
+}
+
 namespace polis::sim {
 
 class Stage {
@@ -37,6 +41,9 @@ class Stage {
   // The same without waiting.
   void begin_put(std::size_t place, const std::string& key, const std::string& value);
   void begin_get(std::size_t place, const std::string& key);
+
+  // A request for a change of who takes part; its answer is not waited for.
+  void ask_for(std::size_t place, const v1::ChangeRequest& request);
 
   void crash(std::size_t place) { node(place).crash(); }
   void start(std::size_t place);

@@ -1,11 +1,21 @@
 #include "sim/world.hh"
 
+#include <utility>
+
 #include "base/check.hh"
 
 namespace polis::sim {
 
 void World::at(Instant when, std::function<void()> f) {
-  events_.push({std::max(when, now_), ++sequence_, std::move(f)});
+  std::size_t slot = slots_.size();
+  if (free_slots_.empty()) {
+    slots_.push_back(std::move(f));
+  } else {
+    slot = free_slots_.back();
+    free_slots_.pop_back();
+    slots_[slot] = std::move(f);
+  }
+  events_.push({std::max(when, now_), ++sequence_, slot});
 }
 
 bool World::step(Instant until) {
@@ -13,11 +23,13 @@ bool World::step(Instant until) {
     now_ = std::max(now_, until);
     return false;
   }
-  Event event = std::move(const_cast<Event&>(events_.top()));
+  const Event event = events_.top();
   events_.pop();
   CHECK(event.when >= now_);
   now_ = event.when;
-  event.f();
+  auto f = std::exchange(slots_[event.slot], nullptr);
+  free_slots_.push_back(event.slot);
+  f();
   return true;
 }
 
@@ -42,7 +54,8 @@ Instant Machine::now() const {
 void Machine::run(std::uint64_t epoch, std::function<void()> f) {
   if (epoch != epoch_) return;
   if (paused()) {
-    world_.at(paused_until_, [this, epoch, f = std::move(f)] { run(epoch, f); });
+    world_.at(paused_until_,
+              [this, epoch, f = std::move(f)]() mutable { run(epoch, std::move(f)); });
     return;
   }
   f();
@@ -52,18 +65,20 @@ void Machine::run(std::uint64_t epoch, std::function<void()> f) {
 void Machine::post(std::function<void()> f) { deliver(std::move(f)); }
 
 void Machine::deliver(std::function<void()> f) {
-  world_.after(Duration::zero(), [this, epoch = epoch_, f = std::move(f)] { run(epoch, f); });
+  world_.after(Duration::zero(),
+               [this, epoch = epoch_, f = std::move(f)]() mutable { run(epoch, std::move(f)); });
 }
 
 std::unique_ptr<io::Timer> Machine::after(Duration delay, std::function<void()> f) {
   auto alive = std::make_shared<bool>(true);
   auto real =
       Duration(static_cast<std::int64_t>(static_cast<double>(delay.count()) / (1.0 + drift_)) + 1);
-  world_.after(std::max(real, Duration(1)), [this, epoch = epoch_, alive, f = std::move(f)] {
-    run(epoch, [alive, f] {
-      if (*alive) f();
-    });
-  });
+  world_.after(std::max(real, Duration(1)),
+               [this, epoch = epoch_, alive, f = std::move(f)]() mutable {
+                 run(epoch, [alive = std::move(alive), f = std::move(f)] {
+                   if (*alive) f();
+                 });
+               });
   return std::make_unique<SimulatedTimer>(alive);
 }
 

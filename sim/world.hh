@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <queue>
+#include <vector>
 
 #include "base/random.hh"
 #include "io/loop.hh"
@@ -37,10 +38,11 @@ class World {
   std::uint64_t events() const { return sequence_; }
 
  private:
+  // What to do lies elsewhere, so that the heap moves 24 bytes.
   struct Event {
     Instant when;
     std::uint64_t sequence;
-    std::function<void()> f;
+    std::size_t slot;
     bool operator<(const Event& other) const {
       return std::pair(when, sequence) > std::pair(other.when, other.sequence);
     }
@@ -49,6 +51,8 @@ class World {
   std::uint64_t sequence_ = 0;
   Random random_;
   std::priority_queue<Event> events_;
+  std::vector<std::function<void()>> slots_;
+  std::vector<std::size_t> free_slots_;
 };
 
 class Machine final : public io::Loop {

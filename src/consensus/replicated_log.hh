@@ -118,11 +118,12 @@ struct Status {
   LogIndex last;
   LogIndex first;
   LogIndex persisted;
-  std::size_t log_bytes = 0;           // in memory
-  Configuration configuration;         // the newest one in the log
-  bool configuration_settled = false;  // it is committed and not joint: another may follow
-  Instant lease_until{};               // the master may answer alone until then; the past: not now
-  std::vector<PeerProgress> peers;     // filled on the master only
+  std::size_t log_bytes = 0;    // in memory
+  Configuration configuration;  // the newest one in the log
+  // It is committed and not joint, and a master knows so: another may follow.
+  bool configuration_settled = false;
+  Instant lease_until{};            // the master may answer alone until then; the past: not now
+  std::vector<PeerProgress> peers;  // filled on the master only
 };
 
 class ReplicatedLog {

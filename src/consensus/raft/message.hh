@@ -49,7 +49,8 @@ struct Message {
   LogIndex index;   // kAppend: the entry before `entries`; kVote: last of the log; replies: see
                     // MessageType
   Term log_term;    // the term of the entry at `index`
-  LogIndex commit;  // kAppend, kHeartbeat: what the receiver may commit
+  LogIndex commit;  // kAppend, kHeartbeat: what the receiver may commit; kAppendReply that rejects:
+                    // `index` of the append that is refused
   bool reject = false;
   bool transfer =
       false;  // kVote: asked for by the leader itself, so promises to it do not stand against it

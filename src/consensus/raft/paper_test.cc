@@ -685,6 +685,30 @@ TEST(Section_10_2_1, the_leader_sends_ahead_of_replies_within_a_window) {
   EXPECT_EQ(cluster.applied(1).size(), 11u);
 }
 
+// Each refusal of a whole window of appends used to start a probe of its own; every probe that was
+// accepted filled the window again, and two replicas could keep each other busy for as long as
+// messages overtook each other.
+TEST(Section_10_2_1, the_refusals_of_a_window_cost_one_probe) {
+  Cluster cluster = led({.append_bytes_max = 16});
+  cluster.propose(1, "lost");
+  std::erase_if(cluster.network(), [](const Message& m) { return m.to == ReplicaId(2); });
+  for (int i = 0; i < 3; ++i) cluster.propose(1, "refused, because something before it is missing");
+  auto deliver_all_to = [&](std::uint64_t id) {
+    auto waiting = cluster.network();
+    cluster.network().remove_if([&](const Message& m) { return m.to == ReplicaId(id); });
+    for (const Message& m : waiting)
+      if (m.to == ReplicaId(id)) cluster.deliver(m);
+  };
+  deliver_all_to(2);
+  cluster.network().remove_if([](const Message& m) { return m.from != ReplicaId(2); });
+  ASSERT_EQ(cluster.network().size(), 3u);
+  deliver_all_to(1);
+  cluster.network().remove_if([](const Message& m) { return m.to != ReplicaId(2); });
+  EXPECT_EQ(count(cluster, MessageType::kAppend), 1);
+  cluster.settle();
+  EXPECT_EQ(cluster.applied(2).size(), 5u);
+}
+
 TEST(Section_10_2_1, the_leader_replicates_while_its_own_write_is_under_way) {
   Cluster cluster({.voters = 3, .persist_at_once = false});
   cluster.campaign(1);

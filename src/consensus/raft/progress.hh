@@ -38,6 +38,10 @@ struct Progress {
 
   std::deque<InFlight> in_flight;  // kReplicate: messages not yet answered, oldest first
   std::size_t in_flight_bytes = 0;
+  // Messages that may be in flight, if the options allow as many. Halved by each refusal: on a
+  // network that reorders, a wide window is refused again and again. Grows by one with each answer.
+  std::size_t window = kWidest;
+  static constexpr std::size_t kWidest = 1 << 20;
 
   // kSnapshot: which, what the follower wants next, and when the last chunk left.
   consensus::LogIndex snapshot;
@@ -72,6 +76,7 @@ struct Progress {
     }
     if (next <= index) next = index.next();
     if (index <= match) return false;
+    window = std::min(window + 1, kWidest);
     match = index;
     return true;
   }
@@ -81,6 +86,8 @@ struct Progress {
     in_flight_bytes += bytes;
     next = last.next();
   }
+
+  void narrow() { window = std::max<std::size_t>(1, std::min(window, in_flight.size()) / 2); }
 
   void clear_in_flight() {
     in_flight.clear();

@@ -306,17 +306,18 @@ Output Raft::take_output() {
 }
 
 consensus::Status Raft::status() const {
-  consensus::Status status{
-      .role = {role_, term_, leader_},
-      .commit = commit_,
-      .last = log_.last_index(),
-      .first = log_.first_index(),
-      .persisted = persisted_,
-      .log_bytes = log_.bytes(),
-      .configuration = configuration_,
-      .configuration_settled = !configuration_.joint() && configuration_index() <= commit_,
-      .lease_until = is_leader() ? lease_.until() : Instant(),
-      .peers = {}};
+  consensus::Status status{.role = {role_, term_, leader_},
+                           .commit = commit_,
+                           .last = log_.last_index(),
+                           .first = log_.first_index(),
+                           .persisted = persisted_,
+                           .log_bytes = log_.bytes(),
+                           .configuration = configuration_,
+                           .configuration_settled = !configuration_.joint() &&
+                                                    configuration_index() <= commit_ &&
+                                                    (!is_leader() || may_serve_reads()),
+                           .lease_until = is_leader() ? lease_.until() : Instant(),
+                           .peers = {}};
   for (const auto& [id, progress] : peers_) {
     if (progress.leaves_at != Instant::max()) continue;
     status.peers.push_back({id, progress.match, progress.heard, progress.feed == Feed::kSnapshot});

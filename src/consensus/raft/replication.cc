@@ -60,7 +60,7 @@ void Raft::maybe_send_append(ReplicaId to, Progress& progress, bool even_if_empt
     if (progress.feed == Feed::kSnapshot) return;
     if (progress.feed == Feed::kProbe && progress.probe_sent) return;
     if (progress.feed == Feed::kReplicate &&
-        (progress.in_flight.size() >= options_.in_flight_messages_max ||
+        (progress.in_flight.size() >= std::min(progress.window, options_.in_flight_messages_max) ||
          progress.in_flight_bytes >= options_.in_flight_bytes_max)) {
       return;
     }
@@ -124,6 +124,7 @@ void Raft::on_append(const Message& message) {
                         .to = message.from,
                         .index = hint,
                         .log_term = log_.term_at(hint),
+                        .commit = message.index,
                         .reject = true});
     return;
   }
@@ -146,13 +147,14 @@ void Raft::on_append_reply(const Message& message) {
   Progress& progress = found->second;
   progress.heard = now_;
   if (message.reject) {
-    // A late refusal of something that has been accepted since, or of an older probe.
-    if (message.index < progress.match && progress.feed == Feed::kReplicate) return;
-    if (progress.feed == Feed::kSnapshot) return;
+    // Late: of something that has been accepted since, or not the answer to the probe that is out.
+    if (message.commit <= progress.match || progress.feed == Feed::kSnapshot) return;
+    if (progress.feed == Feed::kProbe && message.commit != progress.next.previous()) return;
     LogIndex hint = std::min(message.index, log_.last_index());
     while (log_.has_term(hint) && hint > progress.match && log_.term_at(hint) > message.log_term) {
       hint = hint.previous();
     }
+    progress.narrow();
     progress.become_probe();
     progress.next = std::max(progress.match.next(), hint.next());
     maybe_send_append(message.from, progress, true);
