@@ -13,11 +13,11 @@ std::string CellConfig::describe() const {
   return fmt::format(
       "replicas={} spares={} delay={}..{}us loss={} repeat={} late={} sync={}..{}us stall={} "
       "retain={} "
-      "segment={} chunk={} drift={} told={} margin={}us reads={}",
+      "segment={} chunk={} drift={} told={} margin={}us reads={}{}",
       replicas, spares, us(network.delay_min), us(network.delay_max), network.loss, network.repeat,
       network.late, us(disk.sync_min), us(disk.sync_max), disk.stall, log_retain_bytes,
       wal_segment_bytes, snapshot_chunk_bytes, clock_drift_max, drift_told(), us(lease_margin),
-      reads == consensus::Reads::kLease ? "lease" : "quorum");
+      reads == consensus::Reads::kLease ? "lease" : "quorum", upgrades ? " upgrades" : "");
 }
 
 // The largest ratio of two rates, less one.
@@ -46,6 +46,7 @@ Node::Node(World& world, SimulatedCell& cell, const CellConfig& config, std::siz
       machine_(world, draw_drift(random_, config.clock_drift_max)),
       disk_faults_(std::make_shared<DiskFaults>(config.disk)) {
   if (place < config.replicas) id_ = SimulatedCell::founder(place);
+  if (config.upgrades && place < config.replicas) knows_ = store::kCellVersionFirst;
 }
 
 Node::~Node() {
@@ -57,6 +58,7 @@ void Node::become(consensus::ReplicaId id) {
   crash();
   id_ = id;
   removed_ = false;
+  knows_ = store::kCellVersionNewest;
   contents_ = std::make_shared<DiskContents>();
   engine_state_ = std::make_shared<storage::MemoryEngineState>();
 }
@@ -72,6 +74,9 @@ void Node::start() {
     options.initial.voters.push_back(SimulatedCell::founder(i));
     options.initial.put({.id = SimulatedCell::founder(i), .peer = SimulatedCell::address_of(i)});
   }
+  if (config_.upgrades && incarnation_ > 0 && random_.chance(0.5))
+    knows_ = store::kCellVersionNewest;
+  options.cell_version_newest = knows_;
   options.incarnation = ++incarnation_;
   options.directory = "/polis";
   options.seed = random_.next();
@@ -135,6 +140,11 @@ void Node::lose_peer(std::size_t place) {
 void Node::send(consensus::ReplicaId to, std::string message) {
   std::size_t place = cell_.place_of(to);
   if (place < cell_.size()) network_.send(place_, place, std::move(message));
+}
+
+std::uint32_t Node::cell_version_of(consensus::ReplicaId peer) const {
+  std::size_t place = cell_.place_of(peer);
+  return place < cell_.size() && cell_.node(place).up() ? cell_.node(place).knows_ : 0;
 }
 
 SimulatedCell::SimulatedCell(World& world, CellConfig config)

@@ -32,6 +32,8 @@ struct CellConfig {
   std::uint64_t wal_segment_bytes = 256 << 10;
   std::uint32_t snapshot_chunk_bytes = 4 << 10;
   std::size_t append_bytes_max = 64 << 10;
+  // Founders begin with an older release, and some restarts bring the newest.
+  bool upgrades = false;
   consensus::Reads reads = consensus::Reads::kLease;
   Duration lease_margin = std::chrono::milliseconds(5);
   // Each machine's clock runs faster or slower than time by at most this fraction; what the
@@ -73,6 +75,7 @@ class Node final : public replica::Transport {
 
   // Transport
   void send(consensus::ReplicaId to, std::string message) override;
+  std::uint32_t cell_version_of(consensus::ReplicaId peer) const override;
   void flush() override {}
 
  private:
@@ -90,6 +93,7 @@ class Node final : public replica::Transport {
   std::shared_ptr<storage::MemoryEngineState> engine_state_ =
       std::make_shared<storage::MemoryEngineState>();
   std::uint64_t incarnation_ = 0;
+  store::CellVersion knows_ = store::kCellVersionNewest;
   std::optional<std::string> failure_;
   bool removed_ = false;  // the cell has decided so
 

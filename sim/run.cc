@@ -105,6 +105,7 @@ Plan draw(Random& random, const RunOptions& options) {
     plan.cell.spares = 1 + random.below(3);
   }
   lean_to(options.profile, random, plan);
+  plan.cell.upgrades = random.chance(0.3);
   if (options.clocks_break_bound) {  // masters that are cut off, and readers who come often
     plan = {.cell = plan.cell, .workload = plan.workload, .masters_cut_off = true};
     plan.cell.spares = 0;

@@ -327,6 +327,39 @@ void hand_over_into_silence() {
   }
 }
 
+// A follower asks for a read index and dies; what its next process asks must not be answered with
+// that. Everything that could teach the next process better is on its way for long.
+void answer_to_an_earlier_process() {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    Stage stage({.replicas = 3}, {}, seed);
+    const std::size_t master = stage.master(), asks = (master + 1) % 3;
+    stage.run_for(500ms);
+    stage.put(master, "k", "old");
+    stage.run_for(100ms);
+    stage.cell().network().set_slow([&stage, asks](const std::string& bytes) {
+      if (bytes[0] != static_cast<char>(replica::WireKind::kConsensus)) return Duration();
+      auto message = raft::decode(std::string_view(bytes).substr(1));
+      if (!message || message->to != stage.node(asks).id()) return Duration();
+      if (message->type == raft::MessageType::kReadIndexReply) return Duration(400ms);
+      const bool teaches = message->type == raft::MessageType::kAppend ||
+                           message->type == raft::MessageType::kCommit;
+      return teaches ? Duration(2s) : Duration();
+    });
+    stage.begin_get(asks, "k");
+    stage.run_for(20ms);
+    stage.crash(asks);
+    stage.start(asks);
+    stage.until("it knows its master", [&] {
+      return stage.node(asks).replica().status_role().master == stage.node(master).id();
+    });
+    expect(stage.put(master, "k", "new").has_value(), "a write with two of three is not answered");
+    stage.begin_get(asks, "k");
+    stage.run_for(3s);
+    stage.cell().network().set_slow({});
+    stage.finish();
+  }
+}
+
 // Masters are cut off again and again while clients read through everyone.
 void masters_are_cut_off(CellConfig config, Duration pause) {
   for (std::uint64_t seed = 1; seed <= 15; ++seed) {
@@ -513,6 +546,9 @@ const std::vector<Scenario>& scenarios() {
                }),
       scenario("a_change_of_voters_never_makes_two_majorities", "Raft thesis 4.3",
                replaced_on_both_sides_of_a_cut),
+      scenario("an_answer_to_an_earlier_process_is_not_taken",
+               "found by simulation: read indexes were counted from 1 in every process",
+               answer_to_an_earlier_process),
       scenario("a_follower_that_was_cut_off_deposes_nobody", "Raft thesis 9.6",
                cut_off_follower_deposes_nobody),
       scenario("a_hand_over_that_comes_late_makes_no_read_stale", "Raft thesis 6.4.1 and 3.10",

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 import time
 
 
@@ -20,9 +21,37 @@ def free_ports(count):
             s.close()
 
 
+class Writer(threading.Thread):
+    """Writes k0, k1, ... through whoever answers, and keeps what was acknowledged and what was refused or not known."""
+
+    def __init__(self, polis, endpoints, timeout=5):
+        super().__init__(daemon=True)
+        self.polis, self.endpoints, self.timeout = polis, endpoints, timeout
+        self.acknowledged, self.failed, self.stop = [], [], threading.Event()
+
+    def run(self):
+        number = 0
+        while not self.stop.is_set():
+            done = subprocess.run([self.polis, "kv", "put", "-e", self.endpoints(), "--timeout", str(self.timeout), f"k{number}", "v"],
+                                  capture_output=True, text=True)
+            if done.returncode == 0:
+                self.acknowledged.append(f"k{number}")
+            else:
+                self.failed.append(done.stderr)
+            number += 1
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.join()
+
+
 class Replica:
     def __init__(self, cell, name, client_port, peer_port):
-        self.cell, self.name = cell, name
+        self.cell, self.name, self.polis = cell, name, cell.polis
         self.client = f"127.0.0.1:{client_port}"
         self.peer = f"127.0.0.1:{peer_port}"
         self.directory = os.path.join(cell.directory, name)
@@ -32,7 +61,7 @@ class Replica:
     def start(self, *more):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
-                [self.cell.polis, "cell", "run", "--name", self.name, "--data-dir", self.directory, "--client", self.client,
+                [self.polis, "cell", "run", "--name", self.name, "--data-dir", self.directory, "--client", self.client,
                  "--peer", self.peer, "--initial", self.cell.initial, *self.cell.flags, *more],
                 stdout=log, stderr=log)
 

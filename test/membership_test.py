@@ -10,25 +10,9 @@ import threading
 import time
 import unittest
 
-from cell_process import Cell, Replica, free_ports
+from cell_process import Cell, Replica, Writer, free_ports
 
 POLIS = os.environ["POLIS"]
-
-
-class Writer(threading.Thread):
-    """Writes k0, k1, ... through whoever answers, and keeps what was acknowledged."""
-
-    def __init__(self, endpoints):
-        super().__init__()
-        self.endpoints, self.acknowledged, self.stop = endpoints, [], threading.Event()
-
-    def run(self):
-        number = 0
-        while not self.stop.is_set():
-            done = subprocess.run([POLIS, "kv", "put", "-e", self.endpoints(), "--timeout", "5", f"k{number}", "v"], capture_output=True)
-            if done.returncode == 0:
-                self.acknowledged.append(f"k{number}")
-            number += 1
 
 
 class MembershipTest(unittest.TestCase):
@@ -75,7 +59,7 @@ class MembershipTest(unittest.TestCase):
             self.polis("kv", "get", key)
 
     def test_a_dead_replica_is_replaced_while_clients_write(self):
-        writer = Writer(self.endpoints)
+        writer = Writer(POLIS, self.endpoints)
         writer.start()
         try:
             victim = next(r for r in self.cell.replicas if r is not self.cell.master())

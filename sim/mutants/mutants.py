@@ -87,6 +87,8 @@ MUTANTS = [
      "        if (auto done = wal_->reset(mark.index, mark.term); !done)", "        if (MUTANT) {} else if (auto done = wal_->reset(mark.index, mark.term); !done)"),
     ("stay_master_with_a_slow_disk", "src/replica/upkeep.cc",
      "  if (!slow && !stuck) return;", "  if (MUTANT || (!slow && !stuck)) return;"),
+    ("count_requests_from_one_in_every_process", "src/replica/replica.cc",
+     "next_read_(first_number(options_.seed))", "next_read_(MUTANT ? 1 : first_number(options_.seed))"),
     ("call_an_unseen_outcome_a_success", "src/replica/requests.cc",
      "  for (Request& request : requests) {\n    if (request) request({store::status::timed_out(),",
      "  for (Request& request : requests) {\n    if (request) request({MUTANT ? Status() : store::status::timed_out(),"),

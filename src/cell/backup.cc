@@ -122,7 +122,7 @@ Result<BackupInfo> verify_backup(const std::string& path) {
          return {};
        },
        .record = [&](storage::RecordKey key, std::string_view bytes) -> Result<void> {
-         if (!store::decode_record(bytes))
+         if (!store::decode_record(bytes) || !store::is_intact(key, bytes))
            return fail(ErrorCode::kCorrupt,
                        fmt::format("the record of revision {} cannot be read", key.revision));
          ++info.records;

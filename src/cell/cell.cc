@@ -118,7 +118,8 @@ Result<void> Cell::Impl::open_storage() {
                                 // Members tell their client address when they first start.
                                 const auto* member = membership->configuration().find(id);
                                 return member != nullptr && !member->client.empty();
-                              }});
+                              },
+                              [this] { return replica->store().cell_version(); }});
   membership = std::make_unique<Membership>(reactor, *links, settings);
   membership->set_met(met);
   auto recovered = replica::Replica::open(

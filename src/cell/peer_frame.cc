@@ -20,6 +20,7 @@ std::string encode(const Greeting& greeting) {
   out.string(greeting.client_address);
   out.string(greeting.version);
   out.u8(greeting.blank ? 1 : 0);
+  out.u32(greeting.cell_version);
   return bytes;
 }
 
@@ -35,7 +36,9 @@ std::optional<Greeting> decode_greeting(std::string_view bytes) {
   greeting.client_address = in.string();
   greeting.version = in.string();
   if (!in.ok()) return std::nullopt;
-  greeting.blank = in.remaining() > 0 && in.u8() != 0;  // more may follow from a newer version
+  // More may follow from a newer release, and less from an older one.
+  greeting.blank = in.remaining() > 0 && in.u8() != 0;
+  if (in.remaining() >= 4) greeting.cell_version = in.u32();
   return greeting;
 }
 

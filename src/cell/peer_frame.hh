@@ -11,6 +11,9 @@
 
 namespace polis::cell {
 
+// The oldest version of what is said here that this release understands. What is new since goes to
+// the end of a greeting, where older releases do not look, or is not said before the cell version
+// allows it (store/cell_version.hh).
 inline constexpr std::uint32_t kPeerProtocol = 1;
 inline constexpr std::size_t kFrameHeaderBytes = 8;
 inline constexpr std::uint32_t kFrameBytesMax = 32 << 20;
@@ -23,6 +26,7 @@ struct Greeting {
   std::string client_address;  // of the sender
   std::string version;
   bool blank = false;  // the sender remembers nothing: its log is empty and it never voted
+  std::uint32_t cell_version = 1;  // the newest that the sender knows
 };
 
 std::string encode(const Greeting& greeting);

@@ -3,6 +3,7 @@
 #include "cell/log.hh"
 #include "cell/peer_frame.hh"
 #include "cell/version.hh"
+#include "store/cell_version.hh"
 
 namespace polis::cell {
 namespace {
@@ -83,7 +84,8 @@ class PeerLinks::Outgoing {
                                                .name = links_.own_.name,
                                                .client_address = links_.own_.client_address,
                                                .version = kVersion,
-                                               .blank = links_.own_.blank()}));
+                                               .blank = links_.own_.blank(),
+                                               .cell_version = store::kCellVersionNewest}));
           flush();
         });
   }
@@ -188,9 +190,15 @@ class PeerLinks::Incoming {
           greeting->name, greeting->name);
     } else if (greeting->protocol != kPeerProtocol) {
       wrong = fmt::format(
-          "replica {} speaks peer protocol {}, this one {}; run versions that are next to each "
+          "replica {} speaks peer protocol {}, this one {}; run releases that are next to each "
           "other",
           greeting->name, greeting->protocol, kPeerProtocol);
+    } else if (greeting->cell_version < links_.own_.cell_version()) {
+      wrong = fmt::format(
+          "replica {} runs release {}, which knows cell version {}; the cell is at {}: start a "
+          "newer "
+          "release there",
+          greeting->name, greeting->version, greeting->cell_version, links_.own_.cell_version());
     }
     if (!wrong.empty()) {
       log_error("refusing the peer connection from {}: {}", stream_->peer(), wrong);
@@ -205,6 +213,7 @@ class PeerLinks::Incoming {
     ++links_.states_[from_].incoming;
     links_.states_[from_].client_address = greeting->client_address;
     links_.states_[from_].version = greeting->version;
+    links_.states_[from_].cell_version = greeting->cell_version;
   }
 
   void close() {
@@ -285,6 +294,11 @@ void PeerLinks::send(ReplicaId to, std::string message) {
 
 void PeerLinks::flush() {
   for (auto& [id, link] : outgoing_) link->flush();
+}
+
+std::uint32_t PeerLinks::cell_version_of(ReplicaId peer) const {
+  const PeerState known = state(peer);
+  return known.incoming > 0 ? known.cell_version : 0;
 }
 
 PeerState PeerLinks::state(ReplicaId id) const {

@@ -32,6 +32,7 @@ struct PeerState {
   bool disowns = false;        // it refuses us: we are no member
   std::string client_address;  // as it told us; empty until it has
   std::string version;
+  std::uint32_t cell_version = 0;  // the newest that it knows; 0: it has not told
   std::uint64_t bytes_sent = 0, bytes_received = 0, messages_lost = 0;
 };
 
@@ -47,6 +48,8 @@ class PeerLinks final : public replica::Transport {
     std::function<bool()> blank;
     // The member has taken part before: if it comes and remembers nothing, it has lost its data.
     std::function<bool(ReplicaId)> has_taken_part;
+    // The version that the cell is at.
+    std::function<std::uint32_t()> cell_version;
   };
   using Received = std::function<void(ReplicaId from, std::string_view message)>;
   // Both connections, the one that it made and the one to it, have ended: so has its process, most
@@ -65,6 +68,7 @@ class PeerLinks final : public replica::Transport {
   void set_peers(const std::vector<Peer>& peers);
   void send(ReplicaId to, std::string message) override;
   void flush() override;
+  std::uint32_t cell_version_of(ReplicaId peer) const override;
   PeerState state(ReplicaId id) const;
 
  private:

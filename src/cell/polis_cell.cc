@@ -83,6 +83,8 @@ void PolisCell::on_status(const http::CallPtr& call) {
   response.set_id(context_.member_id);
   response.set_name(settings_.name);
   response.set_version(kVersion);
+  response.set_cell_version(store.cell_version());
+  response.set_cell_version_newest(store::kCellVersionNewest);
   response.set_role(to_string(log.role.role));
   response.set_term(log.role.term.value);
   response.set_master(log.role.master.value);

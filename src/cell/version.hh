@@ -2,7 +2,7 @@
 
 namespace polis::cell {
 
-inline constexpr const char* kVersion = "0.1.0";
+inline constexpr const char* kVersion = "0.2.0";
 // The etcd API that is served, as etcd's clients ask for it.
 inline constexpr const char* kEtcdApiVersion = "3.5.0";
 

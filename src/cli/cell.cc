@@ -157,10 +157,11 @@ void print_status_json(const std::vector<MemberStatus>& all, std::uint64_t commi
     if (reached.ok()) {
       fmt::print(
           ", \"role\": \"{}\", \"term\": {}, \"commit\": {}, \"applied\": {}, \"revision\": {}, "
-          "\"bytes\": {}, \"lag\": {}",
+          "\"bytes\": {}, \"lag\": {}, \"version\": {}, \"cell_version\": {}",
           own.role(), status.raftterm(), status.raftindex(), status.raftappliedindex(),
           status.header().revision(), status.dbsize(),
-          commit_max - std::min(commit_max, status.raftappliedindex()));
+          commit_max - std::min(commit_max, status.raftappliedindex()), json_string(own.version()),
+          own.cell_version());
       if (all[i].is_master())
         fmt::print(", \"reads\": \"{}\", \"lease_left_us\": {}", own.lease().reads(),
                    own.lease().left_us());

@@ -174,6 +174,16 @@ void look_at_differences(const std::vector<ReplicaFound>& cell, Findings& found)
     found.push_back({Severity::kNote, "different versions run: " + text,
                      "finish the upgrade, one replica after the other"});
   }
+  for (const ReplicaFound& replica : cell) {
+    if (!replica.unreachable.empty() || replica.cell_version >= replica.cell_version_newest)
+      continue;
+    // Seen in the moment of the upgrade, too: the master raises it when all are connected.
+    found.push_back({Severity::kNote,
+                     fmt::format("the cell is at version {}, {} knows {}", replica.cell_version,
+                                 replica.name, replica.cell_version_newest),
+                     "the version rises by itself when every member runs a release that knows it"});
+    break;
+  }
   if (timeouts.size() > 1) {
     found.push_back({Severity::kNote, "the replicas have different election timeouts",
                      "give all the same --election-timeout-min and -max"});

@@ -20,6 +20,7 @@ struct ReplicaFound {
 
   // Only if it answered.
   std::string version;
+  std::uint32_t cell_version = 0, cell_version_newest = 0;
   std::uint64_t master = 0, term = 0, commit = 0, applied = 0;
   bool receives_snapshot = false;
   std::uint64_t disk_free = 0, disk_free_min = 0;

@@ -114,6 +114,11 @@ TEST(Diagnosis, different_masters_versions_and_timeouts_are_seen) {
   cell[2].version = "2";
   expect_says(only(cell, Severity::kNote), {"1 (a, b); 2 (c)", "upgrade"});
   cell = healthy();
+  for (auto& replica : cell) replica.cell_version = 1;
+  cell[1].cell_version_newest = 2;
+  expect_says(only(cell, Severity::kNote),
+              {"the cell is at version 1, b knows 2", "rises by itself"});
+  cell = healthy();
   cell[2].master = 'c';
   expect_says(only(cell, Severity::kWarning), {"different masters"});
   cell = healthy();

@@ -102,6 +102,8 @@ std::vector<ReplicaFound> describe(const std::vector<Asked>& all) {
       found.heard_seconds_ago = last->second;
     if (one.status.ok()) {
       found.version = s.version();
+      found.cell_version = s.cell_version();
+      found.cell_version_newest = s.cell_version_newest();
       found.master = s.master();
       found.term = s.term();
       found.commit = s.commit();

@@ -19,8 +19,8 @@ namespace polis::consensus {
 using Term = Strong<struct TermTag>;
 using LogIndex = Strong<struct LogIndexTag>;
 using ReplicaId = Strong<struct ReplicaIdTag>;
-// Names one read request of one replica, chosen by the caller, never used twice in a process's
-// life.
+// Names one read request of one replica, chosen by the caller, never used twice: not in another
+// process's life either, since answers may come late.
 using ReadId = Strong<struct ReadIdTag>;
 // Names one request to persist; tickets are persisted in the order of their numbers.
 using Ticket = Strong<struct TicketTag>;

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "http/client.hh"
 
 #include <absl/container/flat_hash_map.h>
@@ -76,7 +78,7 @@ struct ClientConnection::Impl final : SessionEvents {
                           if (!connected) return fail(connected.error().text);
                           stream = std::move(*connected);
                           stream->start({[this](std::string_view bytes) { on_bytes(bytes); },
-                                         [this](const std::string& reason) { fail(reason); },
+                                         [this](const std::string& reason) { lose(reason); },
                                          [this] {
                                            blocked = false;
                                            flush();
@@ -143,6 +145,13 @@ struct ClientConnection::Impl final : SessionEvents {
         return;
       }
     }
+  }
+
+  void lose(const std::string& reason) {
+    fail(fmt::format(
+        "the connection to {} ended before the answer came ({}): whether the request was "
+        "carried out is not known",
+        address.text(), reason));
   }
 
   void fail(const std::string& reason) {

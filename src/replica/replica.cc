@@ -28,11 +28,21 @@ void SyncTimes::add(Duration took, Instant now) {
   worst = std::max(worst_now_, worst_before_);
 }
 
+namespace {
+
+// Where this process begins to count what it asks others for: anywhere, so that an answer that was
+// meant for an earlier process of this replica is not taken for one to this one.
+std::uint64_t first_number(std::uint64_t seed) { return Random(seed).next() >> 1; }
+
+}  // namespace
+
 Replica::Replica(Options options, Environment environment)
     : options_(std::move(options)),
       env_(std::move(environment)),
       store_(env_.engine),
-      auto_compaction_(options_.auto_compaction) {}
+      auto_compaction_(options_.auto_compaction),
+      next_read_(first_number(options_.seed)),
+      next_question_(first_number(~options_.seed)) {}
 
 Replica::~Replica() = default;
 
@@ -46,6 +56,7 @@ Result<std::unique_ptr<Replica>> Replica::open(Options options, Environment envi
 
 Result<void> Replica::recover() {
   if (auto done = store_.open(); !done) return done;
+  if (auto known = check_cell_version(); !known && takes_part()) return known;
   if (store_.applied() == LogIndex()) store_.set_configuration(options_.initial);
   name_known_members();
   storage::Recovered found;
@@ -224,7 +235,9 @@ void Replica::send(consensus::Outgoing& message) {
 void Replica::apply(const std::vector<consensus::Entry>& entries) {
   for (const consensus::Entry& entry : entries) {
     const bool took_part = takes_part();
+    const store::CellVersion version_before = store_.cell_version();
     store_.apply(entry, *this);
+    if (store_.cell_version() != version_before && !may_go_on_at_cell_version()) return;
     if (entry.kind != consensus::EntryKind::kConfiguration) continue;
     maybe_notice_removal(took_part);
     maybe_end_change();

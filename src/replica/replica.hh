@@ -43,6 +43,7 @@ using consensus::ReplicaId;
 using consensus::SnapshotMark;
 using consensus::Term;
 using consensus::Ticket;
+using store::CellVersion;
 using store::CommandKind;
 using store::Reply;
 using store::Status;
@@ -84,6 +85,8 @@ struct Options {
   AutoCompactionOptions auto_compaction;
   // Commands are refused while less than this is free on the disk.
   std::uint64_t disk_free_min = 96 << 20;
+  // The newest cell version that this replica knows; a simulated cell has older ones, too.
+  store::CellVersion cell_version_newest = store::kCellVersionNewest;
 };
 
 // Questions that only the master can answer, without the log. Sent: DO NOT CHANGE the numbers.
@@ -263,6 +266,9 @@ class Replica final : private store::ApplySink {
   void on_chunk(consensus::ChunkArrived& chunk);
   void install_snapshot(ReplicaId from, const SnapshotMark& mark);
   bool read_chunk(const consensus::ChunkReference& chunk, std::string& out);
+  Result<void> check_cell_version() const;
+  bool may_go_on_at_cell_version();
+  void maybe_raise_cell_version();
   void check_disk_space();
   void maybe_leave_slow_disk();
   void maybe_compact_history();
@@ -303,7 +309,7 @@ class Replica final : private store::ApplySink {
   // yet.
   std::vector<Waiter> reads_waiting_;
   std::map<ReadId, ReadRound> rounds_;
-  std::uint64_t next_read_ = 1;
+  std::uint64_t next_read_;
   Instant reads_not_before_{};  // after a refusal: the master is being looked for
   std::multimap<LogIndex, std::vector<Waiter>> reads_ready_;
 
@@ -318,7 +324,7 @@ class Replica final : private store::ApplySink {
   std::deque<PendingChange> changes_;
 
   std::map<std::uint64_t, PendingQuestion> questions_;
-  std::uint64_t next_question_ = 1;
+  std::uint64_t next_question_;
 
   // Snapshots: the one that can be sent, the one that is made, the one that arrives.
   std::optional<SnapshotMark> snapshot_;
@@ -345,6 +351,7 @@ class Replica final : private store::ApplySink {
   Instant engine_saved_{};
   Instant engine_retry_{};
   Instant disk_checked_{};
+  bool raising_cell_version_ = false;
   std::shared_ptr<bool> alive_ =
       std::make_shared<bool>();  // shared with callbacks that may come too late
 };

@@ -18,6 +18,9 @@ class Transport {
   virtual void send(consensus::ReplicaId to, std::string message) = 0;
   // Everything given so far leaves now.
   virtual void flush() = 0;
+  // The newest cell version that the peer knows (store/cell_version.hh), if it is connected now; 0:
+  // not known.
+  virtual std::uint32_t cell_version_of(consensus::ReplicaId peer) const = 0;
 };
 
 }  // namespace polis::replica

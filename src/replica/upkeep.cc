@@ -30,6 +30,7 @@ void Replica::upkeep() {
   if (now - engine_saved_ >= options_.engine_interval) save_to_engine();
   if (!installing_) store_.compact_some(kCompactRecords);
   maybe_compact_history();
+  maybe_raise_cell_version();
   maybe_leave_slow_disk();
   upkeep_timer_ = env_.loop.after(kUpkeepInterval, [this] {
     auto keep = std::move(upkeep_timer_);
@@ -112,6 +113,38 @@ void Replica::maybe_compact_history() {
   // Whatever comes of it, the next look shows what is left to do.
   submit(CommandKind::kCompact, request.SerializeAsString(),
          [this](const Reply&) { auto_compacting_ = false; });
+}
+
+Result<void> Replica::check_cell_version() const {
+  if (store_.cell_version() <= options_.cell_version_newest) return {};
+  return fail(ErrorCode::kInvalid,
+              fmt::format("the cell is at version {}, this release of Polis knows {}: start a "
+                          "newer release here",
+                          store_.cell_version(), options_.cell_version_newest));
+}
+
+// Who takes no part any more was not asked; it goes without complaint.
+bool Replica::may_go_on_at_cell_version() {
+  auto known = check_cell_version();
+  if (!known && takes_part()) fail_with(known.error());
+  return known.has_value();
+}
+
+// Once all members know a newer version, for good: who was replaced by an older release after that
+// does not start.
+void Replica::maybe_raise_cell_version() {
+  CellVersion version = options_.cell_version_newest;
+  if (!is_master() || installing_ || raising_cell_version_ || version <= store_.cell_version())
+    return;
+  for (ReplicaId id : store_.applied_mark().configuration.everyone()) {
+    if (id != options_.identity.replica)
+      version = std::min(version, env_.transport.cell_version_of(id));
+  }
+  if (version <= store_.cell_version()) return;
+  std::string bytes;
+  Writer(bytes).varint(version);
+  raising_cell_version_ = true;
+  submit(CommandKind::kCellVersion, bytes, [this](const Reply&) { raising_cell_version_ = false; });
 }
 
 // --- backup
@@ -225,6 +258,7 @@ void Replica::install_snapshot(ReplicaId from, const SnapshotMark& mark) {
         }
         if (env_.store_replaced) env_.store_replaced();
         if (auto opened = store_.reopen(); !opened) return fail_with(opened.error());
+        if (!may_go_on_at_cell_version()) return;
         CHECK(store_.applied() == mark.index);
         if (auto done = wal_->reset(mark.index, mark.term); !done) return fail_with(done.error());
         ++counters_.snapshots_installed;

@@ -207,6 +207,36 @@ TEST_F(WalTest, a_released_segment_may_have_held_entries_that_were_replaced_late
   EXPECT_EQ(*recovered_.entries.back().data, "new" + std::to_string(replaced + 7));
 }
 
+// On a slow disk a segment may be made in haste, filled and released before the one that was to be
+// prepared for it is there.
+TEST_F(WalTest, a_segment_that_is_prepared_too_late_is_taken_away) {
+  faults_->stall = 1;
+  faults_->stall_length = 10s;
+  std::uint64_t i = 1;
+  while (wal_->bytes() < 5 * 4096) append(i++, 1, std::string(200, 'x'));
+  faults_->stall = 0;
+  bool synced = false;
+  wal_->sync_later([&](Result<void> r) { synced = r.has_value(); });
+  ASSERT_TRUE(wal_->release_through(LogIndex(i - 2)).has_value());
+  world_.run_until(world_.now() + 20s);
+  ASSERT_TRUE(synced);
+  crash(3);
+  auto opened = try_open();
+  EXPECT_TRUE(opened.has_value()) << opened.error().text;
+  EXPECT_EQ(disk_->list("/wal")->size(), 1u);
+}
+
+TEST_F(WalTest, a_crash_before_that_leaves_nothing_that_stops_recovery) {
+  std::uint64_t i = 1;
+  while (wal_->bytes() < 5 * 4096) append(i++, 1, std::string(200, 'x'));
+  sync();
+  ASSERT_TRUE(wal_->release_through(LogIndex(i - 2)).has_value());
+  ASSERT_TRUE(disk_->create_zeroed("/wal/000000000002.wal", 4096).has_value());
+  crash(3);
+  auto opened = try_open();
+  EXPECT_TRUE(opened.has_value()) << opened.error().text;
+}
+
 // The heart of it: whatever a crash does to unsynced bytes, what was synced comes back and nothing
 // else is believed.
 TEST_F(WalTest, after_any_crash_the_log_is_a_prefix_that_holds_all_that_was_synced) {

@@ -105,8 +105,14 @@ Result<void> Wal::roll() {
 void Wal::prepare_next() {
   if (preparing_) return;
   preparing_ = true;
-  disk_.create_zeroed_later(segment_path(segments_.back().number + 1), options_.segment_bytes,
-                            [](Result<void>) {});  // a failure shows when the segment is needed
+  const std::uint64_t number = segments_.back().number + 1;
+  // A failure shows when the segment is needed. A slow disk may be done only after the segment has
+  // been made in haste, used and released.
+  disk_.create_zeroed_later(segment_path(number), options_.segment_bytes,
+                            [this, number, alive = std::weak_ptr(alive_)](Result<void>) {
+                              if (alive.expired() || number >= segments_.front().number) return;
+                              [[maybe_unused]] auto removed = disk_.remove(segment_path(number));
+                            });
 }
 
 Result<void> Wal::start_segment(std::uint64_t number) {

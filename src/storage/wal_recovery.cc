@@ -9,6 +9,8 @@
 namespace polis::storage {
 namespace {
 
+// Of a segment: its head lies there.
+constexpr std::size_t kStartBytes = 4096;
 constexpr const char* kRemedy = "This replica must not guess what it promised.";
 
 struct Head {
@@ -116,6 +118,22 @@ Result<void> Wal::recover(Recovered& recovered) {
       numbers.push_back(std::strtoull(name.c_str(), nullptr, 10));
     }
   }
+  // Prepared ones that came too late, after their like had been used and released (prepare_next).
+  // Were it the loss of one that is needed, the state machine would end before the log begins.
+  auto never_begun = [&](std::uint64_t number) -> Result<bool> {
+    auto file = disk_.open(segment_path(number));
+    if (!file) return std::unexpected(file.error());
+    auto start = (*file)->read(0, kStartBytes);
+    if (!start) return std::unexpected(start.error());
+    return all_zero(*start);
+  };
+  while (numbers.size() > 1) {
+    auto zero = never_begun(numbers[0]);
+    if (!zero) return std::unexpected(zero.error());
+    if (!*zero) break;
+    if (auto done = disk_.remove(segment_path(numbers[0])); !done) return done;
+    numbers.erase(numbers.begin());
+  }
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     if (i > 0 && numbers[i] != numbers[i - 1] + 1) {
       return fail(ErrorCode::kCorrupt,
@@ -126,12 +144,9 @@ Result<void> Wal::recover(Recovered& recovered) {
   }
   // The newest segments may be prepared ones that were never begun.
   while (!segments_.empty()) {
-    auto file = disk_.open(segments_.back().path);
-    if (!file) return std::unexpected(file.error());
-    auto start = (*file)->read(0, 4096);
-    if (!start) return std::unexpected(start.error());
-    if (!all_zero(*start)) break;
-    if (segments_.size() == 1) break;
+    auto zero = never_begun(segments_.back().number);
+    if (!zero) return std::unexpected(zero.error());
+    if (!*zero || segments_.size() == 1) break;
     if (auto done = disk_.remove(segments_.back().path); !done) return done;
     segments_.pop_back();
   }

@@ -57,6 +57,8 @@ Reply Store::apply_command(const Command& command, bool want_reply, ApplySink& s
       return apply_lease_grant(command.bytes, sink);
     case CommandKind::kLeaseRevoke:
       return apply_lease_revoke(command.bytes, sink);
+    case CommandKind::kCellVersion:
+      return apply_cell_version(command.bytes);
   }
   return {status::malformed(), {}, 0};
 }
@@ -86,16 +88,16 @@ void Store::append(const RecordView& record, std::string_view key, KeyInfo& info
   RecordView stored = record;
   stored.key = key;
   stored.previous = info.newest();
-  std::string bytes = encode_record(stored);
-  std::size_t prefix =
-      1 + varint_bytes(stored.previous.revision) + varint_bytes(stored.previous.sub);
+  stored.checksummed = cell_version_ >= kCellVersionChecksums;
+  std::string bytes = encode_record({revision_ + 1, next_sub_}, stored);
+  std::string_view key_value = key_value_of_record(bytes);
   // Without the pointer: whether it names a tombstone or nothing depends on how far this replica
   // has compacted.
-  history_hash_ = crc32c(std::string_view(bytes).substr(prefix), history_hash_);
+  history_hash_ = crc32c(key_value, history_hash_);
   info.mod_revision = static_cast<std::uint64_t>(record.mod_revision);
   info.sub = next_sub_++;
   info.tombstone = record.tombstone;
-  info.key_value_bytes = static_cast<std::uint32_t>(bytes.size() - prefix);
+  info.key_value_bytes = static_cast<std::uint32_t>(key_value.size());
   tail_bytes_ += bytes.size();
   tail_.push_back({info.newest(), share(std::move(bytes))});
 }
@@ -203,6 +205,12 @@ std::string lease_name(std::int64_t id) {
   return name;
 }
 
+std::string lease_value(std::int64_t ttl) {
+  std::string value;
+  Writer(value).i64(ttl);
+  return value;
+}
+
 }  // namespace
 
 Reply Store::apply_lease_grant(std::string_view bytes, ApplySink& sink) {
@@ -212,9 +220,7 @@ Reply Store::apply_lease_grant(std::string_view bytes, ApplySink& sink) {
   if (leases_.contains(request.id())) return {status::lease_exists(), {}, 0};
   std::int64_t ttl = std::max(request.ttl(), kLeaseTtlMin);
   leases_.grant(request.id(), ttl);
-  std::string value;
-  Writer(value).i64(ttl);
-  named_[lease_name(request.id())] = value;
+  named_[lease_name(request.id())] = lease_value(ttl);
   sink.on_lease(request.id(), ttl, true);
   Reply reply;
   append_tag_varint(reply.body, 2, static_cast<std::uint64_t>(request.id()));
@@ -233,6 +239,21 @@ Reply Store::apply_lease_revoke(std::string_view bytes, ApplySink& sink) {
   leases_.revoke(request.id());
   named_[lease_name(request.id())] = std::nullopt;
   sink.on_lease(request.id(), 0, false);
+  return {};
+}
+
+// Never goes back: two masters in a row may both have asked.
+Reply Store::apply_cell_version(std::string_view bytes) {
+  Reader in(bytes);
+  auto version = static_cast<CellVersion>(in.varint());
+  if (!in.done()) return {status::malformed(), {}, 0};
+  if (version <= cell_version_) return {};
+  cell_version_ = version;
+  std::string value;
+  Writer(value).varint(version);
+  named_[std::string(kCellVersionName)] = value;
+  // From now on all named values carry a checksum. Windows and meta go with every batch.
+  for (const auto& [id, lease] : leases_.all()) named_[lease_name(id)] = lease_value(lease.ttl);
   return {};
 }
 

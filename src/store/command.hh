@@ -27,8 +27,10 @@ enum class CommandKind : std::uint8_t {
   kCompact = 4,
   kLeaseGrant = 5,  // ID is never 0: the serving replica has chosen one
   kLeaseRevoke = 6,
+  kCellVersion =
+      7,  // version varint (cell_version.hh); from the master itself, never from a client
 };
-inline constexpr std::uint8_t kCommandKindLast = 6;
+inline constexpr std::uint8_t kCommandKindLast = 7;
 
 struct Command {
   CommandKind kind = CommandKind::kPut;

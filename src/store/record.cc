@@ -1,9 +1,22 @@
 #include "store/record.hh"
 
+#include "base/crc32c.hh"
+
 namespace polis::store {
 namespace {
 
-enum Flag : std::uint8_t { kTombstone = 1 };
+enum Flag : std::uint8_t { kTombstone = 1, kChecksummed = 2 };
+constexpr std::size_t kChecksumAt = 1, kChecksumBytes = 4;
+
+std::uint32_t checksum_of(RecordKey key, std::string_view record) {
+  std::string where;
+  Writer out(where);
+  out.u64(key.revision);
+  out.u32(key.sub);
+  std::uint32_t crc = crc32c(where);
+  crc = crc32c(record.substr(0, kChecksumAt), crc);
+  return crc32c(record.substr(kChecksumAt + kChecksumBytes), crc);
+}
 
 // Calls use(field, number, bytes) for each field; skips fixed-width ones. False: malformed.
 template <typename Use>
@@ -66,21 +79,37 @@ void append_key_value(std::string& out, const RecordView& record, bool keys_only
   append_tag_varint(out, 6, static_cast<std::uint64_t>(record.lease));
 }
 
-std::string encode_record(const RecordView& record) {
+std::string encode_record(RecordKey key, const RecordView& record) {
   std::string bytes;
   bytes.reserve(record.key.size() + record.value.size() + 48);
   Writer out(bytes);
-  out.u8(record.tombstone ? kTombstone : 0);
+  out.u8((record.tombstone ? kTombstone : 0) | (record.checksummed ? kChecksummed : 0));
+  if (record.checksummed) out.u32(0);
   out.varint(record.previous.revision);
   out.varint(record.previous.sub);
   append_key_value(bytes, record, false);
+  if (record.checksummed) {
+    std::string crc;
+    Writer(crc).u32(checksum_of(key, bytes));
+    bytes.replace(kChecksumAt, kChecksumBytes, crc);
+  }
   return bytes;
+}
+
+bool is_intact(RecordKey key, std::string_view bytes) {
+  Reader in(bytes);
+  if ((in.u8() & kChecksummed) == 0) return in.ok();
+  std::uint32_t crc = in.u32();
+  return in.ok() && crc == checksum_of(key, bytes);
 }
 
 std::optional<RecordView> decode_record(std::string_view bytes) {
   Reader in(bytes);
   RecordView record;
-  record.tombstone = in.u8() & kTombstone;
+  const std::uint8_t flags = in.u8();
+  record.tombstone = flags & kTombstone;
+  record.checksummed = flags & kChecksummed;
+  if (record.checksummed) in.u32();
   record.previous.revision = in.varint();
   record.previous.sub = static_cast<std::uint32_t>(in.varint());
   if (!in.ok()) return std::nullopt;
@@ -115,7 +144,7 @@ std::optional<RecordView> decode_record(std::string_view bytes) {
 
 std::string_view key_value_of_record(std::string_view bytes) {
   Reader in(bytes);
-  in.u8();
+  if (in.u8() & kChecksummed) in.u32();
   in.varint();
   in.varint();
   return bytes.substr(bytes.size() - in.remaining());

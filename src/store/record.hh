@@ -17,6 +17,7 @@ using storage::RecordKey;
 
 struct RecordView {
   bool tombstone = false;
+  bool checksummed = false;
   RecordKey previous;          // revision 0: there is none
   std::string_view key_value;  // mvccpb.KeyValue, wire form
 
@@ -29,9 +30,14 @@ struct RecordView {
   std::int64_t lease = 0;
 };
 
-std::string encode_record(const RecordView& record);
+// With a checksum over `key` and everything else if `record.checksummed`.
+std::string encode_record(RecordKey key, const RecordView& record);
 
-// Nothing: the bytes are not a record.
+// What the disk gave is what it was given, for this key: not altered, and not another one's. A
+// record without checksum, from before cell version 2, is believed.
+bool is_intact(RecordKey key, std::string_view bytes);
+
+// Nothing: the bytes are not a record. Does not look at the checksum.
 std::optional<RecordView> decode_record(std::string_view bytes);
 
 // Only the KeyValue of a record, unread. Precondition: the bytes are a record.

@@ -14,6 +14,18 @@ namespace {
 constexpr std::string_view kLeasePrefix = "lease/";
 constexpr std::string_view kWindowPrefix = "window/";
 constexpr std::uint8_t kMetaVersion = 1;
+constexpr std::size_t kChecksumBytes = 4;
+
+std::uint32_t checksum_of(std::string_view name, std::string_view value) {
+  return crc32c(value, crc32c(name));
+}
+
+std::string damaged_record(RecordKey key) {
+  return fmt::format(
+      "the state's record of revision {}.{} (state.mdb) is damaged; rebuild this replica from its "
+      "peers: polis cell repair",
+      key.revision, key.sub);
+}
 
 }  // namespace
 
@@ -39,13 +51,20 @@ std::string Store::encode_meta() const {
 Result<void> Store::restore_named() {
   Result<void> result;
   auto broken = [&](std::string_view name) {
-    result = fail(
-        ErrorCode::kCorrupt,
-        fmt::format("the engine's value '{}' cannot be read; restore this replica from its peers",
-                    name));
+    result = fail(ErrorCode::kCorrupt,
+                  fmt::format("the state's value '{}' (state.mdb) is damaged; rebuild this replica "
+                              "from its peers: polis cell repair",
+                              name.substr(0, name.find('/'))));
   };
   auto scanned = engine_.scan_named("", [&](std::string_view name, std::string_view value) {
+    if (name == kCellVersionName || cell_version_ >= kCellVersionChecksums) {
+      if (value.size() < kChecksumBytes) return broken(name);
+      Reader crc(value.substr(value.size() - kChecksumBytes));
+      value.remove_suffix(kChecksumBytes);
+      if (crc.u32() != checksum_of(name, value)) return broken(name);
+    }
     Reader in(value);
+    if (name == kCellVersionName) cell_version_ = static_cast<CellVersion>(in.varint());
     if (name == kMetaName) {
       if (in.u8() != kMetaVersion || !decode(in, applied_)) return broken(name);
       revision_ = in.u64();
@@ -86,10 +105,8 @@ Result<void> Store::open() {
   Result<void> result;
   auto scanned = engine_.scan({}, [&](RecordKey key, std::string_view bytes) {
     auto record = decode_record(bytes);
-    if (!record || key.revision > revision_) {
-      result = fail(ErrorCode::kCorrupt, fmt::format("the engine's record of revision {}.{} cannot "
-                                                     "be read; restore this replica from its peers",
-                                                     key.revision, key.sub));
+    if (!record || !is_intact(key, bytes) || key.revision > revision_) {
+      result = fail(ErrorCode::kCorrupt, damaged_record(key));
       return false;
     }
     restore_record(key, *record);
@@ -111,6 +128,7 @@ Result<void> Store::reopen() {
   removed_saving_.clear();
   tail_bytes_ = tail_saving_ = 0;
   revision_ = 1;
+  cell_version_ = kCellVersionFirst;
   compacted_ = compaction_done_ = 0;
   return open();
 }
@@ -127,7 +145,10 @@ bool Store::read_bytes(RecordKey key, const std::function<void(std::string_view)
     use(*bytes);
     return true;
   }
-  auto found = engine_.get(key, use);
+  auto found = engine_.get(key, [&](std::string_view bytes) {
+    CHECK_MSG(is_intact(key, bytes), damaged_record(key));
+    use(bytes);
+  });
   CHECK_MSG(found.has_value(),
             found ? "" : found.error().text);  // the disk no longer gives what it took
   return *found;
@@ -149,7 +170,7 @@ void Store::scan_records(RecordKey from,
     auto scanned = engine_.scan(from, [&](RecordKey key, std::string_view bytes) {
       if (key >= tail_from) return false;
       auto record = decode_record(bytes);
-      CHECK(record.has_value());
+      CHECK_MSG(record.has_value() && is_intact(key, bytes), damaged_record(key));
       return more = use(key, *record);
     });
     CHECK_MSG(scanned.has_value(), scanned ? "" : scanned.error().text);
@@ -211,6 +232,11 @@ std::optional<WriteBatch> Store::take_batch() {
   removed_saving_ = std::exchange(removed_, {});
   batch.removed = removed_saving_;
   batch.named.emplace_back(std::string(kMetaName), encode_meta());
+  if (cell_version_ >= kCellVersionChecksums) {
+    for (auto& [name, value] : batch.named) {
+      if (value) Writer(*value).u32(checksum_of(name, *value));
+    }
+  }
   saving_ = applied_;
   return batch;
 }

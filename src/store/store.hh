@@ -20,6 +20,7 @@
 
 #include "consensus/types.hh"
 #include "storage/engine.hh"
+#include "store/cell_version.hh"
 #include "store/command.hh"
 #include "store/index.hh"
 #include "store/leases.hh"
@@ -63,6 +64,7 @@ struct Reply {
 // The engine's named value that says what the state stands for, and how to read it. Stored: DO NOT
 // CHANGE.
 inline constexpr std::string_view kMetaName = "meta";
+inline constexpr std::string_view kCellVersionName = "cell_version";  // before all other names
 std::optional<SnapshotMark> mark_of_meta(std::string_view meta);
 
 // What applying an entry led to besides the new state.
@@ -123,6 +125,7 @@ class Store {
   const SnapshotMark& applied_mark() const { return applied_; }
   // What the engine holds durably.
   const SnapshotMark& durable_mark() const { return durable_; }
+  CellVersion cell_version() const { return cell_version_; }
   const Leases& leases() const { return leases_; }
   std::size_t keys() const { return index_.size(); }
   // A checksum over every change so far: equal on replicas of equal revision.
@@ -182,6 +185,7 @@ class Store {
   Reply apply_compact(std::string_view bytes);
   Reply apply_lease_grant(std::string_view bytes, ApplySink& sink);
   Reply apply_lease_revoke(std::string_view bytes, ApplySink& sink);
+  Reply apply_cell_version(std::string_view bytes);
 
   // Within one change of revision revision_ + 1.
   Status check_put(const PutView& put) const;
@@ -215,6 +219,7 @@ class Store {
   std::uint64_t revision_ = 1;
   std::uint64_t compacted_ = 0;
   SnapshotMark applied_;
+  CellVersion cell_version_ = kCellVersionFirst;
   std::uint32_t history_hash_ = 0;
   std::map<ReplicaId, ReplayWindow> windows_;
 

@@ -3,19 +3,16 @@
 #include <gtest/gtest.h>
 
 #include "api/etcd/rpc.pb.h"
-#include "sim/disk.hh"
-#include "storage/memory_engine.hh"
 #include "store/range.hh"
+#include "store/testing/memory_store.hh"
 
 namespace polis::store {
 namespace {
 
 using namespace etcdserverpb;
-using storage::MemoryEngine;
-using storage::MemoryEngineState;
 
 // A store on an engine in memory, fed with entries as a replica would feed it.
-class Fixture : public ApplySink {
+class Fixture : public ApplySink, public testing::MemoryStore {
  public:
   Fixture() { restart(); }
 
@@ -24,20 +21,7 @@ class Fixture : public ApplySink {
   void on_duplicate(const Origin&) override { ++duplicates; }
   void on_lease(std::int64_t, std::int64_t, bool) override {}
 
-  void restart() {
-    store.reset();
-    engine.reset();
-    engine = std::make_unique<MemoryEngine>(state, machine, disk, Random(1));
-    store = std::make_unique<Store>(*engine);
-    EXPECT_TRUE(store->open().has_value());
-  }
-  consensus::Entry entry(CommandKind kind, const std::string& bytes) {
-    Bundle collected;
-    collected.add(kind, bytes);
-    std::string payload;
-    collected.take({ReplicaId(1), 1, ++bundle}, payload);
-    return {Term(1), LogIndex(bundle), consensus::EntryKind::kCommand, share(payload)};
-  }
+  void restart() { EXPECT_TRUE(open().has_value()); }
   template <typename Request>
   Reply run(CommandKind kind, const Request& request) {
     std::string bytes = request.SerializeAsString();
@@ -66,15 +50,6 @@ class Fixture : public ApplySink {
     request.set_revision(revision);
     return run(CommandKind::kCompact, request);
   }
-  void save() {
-    auto batch = store->take_batch();
-    if (!batch) return;
-    engine->commit_later(std::move(*batch), [&](Result<void> done) {
-      EXPECT_TRUE(done.has_value());
-      store->on_batch_committed();
-    });
-    world.run_until(world.now() + std::chrono::seconds(1));
-  }
   RangeResponse range(const RangeRequest& request) {
     RangeQuery query;
     bool serializable;
@@ -93,14 +68,6 @@ class Fixture : public ApplySink {
     return range(request);
   }
 
-  sim::World world{1};
-  sim::Machine machine{world, 0};
-  sim::SimulatedDisk disk{machine, std::make_shared<sim::DiskContents>(),
-                          std::make_shared<sim::DiskFaults>(), Random(1)};
-  std::shared_ptr<MemoryEngineState> state = std::make_shared<MemoryEngineState>();
-  std::unique_ptr<MemoryEngine> engine;
-  std::unique_ptr<Store> store;
-  std::uint64_t bundle = 0;
   Reply last;
   int duplicates = 0;
 };
