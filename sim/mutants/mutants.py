@@ -86,7 +86,7 @@ MUTANTS = [
     ("keep_the_old_log_under_a_snapshot", "src/replica/upkeep.cc",
      "        if (auto done = wal_->reset(mark.index, mark.term); !done)", "        if (MUTANT) {} else if (auto done = wal_->reset(mark.index, mark.term); !done)"),
     ("stay_master_with_a_slow_disk", "src/replica/upkeep.cc",
-     "  if (!slow && !stuck) return;", "  if (MUTANT || (!slow && !stuck)) return;"),
+     "  if (!slow && !stuck && !full) return;", "  if (MUTANT || (!slow && !stuck && !full)) return;"),
     ("count_requests_from_one_in_every_process", "src/replica/replica.cc",
      "next_read_(first_number(options_.seed))", "next_read_(MUTANT ? 1 : first_number(options_.seed))"),
     ("call_an_unseen_outcome_a_success", "src/replica/requests.cc",

@@ -9,8 +9,11 @@ namespace polis::cell {
 namespace {
 
 constexpr Duration kReconnectMin = std::chrono::milliseconds(50);
-constexpr Duration kReconnectMax = std::chrono::seconds(1);
-constexpr Duration kConnectTimeout = std::chrono::seconds(2);
+constexpr Duration kReconnectMax = std::chrono::milliseconds(300);
+constexpr Duration kConnectTimeout = std::chrono::seconds(1);
+// What a peer has not acknowledged by then is of no use any more, and a new connection is made
+// sooner than TCP would try this one again.
+constexpr Duration kUnacknowledgedMax = std::chrono::seconds(1);
 // A peer that takes nothing for this long is connected to anew: what waits for it is of no use any
 // more.
 constexpr Duration kStallMax = std::chrono::seconds(3);
@@ -66,6 +69,7 @@ class PeerLinks::Outgoing {
         [this](Result<std::unique_ptr<io::TcpStream>> result) {
           if (!result) return reconnect(result.error().text);
           stream_ = std::move(*result);
+          stream_->give_up_unacknowledged_after(kUnacknowledgedMax);
           state_.connected = true;
           delay_ = kReconnectMin;
           complained_ = false;

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <netinet/tcp.h>
+
 #include <charconv>
 
 #include "io/asio.hh"
@@ -46,6 +48,13 @@ class AsioStream final : public TcpStream, public std::enable_shared_from_this<A
     if (!paused_) return;
     paused_ = false;
     if (!waiting_readable_) wait_readable();
+  }
+
+  void give_up_unacknowledged_after(Duration limit) override {
+    auto milliseconds =
+        static_cast<unsigned>(std::chrono::duration_cast<std::chrono::milliseconds>(limit).count());
+    ::setsockopt(socket_.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds,
+                 sizeof milliseconds);
   }
 
   const std::string& peer() const override { return peer_; }
@@ -117,6 +126,9 @@ class OwnedStream final : public TcpStream {
   std::size_t write(std::string_view bytes) override { return stream_->write(bytes); }
   void pause_reading() override { stream_->pause_reading(); }
   void resume_reading() override { stream_->resume_reading(); }
+  void give_up_unacknowledged_after(Duration limit) override {
+    stream_->give_up_unacknowledged_after(limit);
+  }
   const std::string& peer() const override { return stream_->peer(); }
 
  private:

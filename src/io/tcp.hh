@@ -41,6 +41,10 @@ class TcpStream {
   // No more bytes are delivered until resume: this is how a slow reader slows its sender.
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;
+  // Bytes that the other side has not acknowledged for this long end the stream (TCP_USER_TIMEOUT).
+  // Without it, TCP waits for twice as long after each loss, up to two minutes, before it tries
+  // again, and a network that has come back is not noticed.
+  virtual void give_up_unacknowledged_after(Duration limit) = 0;
   virtual const std::string& peer() const = 0;  // "HOST:PORT"
 };
 

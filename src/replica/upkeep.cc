@@ -92,11 +92,13 @@ void Replica::compact_log() {
 
 void Replica::maybe_leave_slow_disk() {
   Instant now = env_.loop.now();
-  if (!is_master() || held_.empty() || now < slow_hand_over_not_before_) return;
-  const bool slow = sync_times_.average > options_.slow_sync &&
+  if (!is_master() || now < slow_hand_over_not_before_) return;
+  // This one has to refuse writes; another may have space.
+  const bool full = disk_full_;
+  const bool slow = !held_.empty() && sync_times_.average > options_.slow_sync &&
                     sync_times_.count - syncs_before_mastership_ >= kSlowSyncsMin;
-  const bool stuck = now - held_.front().since > 5 * options_.slow_sync;
-  if (!slow && !stuck) return;
+  const bool stuck = !held_.empty() && now - held_.front().since > 5 * options_.slow_sync;
+  if (!slow && !stuck && !full) return;
   // If all disks are like this one, mastership does not go round in circles.
   slow_hand_over_not_before_ = now + kSlowHandOverInterval;
   ++counters_.slow_hand_overs;
