@@ -80,7 +80,7 @@ MUTANTS = [
     ("acknowledge_before_the_fdatasync", "src/storage/wal.cc",
      "  sync_under_way_ = true;\n  file_->sync_later(", "  if (MUTANT) return on_synced(durable_, {});\n  sync_under_way_ = true;\n  file_->sync_later("),
     ("forget_the_hard_state", "src/storage/wal.cc",
-     "  if (hard_state) {", "  if (hard_state && !MUTANT) {"),
+     "  if (hard_state == hard_state_) return {};", "  if (MUTANT || hard_state == hard_state_) return {};"),
     ("cut_the_log_before_the_engine_has_it", "src/replica/upkeep.cc",
      "  through = std::min(through, store_.durable_mark().index);", "  through = std::min(through, store_.applied());"),
     ("keep_the_old_log_under_a_snapshot", "src/replica/upkeep.cc",

@@ -207,6 +207,25 @@ TEST_F(WalTest, a_released_segment_may_have_held_entries_that_were_replaced_late
   EXPECT_EQ(*recovered_.entries.back().data, "new" + std::to_string(replaced + 7));
 }
 
+TEST_F(WalTest, a_torn_write_never_says_that_entries_are_committed_which_it_was_to_replace) {
+  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+    contents_ = std::make_shared<sim::DiskContents>();
+    open();
+    for (std::uint64_t i = 1; i <= 3; ++i) append(i, 1, "old");
+    sync();
+    ASSERT_TRUE(wal_->append(HardState{Term(2), ReplicaId(1), LogIndex(4)},
+                             {entry(3, 2, std::string(300, 'n')), entry(4, 2, "new")})
+                    .has_value());
+    crash(seed);
+    open();
+    const LogIndex commit = recovered_.hard_state.commit;
+    ASSERT_LE(commit.value, recovered_.entries.size()) << "seed " << seed;
+    if (recovered_.entries[2].term == Term(1)) {
+      ASSERT_LE(commit, LogIndex(2)) << "seed " << seed;
+    }
+  }
+}
+
 // On a slow disk a segment may be made in haste, filled and released before the one that was to be
 // prepared for it is there.
 TEST_F(WalTest, a_segment_that_is_prepared_too_late_is_taken_away) {

@@ -27,13 +27,12 @@ Result<void> Wal::failed(Error error) {
 Result<void> Wal::append(const std::optional<HardState>& hard_state,
                          const std::vector<Entry>& entries) {
   if (failure_) return std::unexpected(*failure_);
+  // A crash may leave the first records of these and not the rest. So what is committed is said
+  // behind the entries: before them, the same indexes may hold entries that they replace.
   if (hard_state) {
-    hard_state_ = *hard_state;
-    std::string payload;
-    Writer out(payload);
-    encode(out, *hard_state);
-    if (auto room = roll_if_full(payload.size()); !room) return room;
-    add_record(wal::kHardState, payload);
+    HardState first = *hard_state;
+    if (!entries.empty()) first.commit = hard_state_.commit;
+    if (auto done = add_hard_state(first); !done) return done;
   }
   std::string payload;
   for (const Entry& entry : entries) {
@@ -47,7 +46,21 @@ Result<void> Wal::append(const std::optional<HardState>& hard_state,
     last_term_ = entry.term;
     segments_.back().last = std::max(segments_.back().last, entry.index);
   }
+  if (hard_state) {
+    if (auto done = add_hard_state(*hard_state); !done) return done;
+  }
   return write_pending();
+}
+
+Result<void> Wal::add_hard_state(const HardState& hard_state) {
+  if (hard_state == hard_state_) return {};
+  hard_state_ = hard_state;
+  std::string payload;
+  Writer out(payload);
+  encode(out, hard_state);
+  if (auto room = roll_if_full(payload.size()); !room) return room;
+  add_record(wal::kHardState, payload);
+  return {};
 }
 
 Result<void> Wal::reset(LogIndex index, Term term) {

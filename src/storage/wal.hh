@@ -95,6 +95,7 @@ class Wal {
   Result<void> roll_if_full(std::size_t bytes);
   Result<void> roll();
   void prepare_next();
+  Result<void> add_hard_state(const HardState& hard_state);
   void add_record(std::uint8_t type, std::string_view payload);
   Result<void> write_pending();
   void start_sync();
