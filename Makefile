@@ -45,7 +45,7 @@ tour: build ## run the commands of the README's tour
 
 soak: build ## thousands of simulated runs (SOAK_SEEDS, default 5000) and ten minutes of faults with real processes
 	@set -o pipefail; for profile in mixed lan wan disks clocks members; do \
-	  $(BUILD)/polis sim --profile $$profile --seed 1000 --seeds $${SOAK_SEEDS:-5000} | { grep -v ' ok:' || true; }; done
+	  $(BUILD)/polis sim --profile $$profile --seed 1000 --seeds $${SOAK_SEEDS:-5000} | { grep -v ' ok:' || true; } || exit 1; done
 	@cd $(BUILD) && FAULT_SECONDS=$${FAULT_SECONDS:-600} ctest -R faults_test --verbose --no-tests=error
 
 fuzz: ## fuzz every parser for FUZZ_SECONDS each (default 600)

@@ -58,6 +58,7 @@ void Node::become(consensus::ReplicaId id) {
   crash();
   id_ = id;
   removed_ = false;
+  failure_.reset();
   knows_ = store::kCellVersionNewest;
   contents_ = std::make_shared<DiskContents>();
   engine_state_ = std::make_shared<storage::MemoryEngineState>();

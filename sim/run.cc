@@ -166,6 +166,7 @@ class Run {
 
   void start_node(std::size_t place) {
     cell_.node(place).start();
+    if (left_behind(place)) return retire_soon(place);
     if (cell_.node(place).failed())
       throw Violation(
           fmt::format("replica {} cannot start: {}", place + 1, cell_.node(place).failure()));
@@ -174,17 +175,13 @@ class Run {
 
   void look(std::size_t place) {
     Node& node = cell_.node(place);
+    if (left_behind(place)) return retire_soon(place);
     if (node.failed())
       throw Violation(fmt::format("replica {} stopped: {}", place + 1, node.failure()));
     collector_.look(place, node);
     protocol_.look(cell_);
     cell_.note_configuration(place);
-    // Not here: this is the middle of its turn.
-    if (node.removed()) {
-      world_.after(Duration::zero(), [this, place] {
-        if (cell_.node(place).removed()) retire(place);
-      });
-    }
+    if (node.removed()) retire_soon(place);
     auto role = node.replica().status_role();
     if (roles_[place] != role) {
       roles_[place] = role;
@@ -276,11 +273,26 @@ class Run {
     }
   }
 
+  // A replica may stop for one reason alone: it was removed, and nobody asked it any more whether
+  // it knows the version that the cell is at.
+  bool left_behind(std::size_t place) {
+    const Node& node = cell_.node(place);
+    return node.failed() && plan_.cell.upgrades && !cell_.is_member(place) &&
+           node.failure().starts_with("the cell is at version");
+  }
+
+  // Not at once: this may be the middle of its turn.
+  void retire_soon(std::size_t place) {
+    world_.after(Duration::zero(), [this, place] {
+      if (cell_.node(place).removed() || left_behind(place)) retire(place);
+    });
+  }
+
   // A machine whose replica has noticed that it takes no part any more, or is taken away.
   void retire(std::size_t place) {
-    if (!cell_.node(place).up()) return;
+    if (!cell_.node(place).up() && !cell_.node(place).failed()) return;
     note(fmt::format("machine {} was removed", place + 1));
-    count_snapshots(place);
+    if (cell_.node(place).up()) count_snapshots(place);
     cell_.node(place).become(consensus::kNoReplica);
   }
 

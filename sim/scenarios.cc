@@ -420,6 +420,28 @@ void replaced_on_both_sides_of_a_cut() {
   }
 }
 
+// Cut off when it was removed, and then too far behind for the log: the state that it is given says
+// so alone.
+void removed_in_a_snapshot() {
+  Stage stage({.replicas = 4, .log_retain_bytes = 1 << 10});
+  const std::size_t master = stage.master(), leaves = (master + 1) % 4;
+  stage.cut_off(leaves);
+  for (int i = 0; i < 40; ++i) stage.put(master, "k", std::to_string(i) + std::string(100, 'v'));
+  v1::ChangeRequest remove;
+  remove.set_kind(v1::ChangeRequest::REMOVE);
+  remove.set_id(stage.node(leaves).id().value);
+  stage.ask_for(master, remove);
+  stage.until("it is removed, durably", [&] {
+    const auto& mark = stage.node(master).replica().store().durable_mark();
+    return mark.configuration.voters.size() == 3 && !mark.configuration.joint();
+  });
+  stage.heal();
+  stage.until("it has been given the state",
+              [&] { return stage.node(leaves).replica().counters().snapshots_installed == 1; });
+  stage.until("it knows that it was removed", [&] { return stage.node(leaves).removed(); });
+  stage.finish();
+}
+
 void slow_disk_hands_over(Duration sync) {
   Stage stage({.replicas = 3});
   std::size_t master = stage.master();
@@ -546,6 +568,9 @@ const std::vector<Scenario>& scenarios() {
                }),
       scenario("a_change_of_voters_never_makes_two_majorities", "Raft thesis 4.3",
                replaced_on_both_sides_of_a_cut),
+      scenario("who_was_removed_learns_it_from_a_snapshot_too",
+               "found by simulation: it went on instead, with a hole in its state",
+               removed_in_a_snapshot),
       scenario("an_answer_to_an_earlier_process_is_not_taken",
                "found by simulation: read indexes were counted from 1 in every process",
                answer_to_an_earlier_process),

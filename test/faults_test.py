@@ -111,7 +111,8 @@ class Cell:
         """Until a write succeeds; gives how long that took. Failure: it does not within `seconds`."""
         begin = time.monotonic()
         while True:
-            if self.polis("kv", "put", "-e", self.endpoints, "--timeout", "1", "probe", str(begin)).returncode == 0:
+            # Another value each time: one that was given up may still be written.
+            if self.polis("kv", "put", "-e", self.endpoints, "--timeout", "1", "probe", str(time.monotonic())).returncode == 0:
                 return time.monotonic() - begin
             if time.monotonic() - begin > seconds:
                 raise AssertionError(f"no write succeeds within {seconds} s\n" + "\n".join(r.log()[-3000:] for r in self.replicas))

@@ -56,7 +56,7 @@ Result<std::unique_ptr<Replica>> Replica::open(Options options, Environment envi
 
 Result<void> Replica::recover() {
   if (auto done = store_.open(); !done) return done;
-  if (auto known = check_cell_version(); !known && takes_part()) return known;
+  if (auto known = check_cell_version(); !known) return known;
   if (store_.applied() == LogIndex()) store_.set_configuration(options_.initial);
   name_known_members();
   storage::Recovered found;

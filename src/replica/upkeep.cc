@@ -125,11 +125,14 @@ Result<void> Replica::check_cell_version() const {
                           store_.cell_version(), options_.cell_version_newest));
 }
 
-// Who takes no part any more was not asked; it goes without complaint.
+// Not only for those who take part: who was removed before was not asked, and must not go on with a
+// hole in its state either.
 bool Replica::may_go_on_at_cell_version() {
   auto known = check_cell_version();
-  if (!known && takes_part()) fail_with(known.error());
-  return known.has_value();
+  if (known) return true;
+  maybe_end_removed();
+  fail_with(known.error());
+  return false;
 }
 
 // Once all members know a newer version, for good: who was replaced by an older release after that
@@ -259,7 +262,9 @@ void Replica::install_snapshot(ReplicaId from, const SnapshotMark& mark) {
                                         env_.loop.now());  // damaged on the way: from the beginning
         }
         if (env_.store_replaced) env_.store_replaced();
+        const bool took_part = takes_part();
         if (auto opened = store_.reopen(); !opened) return fail_with(opened.error());
+        maybe_notice_removal(took_part);
         if (!may_go_on_at_cell_version()) return;
         CHECK(store_.applied() == mark.index);
         if (auto done = wal_->reset(mark.index, mark.term); !done) return fail_with(done.error());
