@@ -33,6 +33,7 @@ bench: build ## measure Polis and etcd in turn and print the ratio
 	@bench/run.py --build $(BUILD)
 	@bench/failover.py --build $(BUILD)
 	@bench/lease_reads.py --build $(BUILD)
+	@bench/snapshot_pause.py --build $(BUILD)
 
 lint: setup ## house rules, formatting, shell scripts, clang-tidy
 	@tools/lint

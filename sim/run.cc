@@ -389,17 +389,25 @@ class Run {
     Instant deadline = world_.now() + kProgressWithin;
     world_.run_until(world_.now() + 10s);  // machines that are away come back; requests end
     reconcile();
-    for (std::size_t i = 0; i < cell_.size(); ++i) {
-      if (!cell_.is_member(i)) retire(i);  // it may not have noticed
-    }
+    retire_strangers();
     std::vector<bool> served(cell_.size(), false);
     for (std::size_t i = 0; i < cell_.size(); ++i) {
       if (cell_.is_member(i)) probe(i, served);
     }
-    while (world_.now() < deadline && !settled(served)) world_.run_until(world_.now() + 50ms);
+    while (world_.now() < deadline && !settled(served)) {
+      world_.run_until(world_.now() + 50ms);
+      retire_strangers();  // a change that had begun may be made only now
+    }
     if (!settled(served))
       throw Violation("no progress after the faults stopped: " + describe_nodes());
     world_.run_until(world_.now() + 2s);
+  }
+
+  // Who was removed may not have noticed.
+  void retire_strangers() {
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      if (!cell_.is_member(i)) retire(i);
+    }
   }
 
   void probe(std::size_t place, std::vector<bool>& served) {

@@ -47,6 +47,14 @@ class CliTest(unittest.TestCase):
         self.assertIn("write for example", self.polis("kv", "txn", "--if", "lock", "--then", "put a b", rc=2))
         self.assertIn("is no operation", self.polis("kv", "txn", "--then", "push a b", rc=2))
 
+    def test_compact(self):
+        self.polis("kv", "put", "history", "1")
+        revision = json.loads(self.polis("kv", "put", "history", "2", "-o", "json"))["header"]["revision"]
+        self.assertIn(f"before revision {revision} can be read", self.polis("kv", "compact"))
+        self.assertIn("compacted", self.polis("kv", "get", "history", "--revision", str(int(revision) - 1), rc=1))
+        self.assertEqual(self.polis("kv", "get", "history"), "history\n2\n")
+        self.assertIn("future revision", self.polis("kv", "compact", str(int(revision) + 100), rc=1))
+
     def test_lease(self):
         lease = json.loads(self.polis("lease", "grant", "60", "-o", "json"))["ID"]
         lease = f"{int(lease):x}"

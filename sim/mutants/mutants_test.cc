@@ -38,6 +38,7 @@ const std::map<std::string, Kept>& kept_seeds() {
       {"lead_alone_before_the_own_vote_is_durable", {.walk = 1264}},
       {"keep_a_configuration_that_left_the_log", {.walk = 40}},
       {"forget_that_a_removed_leader_may_be_needed", {.walk = 2752}},
+      {"install_a_snapshot_that_nobody_wants_any_more", {.walk = 711}},
       {"forget_the_compaction_boundary_of_watches", {.run = 132}},
       {"cut_the_log_before_the_engine_has_it", {.run = 27}},
       {"keep_the_old_log_under_a_snapshot", {.run = 7}},

@@ -157,7 +157,9 @@ Result<BackupInfo> restore_backup(const std::string& path, const Settings& setti
     });
     reactor.run();
   };
-  wait([&](io::Done done) { (*engine)->load_snapshot_later(path, std::move(done)); });
+  wait([&](io::Done done) { (*engine)->load_snapshot_later(path, {}, std::move(done)); });
+  if (!outcome) return std::unexpected(outcome.error());
+  wait([&](io::Done done) { (*engine)->adopt_loaded_later(std::move(done)); });
   if (!outcome) return std::unexpected(outcome.error());
 
   store::Store store(**engine);

@@ -93,14 +93,14 @@ void look_at_disks(const ReplicaFound& replica, Findings& found) {
         {Severity::kFailure,
          fmt::format("the disk of {} is full: {} MB free, {} MB are the least; it refuses writes",
                      replica.name, replica.disk_free >> 20, replica.disk_free_min >> 20),
-         "make room; it goes on by itself. Old history: etcdctl compact, or --compact-keep-time"});
+         "make room; it goes on by itself. Old history: polis kv compact, or --compact-keep-time"});
   } else if (replica.disk_free < 3 * replica.disk_free_min) {
     found.push_back(
         {Severity::kWarning,
          fmt::format("the disk of {} is nearly full: {} MB free; below {} MB it refuses "
                      "writes",
                      replica.name, replica.disk_free >> 20, replica.disk_free_min >> 20),
-         "make room, or compact history"});
+         "make room, or polis kv compact"});
   }
   if (replica.sync_ms_average > kSlowSyncMs) {
     found.push_back(

@@ -350,6 +350,46 @@ void add_txn(CLI::App& kv, Run& run) {
   });
 }
 
+int compact(const Target& target, std::optional<std::int64_t> revision) {
+  auto session = Session::open(target);
+  if (!session) return complain(session.error());
+  if (!revision) {
+    RangeRequest newest;
+    newest.set_key(std::string(1, '\0'));
+    newest.set_count_only(true);
+    RangeResponse response;
+    if (auto status = (*session)->call("/etcdserverpb.KV/Range", newest, response); !status.ok())
+      return complain(status);
+    revision = response.header().revision();
+  }
+  CompactionRequest request;
+  request.set_revision(*revision);
+  CompactionResponse response;
+  if (auto status = (*session)->call("/etcdserverpb.KV/Compact", request, response); !status.ok())
+    return complain(status);
+  if (target.json()) {
+    print_json(response);
+  } else {
+    fmt::print("compacted: nothing before revision {} can be read\n", *revision);
+  }
+  return kDone;
+}
+
+void add_compact(CLI::App& kv, Run& run) {
+  auto* app =
+      kv.add_subcommand("compact", "Forget the history of all keys; they keep what they are");
+  app->footer(
+      "Examples:\n  polis kv compact\n  polis kv compact 120000\nSpace becomes free in the "
+      "background. By itself: polis cell run --compact-keep-time.");
+  auto target = std::make_shared<Target>();
+  auto revision = std::make_shared<std::optional<std::int64_t>>();
+  target->add_to(*app);
+  app->add_option("revision", *revision,
+                  "what changed before it cannot be read or watched any more; the newest one if it "
+                  "is left out");
+  app->callback([=, &run] { run = [=] { return compact(*target, *revision); }; });
+}
+
 }  // namespace
 
 void add_kv_commands(CLI::App& app, Run& run) {
@@ -360,6 +400,7 @@ void add_kv_commands(CLI::App& app, Run& run) {
   add_del(*kv, run);
   add_watch(*kv, run);
   add_txn(*kv, run);
+  add_compact(*kv, run);
 }
 
 }  // namespace polis::cli

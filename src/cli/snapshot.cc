@@ -21,6 +21,8 @@ struct Flags {
   SettingFlags settings;
 };
 
+constexpr std::uint64_t kSyncEvery = 4 << 20;
+
 int print(const cell::BackupInfo& info, const std::string& file, bool json) {
   std::string members;
   for (const consensus::Member& member : info.mark.configuration.members)
@@ -46,18 +48,24 @@ http::GrpcStatus receive(Session& session, io::File& file, std::uint64_t& receiv
   const bool terminal = ::isatty(STDERR_FILENO) != 0;
   http::GrpcStatus result;
   Error failure;
-  std::uint64_t shown = 0;
+  std::uint64_t shown = 0, synced = 0;
   auto call = session.client().stream(
       "/polis.v1.Cell/Backup",
       [&](std::string_view bytes) {
         v1::BackupChunk chunk;
         if (!chunk.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
         total = chunk.total_bytes();
-        if (auto written = file.write(received, chunk.data()); !written && failure.text.empty()) {
+        auto written = file.write(received, chunk.data());
+        received += chunk.data().size();
+        // Little at a time: a cell on the same disk waits behind it.
+        if (written && received - synced >= kSyncEvery) {
+          synced = received;
+          written = file.sync();
+        }
+        if (!written && failure.text.empty()) {
           failure = written.error();
           session.reactor().stop();
         }
-        received += chunk.data().size();
         if (terminal && received - shown > (8 << 20)) {
           shown = received;
           fmt::print(stderr, "\r{:.0f} of {:.0f} MB", static_cast<double>(received) / 1e6,

@@ -20,8 +20,8 @@ const char* to_string(Role role) {
 
 bool Output::empty() const {
   return !ticket && messages.empty() && messages_after_persist.empty() && committed.empty() &&
-         reads.empty() && reads_refused.empty() && !snapshot_wanted && chunks.empty() && !role &&
-         !configuration;
+         reads.empty() && reads_refused.empty() && !snapshot_wanted && !snapshot_damaged &&
+         chunks.empty() && !role && !configuration;
 }
 
 }  // namespace polis::consensus

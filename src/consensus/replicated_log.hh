@@ -91,7 +91,9 @@ struct Output {
 
   // 6. Snapshots. `snapshot_wanted`: a peer needs one; make it if there is none, then call
   // on_snapshot_available.
+  // `snapshot_damaged`: the file that was made last is; forget it.
   bool snapshot_wanted = false;
+  bool snapshot_damaged = false;
   std::vector<ChunkArrived> chunks;  // write each, then call on_chunk_written
 
   // 7. Set when role, term or master changed.
@@ -173,6 +175,11 @@ class ReplicatedLog {
   // The bytes through `offset` of the arriving snapshot are written; `from` may send what follows.
   virtual void on_chunk_written(ReplicaId from, const SnapshotMark& mark, std::uint64_t offset,
                                 Instant now) = 0;
+  // The arriving snapshot is complete and does not hold together: another one is asked for.
+  virtual void on_snapshot_damaged(ReplicaId from, const SnapshotMark& mark, Instant now) = 0;
+  // Whether a complete one is still of use. To be asked right before it is installed, while nothing
+  // else reaches the log.
+  virtual bool wants_snapshot(const SnapshotMark& mark) const = 0;
   // The arriving snapshot is complete, checked, durable, and is now the state machine's state. The
   // log begins anew.
   virtual void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now) = 0;

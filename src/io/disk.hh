@@ -52,6 +52,9 @@ class Disk {
   // Makes creations, removals and renames in the directory durable.
   virtual Result<void> sync_directory(const std::string& directory) = 0;
   virtual Result<std::uint64_t> bytes_free(const std::string& directory) = 0;
+  // While the returned object lives, much is written to this disk: sync_later never holds the loop
+  // up.
+  virtual std::shared_ptr<void> expect_much() { return nullptr; }
 };
 
 }  // namespace polis::io

@@ -146,6 +146,42 @@ TEST(PosixDisk, files_keep_what_was_written_and_syncs_report) {
   EXPECT_EQ(disk.open(directory.path() + "/none").error().code, ErrorCode::kNotFound);
 }
 
+TEST(PosixDisk, no_sync_is_waited_for_while_much_is_expected) {
+  TemporaryDirectory directory;
+  Reactor reactor;
+  PosixDisk disk(reactor);
+  auto file = disk.create(directory.path() + "/file");
+  ASSERT_TRUE(file.has_value());
+  auto synced_at_once = [&] {
+    EXPECT_TRUE((*file)->write(0, "x").has_value());
+    bool synced = false;
+    (*file)->sync_later([&](Result<void> r) {
+      synced = r.has_value();
+      reactor.stop();
+    });
+    const bool at_once = synced;
+    reactor.run();
+    EXPECT_TRUE(synced);
+    return at_once;
+  };
+  EXPECT_TRUE(synced_at_once());  // a disk that has not been slow yet
+  auto much = disk.expect_much();
+  auto more = disk.expect_much();
+  much.reset();
+  EXPECT_FALSE(synced_at_once());
+}
+
+TEST(PosixDisk, a_large_file_is_gone_at_once) {
+  TemporaryDirectory directory;
+  Reactor reactor;
+  PosixDisk disk(reactor);
+  const std::string path = directory.path() + "/file";
+  ASSERT_TRUE(disk.create_zeroed(path, 8 << 20).has_value());
+  EXPECT_TRUE(disk.remove(path).has_value());
+  EXPECT_EQ(disk.open(path).error().code, ErrorCode::kNotFound);
+  EXPECT_TRUE(disk.remove(path).has_value());
+}
+
 TEST(PosixDisk, a_directory_is_taken_once) {
   TemporaryDirectory directory;
   auto first = lock_directory(directory.path());

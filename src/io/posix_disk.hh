@@ -20,7 +20,8 @@ inline constexpr Duration kSyncInlineMax = std::chrono::microseconds(400);
 
 class PosixDisk final : public Disk {
  public:
-  explicit PosixDisk(Loop& loop) : loop_(loop), syncer_("polis-sync"), filler_("polis-fill") {}
+  explicit PosixDisk(Loop& loop)
+      : loop_(loop), syncer_("polis-sync"), filler_("polis-fill"), remover_("polis-remove") {}
 
   Result<std::unique_ptr<File>> open(const std::string& path) override;
   Result<std::unique_ptr<File>> create(const std::string& path) override;
@@ -32,6 +33,7 @@ class PosixDisk final : public Disk {
   Result<void> rename(const std::string& from, const std::string& to) override;
   Result<void> sync_directory(const std::string& directory) override;
   Result<std::uint64_t> bytes_free(const std::string& directory) override;
+  std::shared_ptr<void> expect_much() override;
 
   // Moving average of what a sync takes.
   Duration sync_average() const { return sync_average_; }
@@ -42,8 +44,11 @@ class PosixDisk final : public Disk {
 
   Loop& loop_;
   Duration sync_average_{};
+  // Shared with who expects much, and may outlive this.
+  std::shared_ptr<int> expected_ = std::make_shared<int>(0);
   Worker syncer_;
   Worker filler_;
+  Worker remover_;
 };
 
 // Takes the directory for this process alone, until the returned object is destroyed or the process

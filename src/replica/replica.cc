@@ -113,8 +113,7 @@ void Replica::on_message(ReplicaId from, std::string_view bytes) {
   auto kind = static_cast<WireKind>(in.u8());
   switch (kind) {
     case WireKind::kConsensus: {
-      // While a snapshot replaces the state, the log must not move: to the peers this replica is
-      // silent.
+      // While the engine changes hands, the log must not move: to the peers this replica is silent.
       if (installing_) return;
       // A malformed message is the peer's fault and is dropped; the peer will try again.
       [[maybe_unused]] auto done = log_->step(from, bytes.substr(1), env_.loop.now());
@@ -197,8 +196,9 @@ void Replica::perform(consensus::Output output) {
     rounds_.erase(round);
   }
   serve_reads();
+  if (output.snapshot_damaged) forget_snapshot();
   if (output.snapshot_wanted) make_snapshot();
-  for (consensus::ChunkArrived& chunk : output.chunks) on_chunk(chunk);
+  for (consensus::ChunkArrived& chunk : output.chunks) on_chunk(std::move(chunk));
 }
 
 bool Replica::persist(const consensus::Output& output) {

@@ -256,23 +256,33 @@ class Replica final : private store::ApplySink {
   void maybe_end_removed();
   bool takes_part() const;
 
-  // upkeep.cc: engine, compaction, snapshots
+  // snapshots.cc
+  void maybe_begin_backups();
+  void make_snapshot();
+  void on_snapshot_made(const std::string& path, Result<storage::SnapshotFile> made);
+  void on_chunk(consensus::ChunkArrived chunk);
+  void load_snapshot(ReplicaId from, const SnapshotMark& mark);
+  void on_snapshot_loaded(ReplicaId from, const SnapshotMark& mark, Result<void> result,
+                          std::shared_ptr<store::Store> loaded);
+  void install_snapshot(ReplicaId from, const SnapshotMark& mark,
+                        std::shared_ptr<store::Store> loaded);
+  void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, store::Store& loaded);
+  void end_loading(std::shared_ptr<store::Store> garbage);
+  void forget_snapshot();
+  std::string arriving_path() const { return options_.directory + "/snapshots/arriving.snapshot"; }
+  bool read_chunk(const consensus::ChunkReference& chunk, std::string& out);
+
+  // upkeep.cc
   void schedule_tick();
   void upkeep();
   void save_to_engine();
   void compact_log();
-  void make_snapshot();
-  void on_snapshot_made(const std::string& path, Result<storage::SnapshotFile> made);
-  void on_chunk(consensus::ChunkArrived& chunk);
-  void install_snapshot(ReplicaId from, const SnapshotMark& mark);
-  bool read_chunk(const consensus::ChunkReference& chunk, std::string& out);
   Result<void> check_cell_version() const;
   bool may_go_on_at_cell_version();
   void maybe_raise_cell_version();
   void check_disk_space();
   void maybe_leave_slow_disk();
   void maybe_compact_history();
-  void maybe_begin_backups();
 
   Options options_;
   Environment env_;
@@ -334,8 +344,11 @@ class Replica final : private store::ApplySink {
   bool making_snapshot_ = false;
   std::uint64_t snapshot_serial_ = 0;
   std::unique_ptr<io::File> arriving_;
+  std::shared_ptr<void> arriving_much_;  // held from its first chunk until it is loaded
+  bool loading_ = false;  // from its last chunk until its content is the store's, or is not wanted
   bool installing_ =
-      false;  // from the last chunk until the store is open again: the log stands still
+      false;  // while the engine changes hands, at the end of that: the log stands still
+  std::optional<consensus::ChunkArrived> chunk_waiting_;  // of the next one, while one is loaded
   std::function<void()> install_next_;
 
   struct Backup {

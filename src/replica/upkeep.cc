@@ -1,9 +1,8 @@
-// What goes on beside the requests: the engine, compaction, snapshots, the disk's free space.
+// What goes on beside the requests: the engine, compaction, versions, the disk's free space.
 
 #include <fmt/format.h>
 
 #include "api/etcd/rpc.pb.h"
-#include "base/check.hh"
 #include "replica/replica.hh"
 
 namespace polis::replica {
@@ -16,6 +15,8 @@ constexpr Duration kEngineRetryInterval = std::chrono::seconds(1);
 constexpr std::uint64_t kSlowSyncsMin = 8;
 // Between two hand-overs for a slow disk.
 constexpr Duration kSlowHandOverInterval = std::chrono::seconds(30);
+// While a snapshot is being sent, the log may grow to so many times what is retained otherwise.
+constexpr std::size_t kLogKeptForSnapshots = 64;
 // Records looked at in one turn by compaction: well under a millisecond.
 constexpr std::size_t kCompactRecords = 1000;
 
@@ -85,6 +86,11 @@ void Replica::compact_log() {
   auto entries = static_cast<double>(status.last - status.first + 1);
   LogIndex through = status.first + static_cast<std::uint64_t>(entries * excess);
   through = std::min(through, store_.durable_mark().index);
+  // Who receives a snapshot will need what comes behind it.
+  const bool sending = std::any_of(status.peers.begin(), status.peers.end(),
+                                   [](const auto& peer) { return peer.snapshotting; });
+  if (sending && snapshot_ && status.log_bytes <= kLogKeptForSnapshots * options_.log_retain_bytes)
+    through = std::min(through, snapshot_->index);
   if (through < status.first) return;
   log_->compact(through);
   if (auto done = wal_->release_through(through); !done) fail_with(done.error());
@@ -150,127 +156,6 @@ void Replica::maybe_raise_cell_version() {
   Writer(bytes).varint(version);
   raising_cell_version_ = true;
   submit(CommandKind::kCellVersion, bytes, [this](const Reply&) { raising_cell_version_ = false; });
-}
-
-// --- backup
-// --------------------------------------------------------------------------------------------------------
-
-void Replica::back_up(const std::string& path, BackedUp done) {
-  read_barrier([this, path, done = std::move(done)](const Status& status) {
-    if (!status.ok()) return done(fail(ErrorCode::kUnavailable, status.text));
-    backups_.push_back({path, store_.applied(), done});
-    save_to_engine();
-    maybe_begin_backups();
-  });
-}
-
-void Replica::maybe_begin_backups() {
-  for (auto i = backups_.begin(); i != backups_.end();) {
-    if (store_.durable_mark().index < i->needed) {
-      ++i;
-      continue;
-    }
-    env_.engine.save_snapshot_later(i->path, std::string(store::kMetaName), std::move(i->done));
-    i = backups_.erase(i);
-  }
-}
-
-// --- sending
-// -------------------------------------------------------------------------------------------------------
-
-void Replica::make_snapshot() {
-  LogIndex needed = log_->status().first.previous();
-  if (snapshot_ && snapshot_->index >= needed) {
-    return log_->on_snapshot_available(*snapshot_, snapshot_bytes_, env_.loop.now());
-  }
-  if (making_snapshot_ || store_.durable_mark().index < needed)
-    return;  // the engine will be there soon
-  making_snapshot_ = true;
-  std::string path =
-      fmt::format("{}/snapshots/out-{}.snapshot", options_.directory, ++snapshot_serial_);
-  env_.engine.save_snapshot_later(
-      path, std::string(store::kMetaName),
-      [this, path, alive = std::weak_ptr(alive_)](Result<storage::SnapshotFile> made) {
-        if (!alive.expired()) on_snapshot_made(path, std::move(made));
-      });
-}
-
-void Replica::on_snapshot_made(const std::string& path, Result<storage::SnapshotFile> made) {
-  making_snapshot_ = false;
-  auto file = made ? env_.disk.open(path) : std::unexpected(made.error());
-  auto mark = made ? store::mark_of_meta(made->named) : std::nullopt;
-  if (!file || !mark) {
-    // No space, most likely: the follower waits, and the next heartbeat asks again.
-    [[maybe_unused]] auto removed = env_.disk.remove(path);
-    return;
-  }
-  if (!snapshot_path_.empty()) [[maybe_unused]]
-    auto removed = env_.disk.remove(snapshot_path_);
-  snapshot_ = *mark;
-  snapshot_path_ = path;
-  snapshot_bytes_ = made->bytes;
-  snapshot_file_ = std::move(*file);
-  ++counters_.snapshots_sent;
-  log_->on_snapshot_available(*snapshot_, snapshot_bytes_, env_.loop.now());
-}
-
-bool Replica::read_chunk(const consensus::ChunkReference& chunk, std::string& out) {
-  if (!snapshot_ || snapshot_->index != chunk.snapshot || !snapshot_file_) return false;
-  auto bytes = snapshot_file_->read(chunk.offset, chunk.length);
-  if (!bytes || bytes->size() != chunk.length) return false;
-  out += *bytes;
-  return true;
-}
-
-// --- receiving
-// -----------------------------------------------------------------------------------------------------
-
-void Replica::on_chunk(consensus::ChunkArrived& chunk) {
-  if (installing_) return;
-  const std::string path = options_.directory + "/snapshots/arriving.snapshot";
-  if (chunk.offset == 0) {
-    auto file = env_.disk.create(path);
-    if (!file) return;  // no space, most likely: the master sends the chunk again
-    arriving_ = std::move(*file);
-  }
-  if (!arriving_ || !arriving_->write(chunk.offset, chunk.bytes)) return;
-  std::uint64_t offset = chunk.offset + chunk.bytes.size();
-  log_->on_chunk_written(chunk.from, chunk.mark, offset, env_.loop.now());
-  if (offset == chunk.size) install_snapshot(chunk.from, chunk.mark);
-}
-
-void Replica::install_snapshot(ReplicaId from, const SnapshotMark& mark) {
-  const std::string path = options_.directory + "/snapshots/arriving.snapshot";
-  installing_ = true;
-  if (env_.engine.commit_under_way()) {
-    // The engine changes hands between two commits.
-    install_next_ = [this, from, mark] { install_snapshot(from, mark); };
-    return;
-  }
-  arriving_.reset();
-  env_.engine.load_snapshot_later(
-      path, [this, from, mark, path, alive = std::weak_ptr(alive_)](Result<void> result) {
-        if (alive.expired()) return;
-        installing_ = false;
-        [[maybe_unused]] auto removed = env_.disk.remove(path);
-        if (!result) {
-          if (result.error().code != ErrorCode::kCorrupt &&
-              result.error().code != ErrorCode::kNoSpace) {
-            return fail_with(result.error());
-          }
-          return log_->on_chunk_written(from, mark, 0,
-                                        env_.loop.now());  // damaged on the way: from the beginning
-        }
-        if (env_.store_replaced) env_.store_replaced();
-        const bool took_part = takes_part();
-        if (auto opened = store_.reopen(); !opened) return fail_with(opened.error());
-        maybe_notice_removal(took_part);
-        if (!may_go_on_at_cell_version()) return;
-        CHECK(store_.applied() == mark.index);
-        if (auto done = wal_->reset(mark.index, mark.term); !done) return fail_with(done.error());
-        ++counters_.snapshots_installed;
-        log_->on_snapshot_installed(from, mark, env_.loop.now());
-      });
 }
 
 }  // namespace polis::replica

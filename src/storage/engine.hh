@@ -8,9 +8,11 @@
 // whole number of batches. The applied index of the replicated log is one of the named values, so
 // state and index can never disagree.
 //
-// Threads: the loop's; commits and snapshots run beside it, one at a time.
+// Threads: the loop's; commits and snapshots run beside it, one at a time. Nothing here holds the
+// loop up for longer because there is much in the engine.
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -49,6 +51,15 @@ struct SnapshotFile {
   std::string named;  // the named value that was asked for, as the file holds it
 };
 
+// Called with each row of a state, the named values first, in order, beside the loop. What they
+// refuse ends the reading with their error.
+struct SnapshotRows {
+  std::function<Result<void>(std::string_view name, std::string_view value)> named =
+      [](std::string_view, std::string_view) { return Result<void>(); };
+  std::function<Result<void>(RecordKey key, std::string_view bytes)> record =
+      [](RecordKey, std::string_view) { return Result<void>(); };
+};
+
 class Engine {
  public:
   virtual ~Engine() = default;
@@ -69,13 +80,21 @@ class Engine {
   virtual bool commit_under_way() const = 0;
 
   // Writes the last committed state to a file of the format in docs/formats/snapshot.md, beside the
-  // loop. Commits go on meanwhile; `name` says which named value to report from the state that was
-  // written.
+  // loop. Commits go on meanwhile. `also` sees the rows, too; `name` says which named value to
+  // report from the state that was written.
   virtual void save_snapshot_later(const std::string& path, const std::string& name,
+                                   SnapshotRows also,
                                    std::function<void(Result<SnapshotFile>)> done) = 0;
-  // Checks the file and makes it the engine's state, atomically and durably, in place of everything
-  // it held. kCorrupt: the file is damaged, nothing changed.
-  virtual void load_snapshot_later(const std::string& path, io::Done done) = 0;
+  // Checks the file and puts its content beside the engine's state, which goes on. `also` sees the
+  // rows, too. kCorrupt: the file is damaged.
+  virtual void load_snapshot_later(const std::string& path, SnapshotRows also, io::Done done) = 0;
+  // What was loaded becomes the engine's state, atomically and durably, in place of everything it
+  // held: in the moment `done` is called. Precondition: it was loaded and not forgotten,
+  // !commit_under_way(), which is true until then.
+  virtual void adopt_loaded_later(io::Done done) = 0;
+  virtual void forget_loaded() = 0;
+  // Destroys something large beside the loop. Precondition: this is its last owner.
+  virtual void dispose_later(std::shared_ptr<void> garbage) = 0;
 
   virtual std::uint64_t bytes_on_disk() const = 0;
   virtual std::uint64_t bytes_in_use() const = 0;

@@ -190,18 +190,26 @@ class OutputFile {
       ssize_t n = ::write(fd_, bytes.data(), bytes.size());
       if (n < 0) return failed("write");
       bytes.remove_prefix(static_cast<std::size_t>(n));
+      unsynced_ += static_cast<std::size_t>(n);
     }
+    if (fd_ >= 0 && unsynced_ >= kSyncEvery) return sync();
     return fd_ < 0 ? failed("create") : Result<void>();
   }
-  Result<void> sync() { return ::fsync(fd_) == 0 ? Result<void>() : failed("sync"); }
+  Result<void> sync() {
+    unsynced_ = 0;
+    return ::fdatasync(fd_) == 0 ? Result<void>() : failed("sync");
+  }
 
  private:
   Result<void> failed(const char* action) {
     return fail(errno == ENOSPC ? ErrorCode::kNoSpace : ErrorCode::kIo,
                 fmt::format("cannot {} {}: {}", action, path_, std::strerror(errno)));
   }
+  // Little at a time: the log's syncs wait behind it.
+  static constexpr std::size_t kSyncEvery = 4 << 20;
   std::string path_;
   int fd_;
+  std::size_t unsynced_ = 0;
 };
 
 }  // namespace
@@ -282,109 +290,142 @@ void LmdbEngine::commit_later(WriteBatch batch, io::Done done) {
 }
 
 void LmdbEngine::save_snapshot_later(const std::string& to, const std::string& name,
+                                     SnapshotRows also,
                                      std::function<void(Result<SnapshotFile>)> done) {
-  snapshot_worker_->run(
-      [this, to, name, done = std::move(done), alive = std::weak_ptr(alive_)]() mutable {
-        auto save = [&]() -> Result<SnapshotFile> {
-          OutputFile file(to);
-          SnapshotWriter writer([&](std::string_view bytes) { return file.write(bytes); });
-          MDB_txn* txn = nullptr;
-          if (int rc = mdb_txn_begin(environment_->env(), nullptr, MDB_RDONLY, &txn); rc != 0)
-            return lmdb_error(rc, "read", path());
-          std::string reported;
-          auto result = walk(txn, environment_->named(), nullptr, path(),
-                             [&](const MDB_val& k, const MDB_val& v) -> Result<bool> {
-                               if (view(k) == name) reported = view(v);
-                               return and_go_on(writer.add_named(view(k), view(v)));
-                             });
-          if (result) {
-            result = walk(txn, environment_->records(), nullptr, path(),
-                          [&](const MDB_val& k, const MDB_val& v) -> Result<bool> {
-                            return and_go_on(writer.add_record(record_key(k), view(v)));
-                          });
-          }
-          mdb_txn_abort(txn);
-          if (result) result = writer.finish();
-          if (result) result = file.sync();
-          if (!result) return std::unexpected(result.error());
-          return SnapshotFile{writer.bytes(), reported};
-        };
-        auto result = save();
-        loop_.post([result = std::move(result), done = std::move(done), alive] {
-          if (!alive.expired()) done(result);
-        });
-      });
-}
-
-void LmdbEngine::load_snapshot_later(const std::string& from, io::Done done) {
-  snapshot_worker_->run([this, from, done = std::move(done),
-                         alive = std::weak_ptr(alive_)]() mutable {
-    const std::string beside = path() + ".new";
-    auto load = [&]() -> Result<void> {
-      ::unlink(beside.c_str());
-      auto environment = Environment::open(beside, options_.map_bytes);
-      if (!environment) return std::unexpected(environment.error());
-      int fd = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
-      if (fd < 0)
-        return fail(ErrorCode::kIo, fmt::format("cannot open {}: {}", from, std::strerror(errno)));
-      WriteBatch batch;
-      std::size_t batch_bytes = 0;
-      auto flush = [&](std::size_t more) -> Result<void> {
-        batch_bytes += more;
-        if (more != 0 && batch_bytes < (16 << 20)) return {};
-        auto result = (*environment)->write(batch);
-        batch = {};
-        batch_bytes = 0;
-        return result;
-      };
-      SnapshotRows rows{[&](std::string_view name, std::string_view value) {
-                          batch.named.emplace_back(name, value);
-                          return flush(name.size() + value.size());
-                        },
-                        [&](RecordKey key, std::string_view bytes) {
-                          batch.records.push_back({key, share(std::string(bytes))});
-                          return flush(bytes.size() + 64);
-                        }};
-      auto result = read_snapshot(
-          [&](std::uint64_t at, std::size_t n) -> Result<std::string> {
-            std::string bytes(n, '\0');
-            ssize_t got = ::pread(fd, bytes.data(), n, static_cast<off_t>(at));
-            if (got < 0)
-              return fail(ErrorCode::kIo,
-                          fmt::format("cannot read {}: {}", from, std::strerror(errno)));
-            bytes.resize(static_cast<std::size_t>(got));
-            return bytes;
-          },
-          rows);
-      ::close(fd);
-      if (result) result = flush(0);
-      return result;
-    };
-    Result<void> result = load();
-    loop_.post([this, beside, result = std::move(result), done = std::move(done), alive]() mutable {
-      if (alive.expired()) return;
+  snapshot_worker_->run([this, to, name, also = std::move(also), environment = environment_,
+                         done = std::move(done), alive = std::weak_ptr(alive_)]() mutable {
+    auto save = [&]() -> Result<SnapshotFile> {
+      OutputFile file(to);
+      SnapshotWriter writer([&](std::string_view bytes) { return file.write(bytes); });
+      MDB_txn* txn = nullptr;
+      if (int rc = mdb_txn_begin(environment->env(), nullptr, MDB_RDONLY, &txn); rc != 0)
+        return lmdb_error(rc, "read", path());
+      std::string reported;
+      auto result = walk(txn, environment->named(), nullptr, path(),
+                         [&](const MDB_val& k, const MDB_val& v) -> Result<bool> {
+                           if (view(k) == name) reported = view(v);
+                           if (auto good = also.named(view(k), view(v)); !good)
+                             return std::unexpected(good.error());
+                           return and_go_on(writer.add_named(view(k), view(v)));
+                         });
       if (result) {
-        environment_.reset();
-        ::unlink((path() + "-lock").c_str());
-        ::unlink((beside + "-lock").c_str());
-        if (::rename(beside.c_str(), path().c_str()) != 0) {
-          result = fail(ErrorCode::kIo,
-                        fmt::format("cannot rename {}: {}", beside, std::strerror(errno)));
-        }
-        int fd = ::open(options_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd >= 0) {
-          ::fsync(fd);
-          ::close(fd);
-        }
-        auto environment = Environment::open(path(), options_.map_bytes);
-        CHECK_MSG(environment.has_value(), environment ? "" : environment.error().text);
-        environment_ = std::move(*environment);
-      } else {
-        ::unlink(beside.c_str());
+        result = walk(txn, environment->records(), nullptr, path(),
+                      [&](const MDB_val& k, const MDB_val& v) -> Result<bool> {
+                        if (auto good = also.record(record_key(k), view(v)); !good)
+                          return std::unexpected(good.error());
+                        return and_go_on(writer.add_record(record_key(k), view(v)));
+                      });
       }
-      done(result);
+      mdb_txn_abort(txn);
+      if (result) result = writer.finish();
+      if (result) result = file.sync();
+      if (!result) return std::unexpected(result.error());
+      return SnapshotFile{writer.bytes(), reported};
+    };
+    auto result = save();
+    also = {};
+    environment.reset();  // here, if it is the last one
+    loop_.post([result = std::move(result), done = std::move(done), alive] {
+      if (!alive.expired()) done(result);
     });
   });
+}
+
+void LmdbEngine::load_snapshot_later(const std::string& from, SnapshotRows also, io::Done done) {
+  snapshot_worker_->run([this, from, also = std::move(also), done = std::move(done),
+                         alive = std::weak_ptr(alive_)]() mutable {
+    Result<void> result = load(from, also);
+    if (!result) ::unlink(path_beside().c_str());
+    also = {};
+    loop_.post([result = std::move(result), done = std::move(done), alive] {
+      if (!alive.expired()) done(result);
+    });
+  });
+}
+
+// On the worker's thread.
+Result<void> LmdbEngine::load(const std::string& from, const SnapshotRows& also) {
+  ::unlink(path_beside().c_str());
+  ::unlink((path_beside() + "-lock").c_str());
+  auto environment = Environment::open(path_beside(), options_.map_bytes);
+  if (!environment) return std::unexpected(environment.error());
+  int fd = ::open(from.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return fail(ErrorCode::kIo, fmt::format("cannot open {}: {}", from, std::strerror(errno)));
+  WriteBatch batch;
+  std::size_t batch_bytes = 0;
+  auto flush = [&](std::size_t more) -> Result<void> {
+    batch_bytes += more;
+    if (more != 0 && batch_bytes < (16 << 20)) return {};
+    auto result = (*environment)->write(batch);
+    batch = {};
+    batch_bytes = 0;
+    return result;
+  };
+  SnapshotRows rows{[&](std::string_view name, std::string_view value) {
+                      if (auto good = also.named(name, value); !good) return good;
+                      batch.named.emplace_back(name, value);
+                      return flush(name.size() + value.size());
+                    },
+                    [&](RecordKey key, std::string_view bytes) {
+                      if (auto good = also.record(key, bytes); !good) return good;
+                      batch.records.push_back({key, share(std::string(bytes))});
+                      return flush(bytes.size() + 64);
+                    }};
+  auto result = read_snapshot(
+      [&](std::uint64_t at, std::size_t n) -> Result<std::string> {
+        std::string bytes(n, '\0');
+        ssize_t got = ::pread(fd, bytes.data(), n, static_cast<off_t>(at));
+        if (got < 0)
+          return fail(ErrorCode::kIo,
+                      fmt::format("cannot read {}: {}", from, std::strerror(errno)));
+        bytes.resize(static_cast<std::size_t>(got));
+        return bytes;
+      },
+      rows);
+  ::close(fd);
+  if (result) result = flush(0);
+  return result;
+}
+
+// In the place of commits, so that none comes between.
+void LmdbEngine::adopt_loaded_later(io::Done done) {
+  CHECK(!commit_under_way_);
+  commit_under_way_ = true;
+  worker_->run([this, done = std::move(done), alive = std::weak_ptr(alive_)]() mutable {
+    auto adopted = adopt();
+    loop_.post([this, adopted = std::move(adopted), done = std::move(done), alive]() mutable {
+      if (alive.expired()) return;
+      commit_under_way_ = false;
+      if (!adopted) return done(std::unexpected(adopted.error()));
+      dispose_later(std::exchange(environment_, std::move(*adopted)));
+      done({});
+    });
+  });
+}
+
+// On the worker's thread. The file that is replaced lives on until its environment is closed.
+Result<std::shared_ptr<LmdbEngine::Environment>> LmdbEngine::adopt() {
+  ::unlink((path() + "-lock").c_str());
+  ::unlink((path_beside() + "-lock").c_str());
+  if (::rename(path_beside().c_str(), path().c_str()) != 0)
+    return fail(ErrorCode::kIo,
+                fmt::format("cannot rename {}: {}", path_beside(), std::strerror(errno)));
+  int fd = ::open(options_.directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool durable = fd >= 0 && ::fsync(fd) == 0;
+  if (fd >= 0) ::close(fd);
+  if (!durable)
+    return fail(ErrorCode::kIo,
+                fmt::format("cannot sync {}: {}", options_.directory, std::strerror(errno)));
+  return Environment::open(path(), options_.map_bytes);
+}
+
+void LmdbEngine::forget_loaded() {
+  snapshot_worker_->run([path = path_beside()] { ::unlink(path.c_str()); });
+}
+
+void LmdbEngine::dispose_later(std::shared_ptr<void> garbage) {
+  snapshot_worker_->run([garbage = std::move(garbage)]() mutable { garbage.reset(); });
 }
 
 std::uint64_t LmdbEngine::bytes_on_disk() const {

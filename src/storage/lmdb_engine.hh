@@ -37,9 +37,12 @@ class LmdbEngine final : public Engine {
       const std::function<void(std::string_view, std::string_view)>& use) override;
   void commit_later(WriteBatch batch, io::Done done) override;
   bool commit_under_way() const override { return commit_under_way_; }
-  void save_snapshot_later(const std::string& path, const std::string& name,
+  void save_snapshot_later(const std::string& path, const std::string& name, SnapshotRows also,
                            std::function<void(Result<SnapshotFile>)> done) override;
-  void load_snapshot_later(const std::string& path, io::Done done) override;
+  void load_snapshot_later(const std::string& path, SnapshotRows also, io::Done done) override;
+  void adopt_loaded_later(io::Done done) override;
+  void forget_loaded() override;
+  void dispose_later(std::shared_ptr<void> garbage) override;
   std::uint64_t bytes_on_disk() const override;
   std::uint64_t bytes_in_use() const override;
 
@@ -50,7 +53,11 @@ class LmdbEngine final : public Engine {
 
   io::Loop& loop_;
   LmdbOptions options_;
-  std::unique_ptr<Environment> environment_;
+  Result<void> load(const std::string& from, const SnapshotRows& also);
+  Result<std::shared_ptr<Environment>> adopt();
+  std::string path_beside() const { return path() + ".new"; }
+
+  std::shared_ptr<Environment> environment_;  // shared with snapshots being written from it
   bool commit_under_way_ = false;
   std::shared_ptr<bool> alive_ =
       std::make_shared<bool>();         // shared with posted callbacks that may come too late

@@ -15,6 +15,7 @@ MemoryEngine::MemoryEngine(std::shared_ptr<MemoryEngineState> state, io::Loop& l
 
 MemoryEngine::~MemoryEngine() {
   if (under_way_ && random_.chance(0.5)) apply(*under_way_);
+  if (adopting_ && random_.chance(0.5)) *state_ = std::move(*loaded_);
 }
 
 Duration MemoryEngine::delay() {
@@ -73,14 +74,17 @@ void MemoryEngine::commit_later(WriteBatch batch, io::Done done) {
 }
 
 void MemoryEngine::save_snapshot_later(const std::string& path, const std::string& name,
+                                       SnapshotRows also,
                                        std::function<void(Result<SnapshotFile>)> done) {
-  snapshot_timer_ = loop_.after(delay(), [this, path, name, done = std::move(done)] {
-    auto keep = std::move(snapshot_timer_);
-    done(save(path, name));
-  });
+  save_timer_ =
+      loop_.after(delay(), [this, path, name, also = std::move(also), done = std::move(done)] {
+        auto keep = std::move(save_timer_);
+        done(save(path, name, also));
+      });
 }
 
-Result<SnapshotFile> MemoryEngine::save(const std::string& path, const std::string& reported) {
+Result<SnapshotFile> MemoryEngine::save(const std::string& path, const std::string& reported,
+                                        const SnapshotRows& also) {
   auto file = disk_.create(path);
   if (!file) return std::unexpected(file.error());
   std::uint64_t at = 0;
@@ -91,9 +95,11 @@ Result<SnapshotFile> MemoryEngine::save(const std::string& path, const std::stri
   });
   Result<void> done;
   for (auto& [name, value] : state_->named) {
+    if (done) done = also.named(name, value);
     if (done) done = writer.add_named(name, value);
   }
   for (auto& [key, bytes] : state_->records) {
+    if (done) done = also.record(key, *bytes);
     if (done) done = writer.add_record(key, *bytes);
   }
   if (done) done = writer.finish();
@@ -102,30 +108,42 @@ Result<SnapshotFile> MemoryEngine::save(const std::string& path, const std::stri
   return SnapshotFile{writer.bytes(), state_->named[reported]};
 }
 
-void MemoryEngine::load_snapshot_later(const std::string& path, io::Done done) {
-  snapshot_timer_ = loop_.after(delay(), [this, path, done = std::move(done)] {
-    auto keep = std::move(snapshot_timer_);
-    done(load(path));
+void MemoryEngine::load_snapshot_later(const std::string& path, SnapshotRows also, io::Done done) {
+  load_timer_ = loop_.after(delay(), [this, path, also = std::move(also), done = std::move(done)] {
+    auto keep = std::move(load_timer_);
+    done(load(path, also));
   });
 }
 
-Result<void> MemoryEngine::load(const std::string& path) {
+Result<void> MemoryEngine::load(const std::string& path, const SnapshotRows& also) {
   auto file = disk_.open(path);
   if (!file) return std::unexpected(file.error());
   MemoryEngineState loaded;
-  SnapshotRows rows{[&](std::string_view name, std::string_view value) -> Result<void> {
+  SnapshotRows rows{[&](std::string_view name, std::string_view value) {
                       loaded.named[std::string(name)] = value;
-                      return {};
+                      return also.named(name, value);
                     },
-                    [&](RecordKey key, std::string_view bytes) -> Result<void> {
+                    [&](RecordKey key, std::string_view bytes) {
                       loaded.records[key] = share(std::string(bytes));
-                      return {};
+                      return also.record(key, bytes);
                     }};
   auto done =
       read_snapshot([&](std::uint64_t at, std::size_t n) { return (*file)->read(at, n); }, rows);
   if (!done) return done;
-  *state_ = std::move(loaded);
+  loaded_ = std::move(loaded);
   return {};
+}
+
+void MemoryEngine::adopt_loaded_later(io::Done done) {
+  CHECK(!commit_under_way() && loaded_);
+  adopting_ = true;
+  load_timer_ = loop_.after(delay(), [this, done = std::move(done)] {
+    auto keep = std::move(load_timer_);
+    adopting_ = false;
+    *state_ = std::move(*loaded_);
+    loaded_.reset();
+    done({});
+  });
 }
 
 std::uint64_t MemoryEngine::bytes_on_disk() const {

@@ -24,7 +24,7 @@ class MemoryEngine final : public Engine {
   // Commits take a random time of up to `commit_max`.
   MemoryEngine(std::shared_ptr<MemoryEngineState> state, io::Loop& loop, io::Disk& disk,
                Random random, Duration commit_max = Duration::zero());
-  // A commit that is under way may or may not have happened.
+  // A commit or an adoption that is under way may or may not have happened.
   ~MemoryEngine() override;
 
   Result<bool> get(RecordKey key, const std::function<void(std::string_view)>& use) override;
@@ -34,17 +34,21 @@ class MemoryEngine final : public Engine {
       std::string_view prefix,
       const std::function<void(std::string_view, std::string_view)>& use) override;
   void commit_later(WriteBatch batch, io::Done done) override;
-  bool commit_under_way() const override { return under_way_.has_value(); }
-  void save_snapshot_later(const std::string& path, const std::string& name,
+  bool commit_under_way() const override { return under_way_.has_value() || adopting_; }
+  void save_snapshot_later(const std::string& path, const std::string& name, SnapshotRows also,
                            std::function<void(Result<SnapshotFile>)> done) override;
-  void load_snapshot_later(const std::string& path, io::Done done) override;
+  void load_snapshot_later(const std::string& path, SnapshotRows also, io::Done done) override;
+  void adopt_loaded_later(io::Done done) override;
+  void forget_loaded() override { loaded_.reset(); }
+  void dispose_later(std::shared_ptr<void>) override {}
   std::uint64_t bytes_on_disk() const override;
   std::uint64_t bytes_in_use() const override { return bytes_on_disk(); }
 
  private:
   void apply(const WriteBatch& batch);
-  Result<SnapshotFile> save(const std::string& path, const std::string& name);
-  Result<void> load(const std::string& path);
+  Result<SnapshotFile> save(const std::string& path, const std::string& name,
+                            const SnapshotRows& also);
+  Result<void> load(const std::string& path, const SnapshotRows& also);
   Duration delay();
 
   std::shared_ptr<MemoryEngineState>
@@ -54,7 +58,9 @@ class MemoryEngine final : public Engine {
   Random random_;
   Duration commit_max_;
   std::optional<WriteBatch> under_way_;
-  std::unique_ptr<io::Timer> commit_timer_, snapshot_timer_;
+  std::optional<MemoryEngineState> loaded_;
+  bool adopting_ = false;
+  std::unique_ptr<io::Timer> commit_timer_, save_timer_, load_timer_;
 };
 
 }  // namespace polis::storage

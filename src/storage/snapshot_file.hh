@@ -31,11 +31,6 @@ class SnapshotWriter {
   std::uint64_t bytes_ = 0;
 };
 
-struct SnapshotRows {
-  std::function<Result<void>(std::string_view name, std::string_view value)> named;
-  std::function<Result<void>(RecordKey key, std::string_view bytes)> record;
-};
-
 // Reads a snapshot through `read(offset, length)`. kCorrupt: says where. kInvalid: a newer format.
 Result<void> read_snapshot(
     const std::function<Result<std::string>(std::uint64_t, std::size_t)>& read,

@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -431,14 +432,28 @@ TEST_P(EngineTest, a_snapshot_carries_everything_into_another_engine) {
   std::string before = dump();
   std::string path = directory_ + "/snapshot";
   ASSERT_TRUE(wait([&](io::Done done) {
-                engine_->save_snapshot_later(path, "applied", [done](Result<SnapshotFile> r) {
+                engine_->save_snapshot_later(path, "applied", {}, [done](Result<SnapshotFile> r) {
                   EXPECT_GT(r.value().bytes, 300'000u);
                   EXPECT_EQ(r->named, "2");
                   done({});
                 });
               }).has_value());
   ASSERT_TRUE(commit({{{{3, 0}, share("later")}}, {{1, 0}}, {{"other", "1"}}}).has_value());
-  ASSERT_TRUE(wait([&](io::Done done) { engine_->load_snapshot_later(path, done); }).has_value());
+  std::string now = dump(), seen;
+  SnapshotRows also{[&](std::string_view name, std::string_view value) -> Result<void> {
+                      seen += fmt::format("{}:{} ", name, value);
+                      return {};
+                    },
+                    [&](RecordKey key, std::string_view bytes) -> Result<void> {
+                      seen += fmt::format("{}.{}={} ", key.revision, key.sub, bytes);
+                      return {};
+                    }};
+  ASSERT_TRUE(
+      wait([&](io::Done done) { engine_->load_snapshot_later(path, also, done); }).has_value());
+  EXPECT_EQ(seen.size(), before.size());
+  EXPECT_TRUE(seen.starts_with("applied:2 1.0=v"));
+  EXPECT_EQ(dump(), now);
+  ASSERT_TRUE(wait([&](io::Done done) { engine_->adopt_loaded_later(done); }).has_value());
   EXPECT_EQ(dump(), before);
   reopen();
   EXPECT_EQ(dump(), before);
@@ -448,14 +463,34 @@ TEST_P(EngineTest, a_damaged_snapshot_changes_nothing) {
   ASSERT_TRUE(commit({{{{1, 0}, share("a")}}, {}, {{"applied", "1"}}}).has_value());
   std::string path = directory_ + "/snapshot";
   ASSERT_TRUE(wait([&](io::Done done) {
-                engine_->save_snapshot_later(path, "applied",
+                engine_->save_snapshot_later(path, "applied", {},
                                              [done](Result<SnapshotFile>) { done({}); });
               }).has_value());
   auto file = disk_.open(path);
   ASSERT_TRUE((*file)->write(22, "X").has_value());
-  auto loaded = wait([&](io::Done done) { engine_->load_snapshot_later(path, done); });
+  auto loaded = wait([&](io::Done done) { engine_->load_snapshot_later(path, {}, done); });
   ASSERT_FALSE(loaded.has_value());
   EXPECT_EQ(loaded.error().code, ErrorCode::kCorrupt);
+  EXPECT_EQ(dump(), "1.0=a applied:1 ");
+}
+
+TEST_P(EngineTest, rows_that_are_refused_are_neither_saved_nor_loaded) {
+  ASSERT_TRUE(commit({{{{1, 0}, share("a")}}, {}, {{"applied", "1"}}}).has_value());
+  std::string path = directory_ + "/snapshot";
+  SnapshotRows refuse{.record = [](RecordKey, std::string_view) -> Result<void> {
+    return fail(ErrorCode::kCorrupt, "refused");
+  }};
+  auto save = [&](const SnapshotRows& rows) {
+    return wait([&](io::Done done) {
+      engine_->save_snapshot_later(path, "applied", rows, [done](Result<SnapshotFile> r) {
+        done(r ? Result<void>() : std::unexpected(r.error()));
+      });
+    });
+  };
+  EXPECT_EQ(save(refuse).error().text, "refused");
+  ASSERT_TRUE(save({}).has_value());
+  auto loaded = wait([&](io::Done done) { engine_->load_snapshot_later(path, refuse, done); });
+  EXPECT_EQ(loaded.error().text, "refused");
   EXPECT_EQ(dump(), "1.0=a applied:1 ");
 }
 

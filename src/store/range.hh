@@ -6,7 +6,8 @@
 // the content is that of one revision, whatever is written meanwhile. While a cursor lives, it pins
 // its revision.
 //
-// Threads: the loop's. Life: must not outlive the store. After Store::reopen it must be destroyed.
+// Threads: the loop's. Life: must not outlive the store. After Store::exchange it must be
+// destroyed.
 
 #include <memory>
 #include <vector>

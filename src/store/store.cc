@@ -48,40 +48,45 @@ std::string Store::encode_meta() const {
   return bytes;
 }
 
-Result<void> Store::restore_named() {
-  Result<void> result;
-  auto broken = [&](std::string_view name) {
-    result = fail(ErrorCode::kCorrupt,
-                  fmt::format("the state's value '{}' (state.mdb) is damaged; rebuild this replica "
-                              "from its peers: polis cell repair",
-                              name.substr(0, name.find('/'))));
+Result<void> Store::restore_named(std::string_view name, std::string_view value) {
+  auto broken = [&]() -> Result<void> {
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("the state's value '{}' (state.mdb) is damaged; rebuild this replica "
+                            "from its peers: polis cell repair",
+                            name.substr(0, name.find('/'))));
   };
-  auto scanned = engine_.scan_named("", [&](std::string_view name, std::string_view value) {
-    if (name == kCellVersionName || cell_version_ >= kCellVersionChecksums) {
-      if (value.size() < kChecksumBytes) return broken(name);
-      Reader crc(value.substr(value.size() - kChecksumBytes));
-      value.remove_suffix(kChecksumBytes);
-      if (crc.u32() != checksum_of(name, value)) return broken(name);
-    }
-    Reader in(value);
-    if (name == kCellVersionName) cell_version_ = static_cast<CellVersion>(in.varint());
-    if (name == kMetaName) {
-      if (in.u8() != kMetaVersion || !decode(in, applied_)) return broken(name);
-      revision_ = in.u64();
-      compacted_ = in.u64();
-      history_hash_ = in.u32();
-      compaction_done_ = in.u64();
-    } else if (name.starts_with(kLeasePrefix)) {
-      leases_.grant(static_cast<std::int64_t>(big_endian(name.substr(kLeasePrefix.size()))),
-                    in.i64());
-    } else if (name.starts_with(kWindowPrefix)) {
-      ReplicaId id(big_endian(name.substr(kWindowPrefix.size())));
-      if (!windows_[id].decode(value)) return broken(name);
-      return;
-    }
-    if (!in.done() && name != kMetaName) broken(name);
-  });
-  return scanned ? result : scanned;
+  if (name == kCellVersionName || cell_version_ >= kCellVersionChecksums) {
+    if (value.size() < kChecksumBytes) return broken();
+    Reader crc(value.substr(value.size() - kChecksumBytes));
+    value.remove_suffix(kChecksumBytes);
+    if (crc.u32() != checksum_of(name, value)) return broken();
+  }
+  Reader in(value);
+  if (name == kCellVersionName) cell_version_ = static_cast<CellVersion>(in.varint());
+  if (name == kMetaName) {
+    if (in.u8() != kMetaVersion || !decode(in, applied_)) return broken();
+    revision_ = in.u64();
+    compacted_ = in.u64();
+    history_hash_ = in.u32();
+    compaction_done_ = in.u64();
+    return in.ok() ? Result<void>() : broken();
+  }
+  if (name.starts_with(kLeasePrefix)) {
+    leases_.grant(static_cast<std::int64_t>(big_endian(name.substr(kLeasePrefix.size()))),
+                  in.i64());
+  } else if (name.starts_with(kWindowPrefix)) {
+    ReplicaId id(big_endian(name.substr(kWindowPrefix.size())));
+    return windows_[id].decode(value) ? Result<void>() : broken();
+  }
+  return in.done() ? Result<void>() : broken();
+}
+
+Result<void> Store::restore(RecordKey key, std::string_view bytes) {
+  auto record = decode_record(bytes);
+  if (!record || !is_intact(key, bytes) || key.revision > revision_)
+    return fail(ErrorCode::kCorrupt, damaged_record(key));
+  restore_record(key, *record);
+  return {};
 }
 
 void Store::restore_record(RecordKey key, const RecordView& record) {
@@ -101,36 +106,42 @@ void Store::restore_record(RecordKey key, const RecordView& record) {
 }
 
 Result<void> Store::open() {
-  if (auto done = restore_named(); !done) return done;
+  storage::SnapshotRows rows = restore_from();
   Result<void> result;
-  auto scanned = engine_.scan({}, [&](RecordKey key, std::string_view bytes) {
-    auto record = decode_record(bytes);
-    if (!record || !is_intact(key, bytes) || key.revision > revision_) {
-      result = fail(ErrorCode::kCorrupt, damaged_record(key));
-      return false;
-    }
-    restore_record(key, *record);
-    return true;
+  auto named = engine_->scan_named("", [&](std::string_view name, std::string_view value) {
+    if (result) result = rows.named(name, value);
   });
-  if (!scanned) return scanned;
-  durable_ = applied_;
-  return result;
+  if (!named || !result) return named ? result : named;
+  auto scanned = engine_->scan({}, [&](RecordKey key, std::string_view bytes) {
+    result = rows.record(key, bytes);
+    return result.has_value();
+  });
+  return scanned ? result : scanned;
 }
 
-Result<void> Store::reopen() {
-  index_.clear();
-  leases_.clear();
-  windows_.clear();
-  tail_.clear();
-  named_.clear();
-  named_saving_.clear();
-  removed_.clear();
-  removed_saving_.clear();
-  tail_bytes_ = tail_saving_ = 0;
-  revision_ = 1;
-  cell_version_ = kCellVersionFirst;
-  compacted_ = compaction_done_ = 0;
-  return open();
+storage::SnapshotRows Store::restore_from() {
+  return {[this](std::string_view name, std::string_view value) {
+            auto result = restore_named(name, value);
+            if (name == kMetaName) durable_ = applied_;
+            return result;
+          },
+          [this](RecordKey key, std::string_view bytes) { return restore(key, bytes); }};
+}
+
+storage::SnapshotRows Store::check_rows() {
+  auto checks_records = [](RecordKey key, std::string_view bytes) -> Result<void> {
+    if (is_intact(key, bytes)) return {};
+    return fail(ErrorCode::kCorrupt, damaged_record(key));
+  };
+  return {.record = checks_records};
+}
+
+void Store::exchange(Store& other) {
+  Store mine = std::move(*this);
+  *this = std::move(other);
+  other = std::move(mine);
+  std::swap(pins_, other.pins_);
+  other.tail_.clear();  // the only part whose bytes others share
 }
 
 SharedBytes Store::find_in_tail(RecordKey key) const {
@@ -145,7 +156,7 @@ bool Store::read_bytes(RecordKey key, const std::function<void(std::string_view)
     use(*bytes);
     return true;
   }
-  auto found = engine_.get(key, [&](std::string_view bytes) {
+  auto found = engine_->get(key, [&](std::string_view bytes) {
     CHECK_MSG(is_intact(key, bytes), damaged_record(key));
     use(bytes);
   });
@@ -167,7 +178,7 @@ void Store::scan_records(RecordKey from,
   bool more = true;
   RecordKey tail_from = tail_.empty() ? RecordKey{UINT64_MAX, 0} : tail_.front().key;
   if (from < tail_from) {
-    auto scanned = engine_.scan(from, [&](RecordKey key, std::string_view bytes) {
+    auto scanned = engine_->scan(from, [&](RecordKey key, std::string_view bytes) {
       if (key >= tail_from) return false;
       auto record = decode_record(bytes);
       CHECK_MSG(record.has_value() && is_intact(key, bytes), damaged_record(key));

@@ -107,12 +107,18 @@ Status parse_range(std::string_view bytes, RangeQuery& query, bool& serializable
 
 class Store {
  public:
-  explicit Store(Engine& engine) : engine_(engine) {}
+  explicit Store(Engine& engine) : engine_(&engine) {}
 
   // Builds the index from the engine. kCorrupt: the engine's content contradicts itself.
   Result<void> open();
-  // The engine holds another state now (a snapshot was loaded): forgets everything and opens again.
-  Result<void> reopen();
+  // In place of open(): the state is made of these rows instead, perhaps on another thread. It has
+  // to be what the engine holds before anything else is asked of the store.
+  storage::SnapshotRows restore_from();
+  // Takes the other one's state and gives it its own, in no time. What was pinned stays pinned
+  // here.
+  void exchange(Store& other);
+  // kCorrupt for a record that is not what was written.
+  static storage::SnapshotRows check_rows();
 
   // --- state
   std::uint64_t revision() const {
@@ -209,11 +215,14 @@ class Store {
   std::string key_value_of(const KeyInfo& info, std::string_view key) const;
   SharedBytes find_in_tail(RecordKey key) const;
   bool read_bytes(RecordKey key, const std::function<void(std::string_view)>& use) const;
+  Store(Store&&) = default;
+  Store& operator=(Store&&) = default;
+  Result<void> restore(RecordKey key, std::string_view bytes);
   void restore_record(RecordKey key, const RecordView& record);
-  Result<void> restore_named();
+  Result<void> restore_named(std::string_view name, std::string_view value);
   std::string encode_meta() const;
 
-  Engine& engine_;
+  Engine* engine_;
   Index index_;
   Leases leases_;
   std::uint64_t revision_ = 1;

@@ -215,45 +215,6 @@ TEST(Section_4_2_3, a_replica_that_hears_a_leader_ignores_candidates) {
   EXPECT_EQ(cluster.raft(2).term(), cluster.raft(1).term());
 }
 
-TEST(Section_5, a_follower_behind_the_log_gets_a_snapshot_in_chunks) {
-  Cluster cluster = led();
-  cluster.isolate(3);
-  for (int i = 0; i < 20; ++i) {
-    cluster.propose(1, "value" + std::to_string(i));
-    cluster.settle();
-  }
-  cluster.compact(1, 15);
-  cluster.heal();
-  for (int i = 0; i < 20; ++i) {
-    cluster.advance(50ms);
-    cluster.settle();
-  }
-  EXPECT_EQ(cluster.applied(3), cluster.applied(1));
-  EXPECT_GT(cluster.raft(3).log().mark().index, LogIndex(1));
-}
-
-TEST(Section_5, a_snapshot_continues_after_chunks_were_lost) {
-  Cluster cluster = led();
-  cluster.isolate(3);
-  for (int i = 0; i < 20; ++i) {
-    cluster.propose(1, "value" + std::to_string(i));
-    cluster.settle();
-  }
-  cluster.compact(1, 15);
-  cluster.heal();
-  int chunks = 0;
-  for (int i = 0; i < 400 && cluster.applied(3) != cluster.applied(1); ++i) {
-    cluster.advance(50ms);
-    while (!cluster.network().empty()) {
-      Message m = cluster.network().front();
-      cluster.network().pop_front();
-      bool lose = m.type == MessageType::kSnapshotChunk && ++chunks % 3 == 0;
-      if (!lose) cluster.deliver(m);
-    }
-  }
-  EXPECT_EQ(cluster.applied(3), cluster.applied(1));
-}
-
 TEST(Section_6_2, a_leader_without_a_quorum_steps_down) {
   Cluster cluster = led();
   cluster.isolate(1);

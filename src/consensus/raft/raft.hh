@@ -76,7 +76,7 @@ struct Output {
   std::vector<Entry> committed;
   std::vector<ReadReady> reads;
   std::vector<ReadId> reads_refused;
-  bool snapshot_wanted = false;
+  bool snapshot_wanted = false, snapshot_damaged = false;
   std::vector<ChunkArrived> chunks;
   std::optional<RoleState> role;
   std::optional<Configuration> configuration;
@@ -100,6 +100,8 @@ class Raft {
   void on_snapshot_available(const SnapshotMark& mark, std::uint64_t size, Instant now);
   void on_chunk_written(ReplicaId from, const SnapshotMark& mark, std::uint64_t offset,
                         Instant now);
+  void on_snapshot_damaged(ReplicaId from, const SnapshotMark& mark, Instant now);
+  bool wants_snapshot(const SnapshotMark& mark) const;
   void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now);
   Output take_output();
   consensus::Status status() const;

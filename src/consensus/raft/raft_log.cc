@@ -44,6 +44,7 @@ consensus::Output RaftLog::take_output() {
   out.reads = std::move(from.reads);
   out.reads_refused = std::move(from.reads_refused);
   out.snapshot_wanted = from.snapshot_wanted;
+  out.snapshot_damaged = from.snapshot_damaged;
   out.chunks = std::move(from.chunks);
   out.role = from.role;
   out.configuration = std::move(from.configuration);

@@ -36,6 +36,12 @@ class RaftLog final : public consensus::ReplicatedLog {
                         Instant now) override {
     raft_.on_chunk_written(from, mark, offset, now);
   }
+  void on_snapshot_damaged(ReplicaId from, const SnapshotMark& mark, Instant now) override {
+    raft_.on_snapshot_damaged(from, mark, now);
+  }
+  bool wants_snapshot(const SnapshotMark& mark) const override {
+    return raft_.wants_snapshot(mark);
+  }
   void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now) override {
     raft_.on_snapshot_installed(from, mark, now);
   }

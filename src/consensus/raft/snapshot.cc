@@ -65,8 +65,10 @@ void Raft::on_snapshot_chunk(Message message) {
   if (role_ != Role::kFollower && role_ != Role::kLearner) become_follower(term_, message.from);
   leader_heard_ = now_;
   reset_election_deadline();
-  if (message.mark.index <= commit_) {
-    send_after_persist({.type = MessageType::kAppendReply, .to = message.from, .index = commit_});
+  if (!wants_snapshot(message.mark)) {
+    send_after_persist({.type = MessageType::kAppendReply,
+                        .to = message.from,
+                        .index = std::max(commit_, message.mark.index)});
     return;
   }
   if (!arriving_ || *arriving_ != message.mark || arriving_size_ != message.snapshot_size) {
@@ -94,6 +96,21 @@ void Raft::on_chunk_written(ReplicaId from, const SnapshotMark& mark, std::uint6
   reply_snapshot(from, mark, offset);
 }
 
+void Raft::on_snapshot_damaged(ReplicaId from, const SnapshotMark& mark, Instant now) {
+  now_ = now;
+  if (!arriving_ || *arriving_ != mark) return;
+  arriving_.reset();
+  send_after_persist(
+      {.type = MessageType::kSnapshotReply, .to = from, .reject = true, .mark = mark});
+}
+
+// Everything through the mark is here already if it is committed, or if the entry at the mark is
+// the one that the snapshot ends with (the log matching property, Raft thesis 3.5).
+bool Raft::wants_snapshot(const SnapshotMark& mark) const {
+  return mark.index > commit_ &&
+         !(log_.has_term(mark.index) && log_.term_at(mark.index) == mark.term);
+}
+
 void Raft::reply_snapshot(ReplicaId to, const SnapshotMark& mark, std::uint64_t offset) {
   send_after_persist(
       {.type = MessageType::kSnapshotReply, .to = to, .mark = mark, .offset = offset});
@@ -102,7 +119,7 @@ void Raft::reply_snapshot(ReplicaId to, const SnapshotMark& mark, std::uint64_t 
 void Raft::on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now) {
   now_ = now;
   arriving_.reset();
-  CHECK(mark.index > commit_);
+  CHECK(wants_snapshot(mark));
   CHECK(!is_leader());
   // Raft thesis 5.3: the snapshot replaces the log. (Keeping a matching tail would save little and
   // is not proved here.)
@@ -124,6 +141,14 @@ void Raft::on_snapshot_reply(const Message& message) {
   progress.heard = now_;
   if (progress.feed != Feed::kSnapshot || progress.snapshot != message.mark.index) return;
   if (!snapshot_ || message.offset > snapshot_size_) return;
+  if (message.reject) {
+    // Nobody is served from that file any more (send_chunk); the next append finds that one is
+    // wanted.
+    snapshot_.reset();
+    output_.snapshot_damaged = true;
+    progress.become_probe();
+    return;
+  }
   progress.snapshot_offset = message.offset;
   progress.chunk_sent = false;
   if (message.offset < snapshot_size_) {

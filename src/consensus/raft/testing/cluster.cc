@@ -85,6 +85,10 @@ void Cluster::perform(std::uint64_t id) {
     bool nothing = !output.ticket && output.messages.empty() &&
                    output.messages_after_persist.empty() && output.committed.empty() &&
                    output.reads.empty() && output.reads_refused.empty() && output.chunks.empty();
+    if (output.snapshot_damaged) {
+      node.snapshot_mark = {};
+      node.snapshot.clear();
+    }
     bool wants_snapshot = output.snapshot_wanted;
     perform_once(node, id, std::move(output));
     if (wants_snapshot) make_snapshot(node);
@@ -135,7 +139,7 @@ void Cluster::perform_once(Node& node, std::uint64_t id, Output output) {
   }
   node.reads.insert(node.reads.end(), output.reads.begin(), output.reads.end());
   node.refused.insert(node.refused.end(), output.reads_refused.begin(), output.reads_refused.end());
-  for (ChunkArrived& chunk : output.chunks) on_chunk(node, chunk);
+  for (ChunkArrived& chunk : output.chunks) on_chunk(node, std::move(chunk));
 }
 
 void Cluster::make_snapshot(Node& node) {
@@ -151,24 +155,50 @@ void Cluster::make_snapshot(Node& node) {
   node.raft->on_snapshot_available(node.snapshot_mark, node.snapshot.size(), now_);
 }
 
-void Cluster::on_chunk(Node& node, ChunkArrived& chunk) {
+void Cluster::on_chunk(Node& node, ChunkArrived chunk) {
+  if (node.loading) {
+    node.chunk_waiting = std::move(chunk);
+    return;
+  }
   if (chunk.offset == 0) node.arriving.clear();
   node.arriving += chunk.bytes;
   node.raft->on_chunk_written(chunk.from, chunk.mark, node.arriving.size(), now_);
   if (node.arriving.size() < chunk.size) return;
-  Reader in(node.arriving);
-  node.applied.clear();
-  for (LogIndex i(1); i <= chunk.mark.index; i = i.next())
-    node.applied[i] = std::string(in.string());
-  if (!in.done()) broken("snapshot is garbled");
-  node.disk.mark = chunk.mark;
-  node.disk.entries.clear();
-  node.disk.applied = chunk.mark.index;
-  node.disk.configuration = node.configuration = chunk.mark.configuration;
-  node.disk.state = node.applied;
-  node.pending.clear();
-  node.raft->on_snapshot_installed(chunk.from, chunk.mark, now_);
+  node.loading = {chunk.from, chunk.mark};
+  if (settings_.install_at_once) install(node);
 }
+
+bool Cluster::install(std::uint64_t id) {
+  Node& node = nodes_.at(id);
+  if (!node.raft || !node.loading) return false;
+  install(node);
+  perform(id);
+  return true;
+}
+
+void Cluster::install(Node& node) {
+  const auto [from, mark] = *std::exchange(node.loading, std::nullopt);
+  auto next = std::exchange(node.chunk_waiting, std::nullopt);
+  std::map<LogIndex, std::string> applied;
+  Reader in(node.arriving);
+  for (LogIndex i(1); i <= mark.index; i = i.next()) applied[i] = std::string(in.string());
+  if (!in.done()) {
+    node.raft->on_snapshot_damaged(from, mark, now_);
+  } else if (node.raft->wants_snapshot(mark)) {
+    node.applied = std::move(applied);
+    node.disk.mark = mark;
+    node.disk.entries.clear();
+    node.disk.applied = mark.index;
+    node.disk.configuration = node.configuration = mark.configuration;
+    node.disk.state = node.applied;
+    node.pending.clear();
+    node.raft->on_snapshot_installed(from, mark, now_);
+    next.reset();
+  }
+  if (next) on_chunk(node, std::move(*next));
+}
+
+void Cluster::damage_snapshot(std::uint64_t id) { nodes_.at(id).snapshot.at(0) = '\x7f'; }
 
 void Cluster::send(Node& node, std::vector<Message> messages) {
   for (Message& message : messages) {
@@ -200,6 +230,8 @@ void Cluster::crash(std::uint64_t id) {
   Node& node = nodes_.at(id);
   node.raft.reset();
   node.pending.clear();
+  node.loading.reset();
+  node.chunk_waiting.reset();
 }
 
 void Cluster::restart(std::uint64_t id) {

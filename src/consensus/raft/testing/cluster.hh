@@ -30,6 +30,7 @@ class Cluster {
     std::uint32_t snapshot_chunk_bytes = 8;
     consensus::Reads reads = consensus::Reads::kQuorum;
     bool persist_at_once = true;  // false: a test calls persist()
+    bool install_at_once = true;  // false: a test calls install()
   };
 
   explicit Cluster(Settings settings);
@@ -63,6 +64,11 @@ class Cluster {
   void perform(std::uint64_t id);
   // The disk of the node has done everything asked of it.
   void persist(std::uint64_t id);
+  // The snapshot that has arrived is loaded now: it is installed if it is still wanted. False:
+  // there is none.
+  bool install(std::uint64_t id);
+  // The file of the snapshot that the node sends is damaged from now on.
+  void damage_snapshot(std::uint64_t id);
   void crash(std::uint64_t id);  // forgets what was not persisted
   void restart(std::uint64_t id);
 
@@ -101,14 +107,17 @@ class Cluster {
     std::vector<ReadId> refused;
     std::map<ReadId, LogIndex> asked_at;  // reads under way: what was applied anywhere when asked
     std::string arriving;
-    std::string snapshot;  // the snapshot's file
+    std::optional<std::pair<ReplicaId, SnapshotMark>> loading;  // what has arrived, and from whom
+    std::optional<ChunkArrived> chunk_waiting;                  // of another one meanwhile
+    std::string snapshot;                                       // the snapshot's file
     SnapshotMark snapshot_mark;
     std::map<LogIndex, std::string> snapshot_state;
   };
 
   void perform_once(Node& node, std::uint64_t id, Output output);
   void make_snapshot(Node& node);
-  void on_chunk(Node& node, ChunkArrived& chunk);
+  void on_chunk(Node& node, ChunkArrived chunk);
+  void install(Node& node);
   void send(Node& node, std::vector<Message> messages);
   void check_configuration(std::uint64_t id, const Raft& raft) const;
   void check_logs(const Node& a, const Node& b) const;

@@ -23,7 +23,8 @@ class Walk {
              .append_bytes_max = random_.chance(0.5) ? 10u : 1000u,
              .snapshot_chunk_bytes = 5,
              .reads = random_.chance(0.5) ? consensus::Reads::kLease : consensus::Reads::kQuorum,
-             .persist_at_once = random_.chance(0.3)}) {
+             .persist_at_once = random_.chance(0.3),
+             .install_at_once = seed % 2 == 0}) {
     loss_ = random_.chance(0.5) ? 0.0 : 0.2;
     crash_ = random_.chance(0.5) ? 0.0 : 0.01;
     campaign_ = random_.chance(0.5) ? 0.0 : 0.2;
@@ -42,7 +43,10 @@ class Walk {
       cluster_.advance(20ms);
       for (int i = 0; i < 3; ++i) {
         cluster_.settle();
-        for (std::uint64_t id = 1; id <= members(); ++id) cluster_.persist(id);
+        for (std::uint64_t id = 1; id <= members(); ++id) {
+          cluster_.persist(id);
+          cluster_.install(id);
+        }
       }
       cluster_.settle();
       std::uint64_t leader = cluster_.leader();
@@ -103,7 +107,10 @@ class Walk {
         if (cluster_.up(id)) cluster_.read(id, ++proposals_);
         break;
       case 3:
-        if (cluster_.up(id)) cluster_.persist(id);
+        if (cluster_.up(id)) {
+          cluster_.persist(id);
+          cluster_.install(id);
+        }
         break;
       case 4:
         maybe_crash_or_restart(id);
