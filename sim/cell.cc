@@ -34,6 +34,12 @@ double draw_drift(Random& random, double max) {
   return (static_cast<double>(random.below(2001)) / 1000.0 - 1.0) * max;
 }
 
+std::string flipped(Random& random, std::string bytes) {
+  const std::size_t at = random.below(bytes.size());
+  bytes[at] = static_cast<char>(bytes[at] ^ (1 << random.below(8)));
+  return bytes;
+}
+
 }  // namespace
 
 Node::Node(World& world, SimulatedCell& cell, const CellConfig& config, std::size_t place)
@@ -113,9 +119,9 @@ void Node::start() {
   replica_ = std::move(*opened);
   hub_ = std::make_unique<store::WatchHub>(replica_->store());
   machine_.at_turn_end([this] {
-    if (!replica_ || failure_) return;
-    replica_->turn_end();
-    if (hub_->turn_end()) machine_.post([] {});
+    if (!replica_) return;
+    if (!failure_) replica_->turn_end();
+    if (!failure_ && hub_->turn_end()) machine_.post([] {});
     if (after_turn) after_turn();
   });
 }
@@ -130,6 +136,31 @@ void Node::crash() {
   disk_.reset();
   failure_.reset();
   contents_->crash(random_);
+}
+
+std::string Node::crash_and_rot() {
+  const storage::Wal& wal = replica_->wal();
+  // What comes behind may look torn by the crash, as it would be on any disk.
+  const std::uint64_t proven = wal.proven() - wal.proven() % kSectorBytes;
+  std::optional<storage::Wal::Place> place;
+  if (proven > 0 && random_.chance(0.5))
+    place = wal.place_of(proven - 1 - random_.below(std::min<std::uint64_t>(proven, 64 << 10)));
+  crash();
+  if (place) return contents_->rot(random_, place->path, place->offset);
+  auto& named = engine_state_->named;
+  if (!named.contains(std::string(store::kCellVersionName))) return "";  // there are no checksums
+  if (random_.chance(0.2)) {
+    auto value = std::next(named.begin(), static_cast<long>(random_.below(named.size())));
+    value->second = flipped(random_, value->second);
+    return "a flipped bit in the state's value " + value->first.substr(0, 6);
+  }
+  auto& records = engine_state_->records;
+  if (records.empty()) return "";
+  auto record = std::next(records.begin(), static_cast<long>(random_.below(records.size())));
+  auto decoded = store::decode_record(*record->second);
+  if (!decoded || !decoded->checksummed) return "";
+  record->second = share(flipped(random_, *record->second));
+  return fmt::format("a flipped bit in the state's record {}", record->first.revision);
 }
 
 void Node::lose_peer(std::size_t place) {

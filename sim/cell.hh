@@ -58,7 +58,10 @@ class Node final : public replica::Transport {
   // Takes part under this id from now on, with an empty disk, when it is started.
   void become(consensus::ReplicaId id);
   void start();
-  void crash();                       // as if the power failed
+  void crash();  // as if the power failed
+  // And what rests of it is damaged: something that it acknowledged, or that it stands on. What was
+  // done; nothing if nothing could be.
+  std::string crash_and_rot();
   void lose_peer(std::size_t place);  // its transport believes that the peer's process has ended
   bool up() const { return replica_ != nullptr; }
   bool failed() const { return failure_.has_value(); }

@@ -35,15 +35,32 @@ void DiskContents::crash(Random& random) {
   }
 }
 
-bool DiskContents::flip_bit(Random& random, const std::string& suffix) {
-  for (auto& [name, file] : names) {
-    if (!name.ends_with(suffix) || file->durable.empty()) continue;
-    auto at = random.below(file->durable.size());
-    file->durable[at] = static_cast<char>(file->durable[at] ^ (1 << random.below(8)));
-    file->current = file->durable;
-    return true;
+std::string DiskContents::rot(Random& random, const std::string& path, std::uint64_t offset) {
+  auto found = names.find(path);
+  if (found == names.end() || offset >= found->second->durable.size()) return "";
+  std::string& bytes = found->second->durable;
+  const std::uint64_t sector = offset - offset % kSectorBytes;
+  const std::size_t length = std::min<std::size_t>(kSectorBytes, bytes.size() - sector);
+  std::string what;
+  switch (random.below(3)) {
+    case 0:
+      bytes[offset] = static_cast<char>(bytes[offset] ^ (1 << random.below(8)));
+      what = "a flipped bit";
+      break;
+    case 1:
+      bytes.replace(sector, length, length, '\0');
+      what = "a lost write";
+      break;
+    default: {
+      const std::uint64_t other = random.below(bytes.size() / kSectorBytes) * kSectorBytes;
+      const std::string lost = bytes.substr(other, length);
+      bytes.replace(sector, lost.size(), lost);
+      what = "a misdirected write";
+      break;
+    }
   }
-  return false;
+  found->second->current = bytes;
+  return what + " in " + path;
 }
 
 class SimulatedFile final : public io::File {
@@ -65,6 +82,7 @@ class SimulatedFile final : public io::File {
   }
   Result<std::uint64_t> size() override { return contents_->current.size(); }
   Result<void> sync() override {
+    if (sync_fails()) return failed_sync();
     make_durable(contents_->unsynced.size());
     return {};
   }
@@ -76,12 +94,21 @@ class SimulatedFile final : public io::File {
         disk_.sync_time(), [this, id, writes, done = std::move(done), &disk = disk_] {
           auto keep = std::move(disk.timers_[id]);
           disk.timers_.erase(id);
+          if (sync_fails()) return done(failed_sync());
           make_durable(std::min(writes, contents_->unsynced.size()));
           done({});
         });
   }
 
  private:
+  bool sync_fails() { return disk_.faults_->fail_sync; }
+  // As a system does it: it says so once, and calls what it could not write clean.
+  Result<void> failed_sync() {
+    disk_.faults_->fail_sync = false;
+    disk_.faults_->sync_failed = true;
+    contents_->unsynced.clear();
+    return fail(ErrorCode::kIo, "simulated sync failed");
+  }
   void make_durable(std::size_t writes) {
     for (std::size_t i = 0; i < writes; ++i) {
       put(contents_->durable, contents_->unsynced[i].offset, contents_->unsynced[i].bytes);

@@ -33,8 +33,9 @@ struct DiskContents {
 
   // What the machine finds when it starts again.
   void crash(Random& random);
-  // Flips one bit of a file that is not empty. False: there is none.
-  bool flip_bit(Random& random, const std::string& suffix);
+  // A bit flips at this byte, or the write of its sector was lost, or went where another's was to
+  // go. Says what was done; nothing if there is no such file.
+  std::string rot(Random& random, const std::string& path, std::uint64_t offset);
 };
 
 struct DiskFaults {
@@ -43,6 +44,8 @@ struct DiskFaults {
   double stall = 0;  // chance that a sync takes stall_length
   Duration stall_length = std::chrono::milliseconds(200);
   bool full = false;
+  bool fail_sync = false;    // the next one fails; what it was to make durable never is
+  bool sync_failed = false;  // one has
 };
 
 class SimulatedDisk final : public io::Disk {

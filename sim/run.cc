@@ -16,7 +16,7 @@ struct Plan {
   WorkloadConfig workload;
   // How often each fault comes, per second of virtual time.
   double crashes = 0, partitions = 0, pauses = 0, outages = 0, false_losses = 0, changes = 0,
-         hand_overs = 0;
+         hand_overs = 0, damages = 0, failing_syncs = 0;
   bool masters_cut_off = false;  // again and again, for a second each
 };
 
@@ -106,6 +106,11 @@ Plan draw(Random& random, const RunOptions& options) {
   }
   lean_to(options.profile, random, plan);
   plan.cell.upgrades = random.chance(0.3);
+  // A majority has to be left to heal from; a joint change that has begun may need the very voter
+  // that is lost for good.
+  if (plan.cell.replicas >= 3 && plan.changes == 0 && random.chance(0.4))
+    plan.damages = random.chance(0.5) ? 0.1 : 0.5;
+  if (random.chance(0.3)) plan.failing_syncs = 0.2;
   if (options.clocks_break_bound) {  // masters that are cut off, and readers who come often
     plan = {.cell = plan.cell, .workload = plan.workload, .masters_cut_off = true};
     plan.cell.spares = 0;
@@ -167,6 +172,11 @@ class Run {
   void start_node(std::size_t place) {
     cell_.node(place).start();
     if (left_behind(place)) return retire_soon(place);
+    if (damaged_ == place && !repairing_) {
+      damaged_.reset();
+      if (noticed_damage(place)) return begin_repair(place);
+      // What was damaged is of no use any more, or nobody has looked at it.
+    }
     if (cell_.node(place).failed())
       throw Violation(
           fmt::format("replica {} cannot start: {}", place + 1, cell_.node(place).failure()));
@@ -176,6 +186,10 @@ class Run {
   void look(std::size_t place) {
     Node& node = cell_.node(place);
     if (left_behind(place)) return retire_soon(place);
+    if (node.failed() && node.disk_faults().sync_failed) {
+      world_.after(Duration::zero(), [this, place] { crash(place); });
+      return;
+    }
     if (node.failed())
       throw Violation(fmt::format("replica {} stopped: {}", place + 1, node.failure()));
     collector_.look(place, node);
@@ -214,7 +228,11 @@ class Run {
       if (comes(plan_.false_losses)) tell_lost(place);
       if (comes(plan_.hand_overs)) hand_over();
       if (comes(plan_.changes)) change(place);
-      if (plan_.changes > 0) reconcile();
+      if (comes(plan_.damages)) damage(place);
+      if (comes(plan_.failing_syncs) && cell_.node(place).up())
+        cell_.node(place).disk_faults().fail_sync = true;
+      if (plan_.changes > 0 || plan_.damages > 0) reconcile();
+      repair();
       if (comes(plan_.outages)) outage();
     }
   }
@@ -249,8 +267,13 @@ class Run {
                                            : v1::ChangeRequest::PROMOTE);
       request.set_id(member.value);
     }
+    ask_for(place, request);
+  }
+
+  void ask_for(std::size_t place, const v1::ChangeRequest& request) {
+    if (!cell_.node(place).up()) return;
     note(fmt::format("ask {} for: {}", place + 1, request.ShortDebugString()));
-    node.machine().deliver([this, place, bytes = request.SerializeAsString()] {
+    cell_.node(place).machine().deliver([this, place, bytes = request.SerializeAsString()] {
       if (!cell_.node(place).up()) return;
       cell_.node(place).replica().ask(replica::Question::kChange, bytes,
                                       [this](const store::Status& status, const std::string&) {
@@ -266,6 +289,7 @@ class Run {
       std::size_t place = SimulatedCell::place_of(member.peer);
       Node& node = cell_.node(place);
       if (node.id() == member.id || cell_.is_member(place)) continue;
+      if (repairing_ && repairing_->was == member.id) continue;  // under a new identity alone
       note(fmt::format("machine {} joins as {}", place + 1, member.id.value));
       if (node.up()) count_snapshots(place);
       node.become(member.id);
@@ -313,12 +337,67 @@ class Run {
     }
   }
 
+  // One disk at a time, while all others are well: more would take the quorum's memory.
+  void damage(std::size_t place) {
+    if (damaged_ || repairing_ || !cell_.node(place).up() || cell_.node(place).failed()) return;
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      if (cell_.is_member(i) && !cell_.node(i).up()) return;
+    }
+    if (cell_.configuration().voters.size() < 3) return;
+    damaged_ = place;
+    crash(place);
+  }
+
+  bool noticed_damage(std::size_t place) {
+    const Node& node = cell_.node(place);
+    return node.failed() && (node.failure().find("damaged") != std::string::npos ||
+                             node.failure().find("must not guess") != std::string::npos);
+  }
+
+  // polis cell repair: it comes back with an empty disk, under a new identity.
+  void begin_repair(std::size_t place) {
+    Node& node = cell_.node(place);
+    note(fmt::format("machine {} is repaired: {}", place + 1, node.failure()));
+    ++result_.damages;
+    repairing_ = {place, node.id(), {}};
+    node.become(consensus::kNoReplica);
+  }
+
+  // Asks until the cell has done it, or has removed that member.
+  void repair() {
+    if (!repairing_ || world_.now() < repairing_->next) return;
+    repairing_->next = world_.now() + 1s;
+    consensus::Configuration now = cell_.configuration();
+    const auto everyone = now.everyone();
+    if (std::find(everyone.begin(), everyone.end(), repairing_->was) == everyone.end()) {
+      repairing_.reset();
+      return;
+    }
+    const std::string peer = SimulatedCell::address_of(repairing_->place);
+    for (const consensus::Member& member : now.members) {
+      if (member.peer == peer && member.id != repairing_->was) return;
+    }
+    v1::ChangeRequest request;
+    request.set_kind(v1::ChangeRequest::ADD);
+    request.set_peer(peer);
+    request.set_promote(true);
+    request.set_replaces(repairing_->was.value);
+    ask_for(random_.below(cell_.size()), request);
+  }
+
   void crash(std::size_t place) {
     if (!cell_.node(place).up()) return;
     note(fmt::format("crash {}", place + 1));
     ++result_.crashes;
     count_snapshots(place);
-    cell_.node(place).crash();
+    if (damaged_ == place && !repairing_) {
+      std::string what = cell_.node(place).crash_and_rot();
+      if (what.empty()) damaged_.reset();
+      note("damaged: " + what);
+    } else {
+      cell_.node(place).crash();
+    }
+    cell_.node(place).disk_faults().sync_failed = cell_.node(place).disk_faults().fail_sync = false;
     tell_lost(place);
     Duration away = random_.chance(0.7)
                         ? Duration(static_cast<std::int64_t>(random_.below(2'000'000'000)))
@@ -384,7 +463,10 @@ class Run {
     note("faults stop");
     cell_.network().heal();
     cell_.network().set_faults({});
-    for (std::size_t i = 0; i < cell_.size(); ++i) cell_.node(i).disk_faults() = {};
+    for (std::size_t i = 0; i < cell_.size(); ++i) {
+      DiskFaults& faults = cell_.node(i).disk_faults();
+      faults = {.sync_failed = faults.sync_failed};
+    }
     workload_.stop();
     Instant deadline = world_.now() + kProgressWithin;
     world_.run_until(world_.now() + 10s);  // machines that are away come back; requests end
@@ -396,6 +478,7 @@ class Run {
     }
     while (world_.now() < deadline && !settled(served)) {
       world_.run_until(world_.now() + 50ms);
+      repair();
       retire_strangers();  // a change that had begun may be made only now
     }
     if (!settled(served))
@@ -502,6 +585,13 @@ class Run {
   std::vector<std::unique_ptr<WatchClient>> watchers_;
   std::map<std::size_t, consensus::RoleState> roles_;
   Instant next_cut_{};
+  std::optional<std::size_t> damaged_;  // the machine whose disk is, until it has started again
+  struct Repair {
+    std::size_t place;
+    consensus::ReplicaId was;
+    Instant next{};  // time to ask
+  };
+  std::optional<Repair> repairing_;
   RunResult result_;
   std::uint32_t digest_ = 0;
 };

@@ -69,7 +69,8 @@ class CliTest(unittest.TestCase):
 
     def test_watch(self):
         self.polis("kv", "put", "w", "1")
-        self.assertEqual(self.polis("kv", "watch", "w", "--start", "1", "--events", "1"), "PUT w\n1\n")
+        start = json.loads(self.polis("kv", "get", "w", "-o", "json"))["kvs"][0]["mod_revision"]
+        self.assertEqual(self.polis("kv", "watch", "w", "--start", str(start), "--events", "1"), "PUT w\n1\n")
 
     def test_status(self):
         self.assertIn("master", self.polis("cell", "status"))

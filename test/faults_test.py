@@ -8,6 +8,7 @@ Needs root, /dev/net/tun, nothing else of the machine; leaves nothing behind.
 """
 
 import contextlib
+import errno
 import json
 import os
 import random
@@ -122,6 +123,18 @@ class Cell:
             replica.close()
 
 
+def fill(path):
+    """Writes until the disk is full, while others write, too."""
+    with open(path, "wb", buffering=0) as file:
+        for block in (1 << 20, 4096):
+            try:
+                while file.write(bytes(block)) == block:
+                    pass
+            except OSError as error:
+                if error.errno != errno.ENOSPC:
+                    raise
+
+
 class Faults:
     """What can go wrong. Each method breaks something, waits, and mends it."""
 
@@ -213,8 +226,7 @@ class Faults:
         """Not a byte is left; then there is space again, and nobody has to do anything."""
         one = self.master_or_some()
         filler = os.path.join(one.directory, "filler")
-        size = os.statvfs(one.directory).f_bavail * 4096
-        subprocess.run(["fallocate", "-l", str(size), filler], check=True)
+        fill(filler)
         self.hold()
         os.remove(filler)
         self.hold(0.6, 1.0)

@@ -30,7 +30,7 @@ sim::Profile profile_of(const std::string& name) {
 struct Total {
   std::uint64_t runs = 0, failed = 0;
   std::size_t operations = 0, acknowledged = 0, unknown = 0, crashes = 0, elections = 0,
-              changes = 0, snapshots = 0;
+              changes = 0, snapshots = 0, damages = 0;
   Duration simulated{};
 
   void add(const sim::RunResult& run) {
@@ -43,6 +43,7 @@ struct Total {
     elections += run.elections;
     changes += run.changes;
     snapshots += run.snapshots;
+    damages += run.damages;
     simulated += run.simulated;
   }
 };
@@ -51,9 +52,10 @@ void print(const sim::RunResult& run) {
   for (const std::string& line : run.trace) fmt::print("{}\n", line);
   fmt::print(
       "seed {} {}: {} operations, {} acknowledged, {} unknown, {} crashes, {} elections, {} "
-      "changes of members, {} snapshots, revision {}, {} events\n",
+      "changes of members, {} snapshots, {} damaged disks, revision {}, {} events\n",
       run.seed, run.violation ? "FAILED" : "ok", run.operations, run.acknowledged, run.unknown,
-      run.crashes, run.elections, run.changes, run.snapshots, run.revision, run.events);
+      run.crashes, run.elections, run.changes, run.snapshots, run.damages, run.revision,
+      run.events);
   if (run.violation) fmt::print("  {}\n  {}\n", *run.violation, run.config);
   std::fflush(stdout);
 }
@@ -61,10 +63,10 @@ void print(const sim::RunResult& run) {
 void print(const Total& total) {
   fmt::print(
       "{} runs, {} failed; {:.2f} hours of a cell: {} operations, {} acknowledged, {} with unknown "
-      "outcome; {} crashes, {} elections, {} changes of members, {} snapshots\n",
+      "outcome; {} crashes, {} elections, {} changes of members, {} snapshots, {} damaged disks\n",
       total.runs, total.failed, std::chrono::duration<double>(total.simulated).count() / 3600,
       total.operations, total.acknowledged, total.unknown, total.crashes, total.elections,
-      total.changes, total.snapshots);
+      total.changes, total.snapshots, total.damages);
 }
 
 int simulate(const SimFlags& flags) {

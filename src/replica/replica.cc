@@ -206,7 +206,8 @@ bool Replica::persist(const consensus::Output& output) {
     fail_with(done.error());
     return false;
   }
-  held_.push_back({*output.ticket, env_.loop.now(), {}});
+  persisted_last_ = env_.loop.now();
+  held_.push_back({*output.ticket, persisted_last_, {}});
   return true;
 }
 

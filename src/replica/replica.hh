@@ -174,6 +174,7 @@ class Replica final : private store::ApplySink {
   // As status().role, without the cost.
   const consensus::RoleState& status_role() const { return role_; }
   const Counters& counters() const { return counters_; }
+  const storage::Wal& wal() const { return *wal_; }
   bool disk_full() const { return disk_full_; }
   std::uint64_t disk_free() const { return disk_free_; }  // bytes; as of the last half second
   const SyncTimes& sync_times() const { return sync_times_; }
@@ -281,6 +282,7 @@ class Replica final : private store::ApplySink {
   bool may_go_on_at_cell_version();
   void maybe_raise_cell_version();
   void check_disk_space();
+  void seal_log();
   void maybe_leave_slow_disk();
   void maybe_compact_history();
 
@@ -361,6 +363,7 @@ class Replica final : private store::ApplySink {
   std::function<void()> handed_over_;
   std::unique_ptr<io::Timer> tick_timer_, upkeep_timer_, hand_over_timer_;
   Instant tick_at_{};
+  Instant persisted_last_{};  // when something was last written to the log
   Instant engine_saved_{};
   Instant engine_retry_{};
   Instant disk_checked_{};

@@ -24,7 +24,12 @@ void Replica::maybe_begin_backups() {
     }
     env_.engine.save_snapshot_later(
         i->path, std::string(store::kMetaName), store::Store::check_rows(),
-        [done = std::move(i->done), much = env_.disk.expect_much()](auto made) { done(made); });
+        [this, done = std::move(i->done), much = env_.disk.expect_much(),
+         alive = std::weak_ptr(alive_)](Result<storage::SnapshotFile> made) {
+          done(made);
+          if (!alive.expired() && !made && made.error().code != ErrorCode::kNoSpace)
+            fail_with(made.error());
+        });
     i = backups_.erase(i);
   }
 }
@@ -49,7 +54,8 @@ void Replica::make_snapshot() {
 
 void Replica::on_snapshot_made(const std::string& path, Result<storage::SnapshotFile> made) {
   making_snapshot_ = false;
-  if (!made && made.error().code == ErrorCode::kCorrupt) return fail_with(made.error());
+  // Damage, or a failed sync. A full disk is neither.
+  if (!made && made.error().code != ErrorCode::kNoSpace) return fail_with(made.error());
   auto file = made ? env_.disk.open(path) : std::unexpected(made.error());
   auto mark = made ? store::mark_of_meta(made->named) : std::nullopt;
   if (!file || !mark) {

@@ -9,6 +9,8 @@ namespace polis::replica {
 namespace {
 
 constexpr Duration kUpkeepInterval = std::chrono::milliseconds(20);
+// Without a write to the log.
+constexpr Duration kSealAfter = std::chrono::milliseconds(250);
 constexpr Duration kDiskCheckInterval = std::chrono::milliseconds(500);
 constexpr Duration kEngineRetryInterval = std::chrono::seconds(1);
 // Syncs of a mastership before their average says anything.
@@ -27,6 +29,7 @@ void Replica::upkeep() {
   expire_requests();
   revoke_expired_leases();
   check_disk_space();
+  seal_log();
   Instant now = env_.loop.now();
   if (now - engine_saved_ >= options_.engine_interval) save_to_engine();
   if (!installing_) store_.compact_some(kCompactRecords);
@@ -47,6 +50,13 @@ void Replica::check_disk_space() {
   if (!free) return;
   disk_free_ = *free;
   disk_full_ = *free < options_.disk_free_min;
+}
+
+void Replica::seal_log() {
+  if (env_.loop.now() - persisted_last_ < kSealAfter) return;
+  wal_->seal([this, alive = std::weak_ptr(alive_)](Result<void> result) {
+    if (!alive.expired() && !result) fail_with(result.error());
+  });
 }
 
 void Replica::save_to_engine() {

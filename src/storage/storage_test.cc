@@ -307,6 +307,62 @@ TEST_F(WalTest, a_flipped_bit_in_what_was_acknowledged_is_called_corruption) {
       << opened.error().text;
 }
 
+// The last write before a long silence.
+TEST_F(WalTest, a_flipped_bit_in_a_sealed_end_is_called_corruption) {
+  auto open_with_flipped_bit = [&] {
+    wal_.reset();
+    std::string& bytes = contents_->names.begin()->second->current;
+    const std::string right = bytes;
+    bytes[bytes.find("last")] ^= 4;
+    auto opened = try_open();
+    bytes = right;
+    return opened;
+  };
+  append(1, 1, "first");
+  sync();
+  append(2, 1, "last");
+  sync();
+  const std::uint64_t written = wal_->bytes_written();
+  EXPECT_TRUE(open_with_flipped_bit().has_value());  // it might be a torn write
+  EXPECT_EQ(texts(), "first ");
+
+  open();
+  ASSERT_EQ(texts(), "first last ");
+  EXPECT_EQ(wal_->proven(), 0u);
+  bool sealed = false;
+  ASSERT_TRUE(wal_->seal([&](Result<void> r) { sealed = r.has_value(); }));
+  world_.run_until(world_.now() + 1s);
+  EXPECT_TRUE(sealed);
+  EXPECT_EQ(wal_->proven(), written);
+  EXPECT_FALSE(wal_->seal([](Result<void>) {}));  // once is enough
+  auto opened = open_with_flipped_bit();
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
+  open();
+  EXPECT_EQ(texts(), "first last ");
+}
+
+// What the disk holds is unknown after that; the system may well call clean what it never wrote.
+TEST_F(WalTest, nothing_is_written_behind_a_failed_sync) {
+  append(1, 1, "durable");
+  sync();
+  append(2, 1, "lost");
+  faults_->fail_sync = true;
+  Result<void> result;
+  wal_->sync_later([&](Result<void> r) { result = std::move(r); });
+  world_.run_until(world_.now() + 1s);
+  ASSERT_FALSE(result.has_value());
+  EXPECT_FALSE(wal_->append({}, {entry(3, 1, "more")}).has_value());
+  EXPECT_FALSE(wal_->seal([](Result<void>) {}));
+  result = {};
+  wal_->sync_later([&](Result<void> r) { result = std::move(r); });
+  world_.run_until(world_.now() + 1s);
+  EXPECT_FALSE(result.has_value());
+  crash(1);
+  open();
+  EXPECT_EQ(texts(), "durable ");
+}
+
 TEST_F(WalTest, another_cells_log_is_refused_by_name) {
   auto opened = try_open({8, ReplicaId(1)});
   ASSERT_FALSE(opened.has_value());

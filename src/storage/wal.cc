@@ -78,6 +78,8 @@ Result<void> Wal::reset(LogIndex index, Term term) {
 }
 
 void Wal::add_record(std::uint8_t type, std::string_view payload) {
+  said_ = durable_;
+  sealed_ = false;
   wal::append_record(pending_, {type, end_.position + pending_.size(), durable_, payload});
 }
 
@@ -113,6 +115,33 @@ Result<void> Wal::roll() {
   end_.position = segments_.back().base + options_.segment_bytes;
   durable_ = end_.position;
   return start_segment(segments_.back().number + 1);
+}
+
+bool Wal::seal(io::Done done) {
+  if (sealed_ || failure_ || sync_under_way_ || durable_ != end_.position) return false;
+  std::string payload;
+  Writer out(payload);
+  encode(out, hard_state_);
+  const std::uint64_t used = end_.position - segments_.back().base;
+  // The next segment will say it.
+  if (used + wal::Record::padded(wal::kHeaderBytes + payload.size()) > options_.segment_bytes)
+    return false;
+  add_record(wal::kHardState, payload);
+  sealed_ = true;
+  if (auto written = write_pending(); !written) {
+    done(written);
+    return true;
+  }
+  sync_later(std::move(done));
+  return true;
+}
+
+std::optional<Wal::Place> Wal::place_of(std::uint64_t position) const {
+  for (const Segment& segment : segments_) {
+    if (position >= segment.base && position < segment.base + options_.segment_bytes)
+      return Place{segment.path, position - segment.base};
+  }
+  return std::nullopt;
 }
 
 void Wal::prepare_next() {
@@ -164,10 +193,12 @@ void Wal::start_sync() {
   waiting_.clear();
   if (failure_) return on_synced(durable_, std::unexpected(*failure_));
   sync_under_way_ = true;
-  file_->sync_later(
-      [this, position = end_.position, alive = std::weak_ptr(alive_)](Result<void> result) {
-        if (!alive.expired()) on_synced(position, std::move(result));
-      });
+  file_->sync_later([this, position = end_.position, said = said_,
+                     alive = std::weak_ptr(alive_)](Result<void> result) {
+    if (alive.expired()) return;
+    if (result) proven_ = std::max(proven_, said);
+    on_synced(position, std::move(result));
+  });
 }
 
 void Wal::on_synced(std::uint64_t position, Result<void> result) {

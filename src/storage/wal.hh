@@ -69,6 +69,18 @@ class Wal {
   // Calls `done` when everything appended so far is durable; may be called before this returns. The
   // calls that come while a sync is under way share the next one.
   void sync_later(io::Done done);
+  // Says on disk that everything so far was durable, if nothing says it yet: otherwise the last
+  // write before a long silence, were it damaged then, would look like a torn one. Call when
+  // nothing has been written for a while. False: nothing to do, or not now.
+  bool seal(io::Done done);
+  // Damage to anything before this position is recognised as such.
+  std::uint64_t proven() const { return proven_; }
+  struct Place {
+    std::string path;
+    std::uint64_t offset = 0;
+  };
+  // Where the byte of this position lies; nothing if it has been released.
+  std::optional<Place> place_of(std::uint64_t position) const;
   // Entries through `index` are not needed any more: removes the segments that hold nothing else.
   Result<void> release_through(LogIndex index);
 
@@ -110,6 +122,9 @@ class Wal {
   End end_;
   std::uint64_t start_position_ = 0;
   std::uint64_t durable_ = 0;  // everything before this position is durable
+  std::uint64_t said_ = 0;     // what the last record says of that
+  std::uint64_t proven_ = 0;   // what the last durable record says
+  bool sealed_ = false;        // the last record says nothing new
   std::string pending_;        // records not yet handed to the system
 
   // The newest state, repeated at the head of each segment so that older ones can go.

@@ -98,9 +98,14 @@ std::string encode_record(RecordKey key, const RecordView& record) {
 
 bool is_intact(RecordKey key, std::string_view bytes) {
   Reader in(bytes);
-  if ((in.u8() & kChecksummed) == 0) return in.ok();
-  std::uint32_t crc = in.u32();
-  return in.ok() && crc == checksum_of(key, bytes);
+  const std::uint8_t flags = in.u8();
+  const std::uint32_t crc = in.u32();
+  if (flags & kChecksummed) return in.ok() && crc == checksum_of(key, bytes);
+  if (!in.ok()) return bytes.size() > 0;
+  // Of before there were checksums; or that very flag is what was altered.
+  std::string with(bytes);
+  with[0] = static_cast<char>(flags | kChecksummed);
+  return crc != checksum_of(key, with);
 }
 
 std::optional<RecordView> decode_record(std::string_view bytes) {
