@@ -49,7 +49,25 @@ class Writer(threading.Thread):
         self.join()
 
 
-class Replica:
+class Process:
+    """What a replica is everywhere: a process and its log."""
+
+    process, log_path = None, None
+
+    def alive(self):
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self):
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def log(self):
+        with open(self.log_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+
+class Replica(Process):
     def __init__(self, cell, name, client_port, peer_port):
         self.cell, self.name, self.polis = cell, name, cell.polis
         self.client = f"127.0.0.1:{client_port}"
@@ -73,21 +91,9 @@ class Replica:
             if time.monotonic() > deadline or not self.alive():
                 raise TimeoutError(f"replica {self.name} does not serve\n" + self.log()[-2000:])
 
-    def alive(self):
-        return self.process is not None and self.process.poll() is None
-
-    def kill(self):
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
     def stop(self, timeout=10):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout)
-
-    def log(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as f:
-            return f.read()
 
 
 class Cell:

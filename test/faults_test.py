@@ -21,6 +21,7 @@ import time
 import unittest
 
 import history
+from cell_process import Process
 from netlab import Lab, why_not
 
 POLIS = os.environ["POLIS"]
@@ -33,7 +34,7 @@ CLOCK_SHIM = os.environ["POLIS_CLOCK_SHIM"]
 DISK_BYTES = 320 << 20
 
 
-class Replica:
+class Replica(Process):
     """One process in a namespace of its own, its data on a small file system of its own."""
 
     def __init__(self, cell, place):
@@ -60,18 +61,6 @@ class Replica:
                 self.cell.lab.command(self.place, self.cell.binary, "cell", "run", "--name", self.name, "--data-dir", self.directory + "/data",
                                       "--client", self.client, "--peer", f"{self.address}:2380", "--initial", self.cell.initial),
                 stdout=log, stderr=log, env=env)
-
-    def alive(self):
-        return self.process is not None and self.process.poll() is None
-
-    def kill(self):
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-
-    def log(self):
-        with open(self.log_path, encoding="utf-8", errors="replace") as file:
-            return file.read()
 
     def close(self):
         self.kill()

@@ -1,0 +1,23 @@
+#pragma once
+
+// What one run does, drawn from its seed.
+
+#include "sim/cell.hh"
+#include "sim/run.hh"
+#include "sim/workload.hh"
+
+namespace polis::sim {
+
+struct Plan {
+  CellConfig cell;
+  WorkloadConfig workload;
+  // How often each fault comes, per second of virtual time.
+  double crashes = 0, partitions = 0, pauses = 0, outages = 0, false_losses = 0, changes = 0,
+         hand_overs = 0, damages = 0, failing_syncs = 0;
+  bool masters_cut_off = false;  // again and again, for a second each
+};
+
+// Swarm testing (Groce et al. 2012): each run leaves out some faults, so that the others go deeper.
+Plan draw(Random& random, const RunOptions& options);
+
+}  // namespace polis::sim
