@@ -17,7 +17,9 @@ void Network::send(std::size_t from, std::size_t to, std::string message) {
   int copies = 1 + random_.chance(faults_.repeat);
   for (int i = 0; i < copies; ++i) {
     if (random_.chance(faults_.loss)) continue;
-    world_.after(delay() + (slow_ ? slow_(message) : Duration()), [this, from, to, message] {
+    Duration more = slow_ ? slow_(message) : Duration();
+    if (distance_) more += distance_(from, to);
+    world_.after(delay() + more, [this, from, to, message] {
       if (reaches(from, to)) deliver_(from, to, message);
     });
   }

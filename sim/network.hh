@@ -36,6 +36,10 @@ class Network {
   void set_slow(std::function<Duration(const std::string& message)> slow) {
     slow_ = std::move(slow);
   }
+  // How much longer all messages take from one to another.
+  void set_distance(std::function<Duration(std::size_t from, std::size_t to)> distance) {
+    distance_ = std::move(distance);
+  }
   std::uint64_t sent() const { return sent_; }
 
  private:
@@ -45,6 +49,7 @@ class Network {
   NetworkFaults faults_;
   Deliver deliver_;
   std::function<Duration(const std::string&)> slow_;
+  std::function<Duration(std::size_t, std::size_t)> distance_;
   std::set<std::pair<std::size_t, std::size_t>> cut_;
   std::uint64_t sent_ = 0;
 };

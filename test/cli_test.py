@@ -112,6 +112,18 @@ class CliTest(unittest.TestCase):
         lines = [json.loads(line) for line in done.stderr.splitlines()]
         self.assertTrue(any("serves clients" in line["message"] for line in lines))
 
+    def test_sim_estimate(self):
+        text = self.polis("sim", "estimate", "--places", "a=1,b=1,c=1", "--ping", "20", "--ping", "a-c=5", "--trials", "3", "--years", "100")
+        self.assertIn("no writes when its whole place does", text)
+        self.assertRegex(text, r"available +9\d\.\d+ %")
+        figures = json.loads(self.polis("sim", "estimate", "--trials", "3", "--years", "100", "-o", "json"))
+        self.assertIsNone(figures["place_silent"])  # with all replicas in it
+        self.assertGreater(figures["machine_silent"]["p50_ms"], 100)
+        self.assertIn("neither a number", self.polis("sim", "estimate", "--places", "a=1,b=2", "--ping", "a-x=5", rc=2))
+        self.assertIn("1 to 7", self.polis("sim", "estimate", "--places", "a=9", rc=2))
+        self.assertIn("NAME=REPLICAS", self.polis("sim", "estimate", "--places", "a=1,,b=2", rc=2))
+        self.assertIn("nobody could stay master", self.polis("sim", "estimate", "--places", "a=1,b=2", "--ping", "900", rc=2))
+
     def test_sim_is_the_same_for_the_same_seed(self):
         first = self.polis("sim", "--seed", "5", "--seconds", "3")
         self.assertEqual(first, self.polis("sim", "--seed", "5", "--seconds", "3"))

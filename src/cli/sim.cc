@@ -136,7 +136,9 @@ void add_sim_command(CLI::App& app, Run& run) {
   command->add_option("--scenario", flags->scenario,
                       "play one by name, or 'all'; 'list' shows them");
   command->add_flag("--trace", flags->trace, "print what happened when");
+  add_estimate_command(*command, run);
   command->callback([=, &run] {
+    if (!command->get_subcommands().empty()) return;
     run = [=] { return flags->scenario.empty() ? simulate(*flags) : play(flags->scenario); };
   });
 }
