@@ -269,6 +269,7 @@ class Replica final : private store::ApplySink {
                         std::shared_ptr<store::Store> loaded);
   void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, store::Store& loaded);
   void end_loading(std::shared_ptr<store::Store> garbage);
+  void maybe_expect_little();
   void forget_snapshot();
   std::string arriving_path() const { return options_.directory + "/snapshots/arriving.snapshot"; }
   bool read_chunk(const consensus::ChunkReference& chunk, std::string& out);
@@ -346,7 +347,7 @@ class Replica final : private store::ApplySink {
   bool making_snapshot_ = false;
   std::uint64_t snapshot_serial_ = 0;
   std::unique_ptr<io::File> arriving_;
-  std::shared_ptr<void> arriving_much_;  // held from its first chunk until it is loaded
+  std::shared_ptr<void> arriving_much_;  // held while it arrives and is loaded
   bool loading_ = false;  // from its last chunk until its content is the store's, or is not wanted
   bool installing_ =
       false;  // while the engine changes hands, at the end of that: the log stands still
@@ -363,6 +364,7 @@ class Replica final : private store::ApplySink {
   std::function<void()> handed_over_;
   std::unique_ptr<io::Timer> tick_timer_, upkeep_timer_, hand_over_timer_;
   Instant tick_at_{};
+  Instant chunk_last_{};      // when one arrived
   Instant persisted_last_{};  // when something was last written to the log
   Instant engine_saved_{};
   Instant engine_retry_{};

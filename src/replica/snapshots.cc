@@ -6,6 +6,16 @@
 #include "replica/replica.hh"
 
 namespace polis::replica {
+namespace {
+
+// Without another chunk.
+constexpr Duration kTransferOver = std::chrono::seconds(10);
+
+bool is_fatal(const Error& error) {
+  return error.code == ErrorCode::kCorrupt || error.code == ErrorCode::kIo;
+}
+
+}  // namespace
 
 void Replica::back_up(const std::string& path, BackedUp done) {
   read_barrier([this, path, done = std::move(done)](const Status& status) {
@@ -27,8 +37,7 @@ void Replica::maybe_begin_backups() {
         [this, done = std::move(i->done), much = env_.disk.expect_much(),
          alive = std::weak_ptr(alive_)](Result<storage::SnapshotFile> made) {
           done(made);
-          if (!alive.expired() && !made && made.error().code != ErrorCode::kNoSpace)
-            fail_with(made.error());
+          if (!alive.expired() && !made && is_fatal(made.error())) fail_with(made.error());
         });
     i = backups_.erase(i);
   }
@@ -54,8 +63,7 @@ void Replica::make_snapshot() {
 
 void Replica::on_snapshot_made(const std::string& path, Result<storage::SnapshotFile> made) {
   making_snapshot_ = false;
-  // Damage, or a failed sync. A full disk is neither.
-  if (!made && made.error().code != ErrorCode::kNoSpace) return fail_with(made.error());
+  if (!made && is_fatal(made.error())) return fail_with(made.error());
   auto file = made ? env_.disk.open(path) : std::unexpected(made.error());
   auto mark = made ? store::mark_of_meta(made->named) : std::nullopt;
   if (!file || !mark) {
@@ -100,12 +108,19 @@ void Replica::on_chunk(consensus::ChunkArrived chunk) {
     auto file = env_.disk.create(arriving_path());
     if (!file) return;  // no space, most likely: the master sends the chunk again
     arriving_ = std::move(*file);
-    arriving_much_ = env_.disk.expect_much();
   }
+  if (!arriving_much_) arriving_much_ = env_.disk.expect_much();
+  chunk_last_ = env_.loop.now();
   if (!arriving_ || !arriving_->write(chunk.offset, chunk.bytes)) return;
   std::uint64_t offset = chunk.offset + chunk.bytes.size();
   log_->on_chunk_written(chunk.from, chunk.mark, offset, env_.loop.now());
   if (offset == chunk.size) load_snapshot(chunk.from, chunk.mark);
+}
+
+// A transfer that was cut off may never go on.
+void Replica::maybe_expect_little() {
+  if (arriving_much_ && !loading_ && env_.loop.now() - chunk_last_ > kTransferOver)
+    arriving_much_.reset();
 }
 
 // Beside everything else that goes on, into an engine and a store of its own.

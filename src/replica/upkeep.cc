@@ -30,6 +30,7 @@ void Replica::upkeep() {
   revoke_expired_leases();
   check_disk_space();
   seal_log();
+  maybe_expect_little();
   Instant now = env_.loop.now();
   if (now - engine_saved_ >= options_.engine_interval) save_to_engine();
   if (!installing_) store_.compact_some(kCompactRecords);

@@ -81,7 +81,8 @@ class Engine {
 
   // Writes the last committed state to a file of the format in docs/formats/snapshot.md, beside the
   // loop. Commits go on meanwhile. `also` sees the rows, too; `name` says which named value to
-  // report from the state that was written.
+  // report from the state that was written. kNoSpace, kUnavailable (no such file can be made): try
+  // again. kIo, kCorrupt: the disk, or what is on it, is not to be trusted any more.
   virtual void save_snapshot_later(const std::string& path, const std::string& name,
                                    SnapshotRows also,
                                    std::function<void(Result<SnapshotFile>)> done) = 0;

@@ -202,7 +202,10 @@ class OutputFile {
 
  private:
   Result<void> failed(const char* action) {
-    return fail(errno == ENOSPC ? ErrorCode::kNoSpace : ErrorCode::kIo,
+    const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
+    return fail(full      ? ErrorCode::kNoSpace
+                : fd_ < 0 ? ErrorCode::kUnavailable  // too many open files, perhaps
+                          : ErrorCode::kIo,
                 fmt::format("cannot {} {}: {}", action, path_, std::strerror(errno)));
   }
   // Little at a time: the log's syncs wait behind it.
