@@ -21,9 +21,9 @@ constexpr off_t kLargeFile = 4 << 20;
 
 std::unexpected<Error> system_error(std::string_view action, const std::string& path) {
   const int number = errno;
-  ErrorCode code = number == ENOSPC || number == EDQUOT || number == EFBIG ? ErrorCode::kNoSpace
-                   : number == ENOENT                                      ? ErrorCode::kNotFound
-                                                                           : ErrorCode::kIo;
+  ErrorCode code = means_no_space(number) ? ErrorCode::kNoSpace
+                   : number == ENOENT     ? ErrorCode::kNotFound
+                                          : ErrorCode::kIo;
   const char* remedy = code == ErrorCode::kNoSpace
                            ? "; free space on this file system, Polis continues by itself"
                        : number == EACCES || number == EPERM
@@ -242,6 +242,8 @@ Result<std::uint64_t> PosixDisk::bytes_free(const std::string& directory) {
   if (::statvfs(directory.c_str(), &st) != 0) return system_error("inspect", directory);
   return static_cast<std::uint64_t>(st.f_bavail) * st.f_frsize;
 }
+
+bool means_no_space(int number) { return number == ENOSPC || number == EDQUOT || number == EFBIG; }
 
 Result<std::shared_ptr<void>> lock_directory(const std::string& directory) {
   const std::string path = directory + "/LOCK";

@@ -51,6 +51,9 @@ class PosixDisk final : public Disk {
   Worker remover_;
 };
 
+// Whether this errno says that a disk, a quota or a file size limit is used up.
+bool means_no_space(int number);
+
 // Takes the directory for this process alone, until the returned object is destroyed or the process
 // ends. kUnavailable: another process holds it.
 Result<std::shared_ptr<void>> lock_directory(const std::string& directory);

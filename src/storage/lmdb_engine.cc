@@ -43,8 +43,7 @@ std::string_view view(const MDB_val& v) { return {static_cast<const char*>(v.mv_
 MDB_val val(std::string_view s) { return {s.size(), const_cast<char*>(s.data())}; }
 
 std::unexpected<Error> lmdb_error(int rc, std::string_view action, const std::string& path) {
-  ErrorCode code = rc == ENOSPC || rc == EDQUOT || rc == EFBIG || rc == MDB_MAP_FULL
-                       ? ErrorCode::kNoSpace
+  ErrorCode code = io::means_no_space(rc) || rc == MDB_MAP_FULL ? ErrorCode::kNoSpace
                    : rc == MDB_CORRUPTED || rc == MDB_PAGE_NOTFOUND || rc == MDB_INVALID ||
                            rc == MDB_VERSION_MISMATCH
                        ? ErrorCode::kCorrupt
@@ -83,14 +82,16 @@ class LmdbEngine::Environment {
   // On the worker's thread.
   Result<void> write(const WriteBatch& batch) {
     MDB_txn* txn = nullptr;
+    errno = 0;
     int rc = mdb_txn_begin(env_, nullptr, 0, &txn);
     if (rc != 0) return lmdb_error(rc, "begin a transaction in", path_);
     rc = fill(txn, batch);
     if (rc != 0) {
+      rc = true_reason(rc);
       mdb_txn_abort(txn);
       return lmdb_error(rc, "write to", path_);
     }
-    rc = mdb_txn_commit(txn);
+    rc = true_reason(mdb_txn_commit(txn));
     if (rc != 0) return lmdb_error(rc, "commit to", path_);
     return {};
   }
@@ -117,6 +118,10 @@ class LmdbEngine::Environment {
     if (rc == 0) rc = mdb_txn_begin(env_, nullptr, MDB_RDONLY, &reader_);
     return rc;
   }
+
+  // A write that the system cut short is EIO to LMDB, although no call failed: the disk was full
+  // within that write. What did fail has set errno.
+  static int true_reason(int rc) { return rc == EIO && errno == 0 ? ENOSPC : rc; }
 
   int fill(MDB_txn* txn, const WriteBatch& batch) {
     for (const Record& record : batch.records) {
@@ -202,10 +207,9 @@ class OutputFile {
 
  private:
   Result<void> failed(const char* action) {
-    const bool full = errno == ENOSPC || errno == EDQUOT || errno == EFBIG;
-    return fail(full      ? ErrorCode::kNoSpace
-                : fd_ < 0 ? ErrorCode::kUnavailable  // too many open files, perhaps
-                          : ErrorCode::kIo,
+    return fail(io::means_no_space(errno) ? ErrorCode::kNoSpace
+                : fd_ < 0                 ? ErrorCode::kUnavailable  // too many open files, perhaps
+                                          : ErrorCode::kIo,
                 fmt::format("cannot {} {}: {}", action, path_, std::strerror(errno)));
   }
   // Little at a time: the log's syncs wait behind it.

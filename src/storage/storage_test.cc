@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
 
@@ -550,6 +552,32 @@ TEST_P(EngineTest, rows_that_are_refused_are_neither_saved_nor_loaded) {
   EXPECT_EQ(dump(), "1.0=a applied:1 ");
 }
 
+class LmdbEngineTest : public EngineTest {};
+
+// The size limit ends within the write, as a disk may: the system writes what fits and fails
+// nothing.
+TEST_P(LmdbEngineTest, a_write_that_is_cut_short_is_a_full_disk_and_works_again_later) {
+  ASSERT_TRUE(commit({{{{1, 0}, share("a")}}, {}, {}}).has_value());
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  rlimit small = before;
+  small.rlim_cur = std::filesystem::file_size(directory_ + "/state.mdb") + (100 << 10) + 2000;
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const SharedBytes large = share(std::string(1 << 20, 'b'));
+  auto refused = commit({{{{2, 0}, large}}, {}, {}});
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, SIG_DFL);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kNoSpace) << refused.error().text;
+  EXPECT_EQ(dump(), "1.0=a ");
+  ASSERT_TRUE(commit({{{{2, 0}, large}}, {}, {}}).has_value());
+  reopen();
+  EXPECT_EQ(dump(), "1.0=a 2.0=" + *large + " ");
+}
+
+INSTANTIATE_TEST_SUITE_P(Real, LmdbEngineTest, ::testing::Values(true),
+                         [](const auto&) { return "Lmdb"; });
 INSTANTIATE_TEST_SUITE_P(Both, EngineTest, ::testing::Bool(),
                          [](const auto& engine) { return engine.param ? "Lmdb" : "Memory"; });
 
