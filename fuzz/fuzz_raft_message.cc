@@ -4,9 +4,9 @@
 #include "consensus/raft/message.hh"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  auto message = polis::raft::decode({reinterpret_cast<const char*>(data), size});
+  auto message = polis::raft::Message::decode({reinterpret_cast<const char*>(data), size});
   if (!message) return 0;
-  auto again = polis::raft::decode(polis::raft::encode(*message) + message->chunk);
+  auto again = polis::raft::Message::decode(polis::raft::encode(*message) + message->chunk);
   CHECK(again.has_value() && describe(*again) == describe(*message));
   return 0;
 }

@@ -90,15 +90,15 @@ void Node::start() {
   options.wal_segment_bytes = config_.wal_segment_bytes;
   options.log_retain_bytes = config_.log_retain_bytes;
   options.engine_interval = config_.engine_interval;
-  options.raft.snapshot_chunk_bytes = config_.snapshot_chunk_bytes;
-  options.raft.heartbeat_interval = config_.heartbeat_interval;
-  options.raft.election_timeout_min = config_.election_timeout_min;
-  options.raft.election_timeout_max = config_.election_timeout_max;
-  options.raft.lease.length = config_.election_timeout_min;
-  options.raft.lease.reads = config_.reads;
-  options.raft.lease.margin = config_.lease_margin;
-  options.raft.lease.drift_max = config_.drift_told();
-  options.raft.append_bytes_max = config_.append_bytes_max;
+  options.consensus.snapshot_chunk_bytes = config_.snapshot_chunk_bytes;
+  options.consensus.heartbeat_interval = config_.heartbeat_interval;
+  options.consensus.election_timeout_min = config_.election_timeout_min;
+  options.consensus.election_timeout_max = config_.election_timeout_max;
+  options.consensus.lease.length = config_.election_timeout_min;
+  options.consensus.lease.reads = config_.reads;
+  options.consensus.lease.margin = config_.lease_margin;
+  options.consensus.lease.drift_max = config_.drift_told();
+  options.consensus.append_bytes_max = config_.append_bytes_max;
   auto opened =
       replica::Replica::open(options, {machine_,
                                        *disk_,

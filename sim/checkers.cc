@@ -146,7 +146,7 @@ void ProtocolChecker::look(SimulatedCell& cell) {
   for (std::size_t i = 0; i < cell.size(); ++i) {
     Node& node = cell.node(i);
     if (!node.up()) continue;
-    const auto& raft = dynamic_cast<const raft::RaftLog&>(node.replica().log()).raft();
+    const auto& raft = dynamic_cast<const raft::RaftLog&>(node.replica().log()).protocol();
     if (raft.role() == consensus::Role::kMaster) {
       auto [known, is_new] = masters_.emplace(raft.term(), node.id());
       if (known->second != node.id()) {

@@ -338,7 +338,7 @@ void answer_to_an_earlier_process() {
     stage.run_for(100ms);
     stage.cell().network().set_slow([&stage, asks](const std::string& bytes) {
       if (bytes[0] != static_cast<char>(replica::WireKind::kConsensus)) return Duration();
-      auto message = raft::decode(std::string_view(bytes).substr(1));
+      auto message = raft::Message::decode(std::string_view(bytes).substr(1));
       if (!message || message->to != stage.node(asks).id()) return Duration();
       if (message->type == raft::MessageType::kReadIndexReply) return Duration(400ms);
       const bool teaches = message->type == raft::MessageType::kAppend ||

@@ -191,7 +191,7 @@ bool Stage::is_master(std::size_t place) {
 }
 
 const raft::Raft& Stage::raft(std::size_t place) {
-  return dynamic_cast<const raft::RaftLog&>(node(place).replica().log()).raft();
+  return dynamic_cast<const raft::RaftLog&>(node(place).replica().log()).protocol();
 }
 
 bool Stage::compact(std::size_t place, std::uint64_t revision) {

@@ -36,10 +36,10 @@ replica::Options replica_options(const Settings& settings, std::uint64_t incarna
   }
   options.incarnation = incarnation;
   options.directory = settings.data_dir;
-  options.raft.heartbeat_interval = settings.heartbeat_interval;
-  options.raft.election_timeout_min = settings.election_timeout_min;
-  options.raft.election_timeout_max = settings.election_timeout_max;
-  options.raft.lease = settings.lease;
+  options.consensus.heartbeat_interval = settings.heartbeat_interval;
+  options.consensus.election_timeout_min = settings.election_timeout_min;
+  options.consensus.election_timeout_max = settings.election_timeout_max;
+  options.consensus.lease = settings.lease;
   options.seed = io::entropy();
   options.wal_segment_bytes = settings.wal_segment_bytes;
   options.log_retain_bytes = settings.log_retain_bytes;

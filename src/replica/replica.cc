@@ -90,10 +90,10 @@ Result<void> Replica::recover() {
   } else {
     restored.entries = std::move(found.entries);
   }
-  options_.raft.id = options_.identity.replica;
-  options_.raft.seed = options_.seed;
-  if (auto valid = options_.raft.validate(); !valid) return valid;
-  log_ = std::make_unique<raft::RaftLog>(options_.raft, std::move(restored), env_.loop.now());
+  options_.consensus.id = options_.identity.replica;
+  options_.consensus.seed = options_.seed;
+  if (auto valid = options_.consensus.validate(); !valid) return valid;
+  log_ = std::make_unique<raft::RaftLog>(options_.consensus, std::move(restored), env_.loop.now());
   role_ = log_->status().role;
   return {};
 }

@@ -22,7 +22,7 @@
 #include <memory>
 #include <unordered_map>
 
-#include "consensus/raft/raft.hh"
+#include "consensus/options.hh"
 #include "consensus/replicated_log.hh"
 #include "io/disk.hh"
 #include "io/loop.hh"
@@ -58,7 +58,7 @@ struct Options {
   Configuration initial;
   std::uint64_t incarnation = 1;  // larger after every start
   std::string directory;          // wal/ and snapshots/ lie here
-  raft::Options raft;             // id and seed are set by open()
+  consensus::Options consensus;   // id and seed are set by open()
   std::uint64_t seed = 1;
   std::uint64_t wal_segment_bytes = 16 << 20;
 

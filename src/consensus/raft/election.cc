@@ -7,56 +7,37 @@
 #include "consensus/raft/raft.hh"
 
 namespace polis::raft {
-namespace {
 
-// After the loss of a leader: the first to stand gives the others' promises this long to end, too
-// (all began with the same round); each next one leaves the one before it time for an election.
-constexpr Duration kLostLeaderDelay = std::chrono::milliseconds(10);
-constexpr Duration kLostLeaderStep = std::chrono::milliseconds(40);
-
-}  // namespace
-
-void Raft::reset_election_deadline() {
-  auto spread = static_cast<std::uint64_t>(
-      (options_.election_timeout_max - options_.election_timeout_min).count());
-  election_deadline_ = std::max(now_ + options_.election_timeout_min, promise_.until()) +
-                       Duration(static_cast<std::int64_t>(random_.below(spread)));
-}
-
-// Whoever hears that the leader is gone stands for election as soon as what it promised allows it:
-// one after the other, so that the first one wins before the second begins.
+// Whoever hears that the leader is gone stands for election as soon as what it promised allows it.
 void Raft::on_peer_lost(ReplicaId peer, Instant now) {
   now_ = now;
   if (is_leader() || peer != leader_ || !may_lead()) return;
   const auto& voters = configuration_.voters;
-  auto place = std::count_if(voters.begin(), voters.end(),
-                             [&](ReplicaId id) { return id != peer && id < options_.id; });
-  Instant soon = std::max(now_, promise_.until()) + kLostLeaderDelay +
-                 kLostLeaderStep * static_cast<std::int64_t>(place);
-  election_deadline_ = std::min(election_deadline_, soon);
+  clock_.hurry(now_, std::count_if(voters.begin(), voters.end(),
+                                   [&](ReplicaId id) { return id != peer && id < options_.id; }));
 }
 
-bool Raft::heard_from_leader_recently() const {
-  if (is_leader()) return true;
-  return leader_ != consensus::kNoReplica && now_ - leader_heard_ < options_.election_timeout_min;
+bool Raft::hears_leader() const {
+  return is_leader() || (leader_ != consensus::kNoReplica && clock_.heard_recently(now_));
 }
 
 // Raft thesis 4.2.3: whoever hears a leader does not let others disturb it; and a promise is a
 // promise (6.4.1). An election that the leader itself asked for is another matter, unless it has
 // changed its mind since.
 bool Raft::may_help_elect(const Message& request) const {
-  if (!request.transfer) return !heard_from_leader_recently() && !promise_.stands(now_);
-  if (is_leader()) return !lease_.holds(now_);
-  return !promise_.stands(now_) || promise_.yields_to(request.term.previous(), request.round, now_);
+  if (!request.transfer) return !hears_leader() && !clock_.promise().stands(now_);
+  if (is_leader()) return !rounds_.holds_lease(now_);
+  return !clock_.promise().stands(now_) ||
+         clock_.promise().yields_to(request.term.previous(), request.round, now_);
 }
 
 void Raft::campaign(bool pre, std::optional<std::uint64_t> transfer_round) {
   CHECK(!is_leader());
-  CHECK(transfer_round || !promise_.stands(now_));
+  CHECK(transfer_round || !clock_.promise().stands(now_));
   leader_ = consensus::kNoReplica;
   votes_.clear();
   transfer_round_ = transfer_round;
-  reset_election_deadline();
+  clock_.restart(now_);
   if (pre) {
     role_ = Role::kPreCandidate;
   } else {
@@ -107,7 +88,7 @@ void Raft::on_vote_request(const Message& message) {
     if (!pre && vote_ != message.from) {
       vote_ = message.from;
       save_hard_state();
-      reset_election_deadline();
+      clock_.restart(now_);
     }
     // A granted pre-vote names the term asked about: that is what the candidate compares.
     send_after_persist({.type = pre ? MessageType::kPreVoteReply : MessageType::kVoteReply,
@@ -151,7 +132,9 @@ void Raft::maybe_step_down_without_quorum() {
 void Raft::on_timeout_now(const Message& message) {
   if (role_ != Role::kFollower || message.from != leader_) return;
   if (!may_lead()) return;
-  if (promise_.stands(now_) && !promise_.yields_to(message.term, message.round, now_)) return;
+  if (clock_.promise().stands(now_) &&
+      !clock_.promise().yields_to(message.term, message.round, now_))
+    return;
   campaign(false, message.round);
 }
 

@@ -80,7 +80,7 @@ void Raft::enter_configuration() {
     role_ = may_lead() ? Role::kFollower : Role::kLearner;
   if (!is_leader()) return;
   // What the old quorum answered says nothing about the new one (lease.hh).
-  lease_.give_up(round_);
+  rounds_.give_up_lease();
   for (ReplicaId id : configuration_.everyone()) {
     if (id == options_.id || peers_.contains(id)) continue;
     peers_[id] = {.next = log_.last_index().next(), .heard = now_};
@@ -123,8 +123,8 @@ void Raft::maybe_leave() {
     furthest = peers_.at(id).match;
     best = id;
   }
-  lease_.give_up(round_);
-  send({.type = MessageType::kTimeoutNow, .to = best, .round = round_});
+  rounds_.give_up_lease();
+  send({.type = MessageType::kTimeoutNow, .to = best, .round = rounds_.newest()});
   become_follower(term_, consensus::kNoReplica);
 }
 

@@ -53,7 +53,12 @@ std::string encode(const Message& message) {
   return bytes;
 }
 
-Result<Message> decode(std::string_view bytes) {
+std::optional<consensus::ChunkReference> Message::chunk_reference() const {
+  if (type != MessageType::kSnapshotChunk) return std::nullopt;
+  return consensus::ChunkReference{mark.index, offset, chunk_length};
+}
+
+Result<Message> Message::decode(std::string_view bytes) {
   Reader in(bytes);
   Message message;
   std::uint8_t type = in.u8();
@@ -78,7 +83,8 @@ Result<Message> decode(std::string_view bytes) {
   }
   for (std::uint64_t i = 0; i < count; ++i) {
     Entry entry;
-    if (!decode(in, entry)) return fail(ErrorCode::kInvalid, "raft message with a broken entry");
+    if (!consensus::decode(in, entry))
+      return fail(ErrorCode::kInvalid, "raft message with a broken entry");
     if (entry.index != message.index + 1 + i) {
       return fail(ErrorCode::kInvalid, "raft message whose entries are not consecutive");
     }
@@ -92,7 +98,7 @@ Result<Message> decode(std::string_view bytes) {
       return fail(ErrorCode::kInvalid, "raft message that asks for too long a promise");
   }
   if (message.type == MessageType::kSnapshotChunk || message.type == MessageType::kSnapshotReply) {
-    if (!decode(in, message.mark)) {
+    if (!consensus::decode(in, message.mark)) {
       return fail(ErrorCode::kInvalid, "raft message with a broken snapshot mark");
     }
     message.snapshot_size = in.varint();

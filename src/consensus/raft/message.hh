@@ -67,13 +67,14 @@ struct Message {
   std::uint64_t offset = 0;
   std::uint32_t chunk_length = 0;
   std::string chunk;
+
+  std::optional<consensus::ChunkReference> chunk_reference() const;
+  // kInvalid: not a message, or one that breaks a bound.
+  static Result<Message> decode(std::string_view bytes);
 };
 
 // Without the chunk's bytes, which the driver appends.
 std::string encode(const Message& message);
-
-// kInvalid: not a message, or one that breaks a bound.
-Result<Message> decode(std::string_view bytes);
 
 // For transcripts and traces: one line, every field that its type uses.
 std::string describe(const Message& message);

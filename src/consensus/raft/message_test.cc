@@ -19,7 +19,7 @@ Message sample() {
 }
 
 TEST(Message, survives_the_wire) {
-  Result<Message> read = decode(encode(sample()));
+  Result<Message> read = Message::decode(encode(sample()));
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(describe(*read), describe(sample()));
   EXPECT_EQ(*read->entries[0].data, "hello");
@@ -33,18 +33,18 @@ TEST(Message, a_chunk_rides_at_the_end) {
                   .offset = 4,
                   .chunk_length = 3};
   message.mark.configuration.voters = {ReplicaId(1), ReplicaId(2)};
-  Result<Message> read = decode(encode(message) + "abc");
+  Result<Message> read = Message::decode(encode(message) + "abc");
   ASSERT_TRUE(read.has_value());
   EXPECT_EQ(read->chunk, "abc");
   EXPECT_EQ(read->mark, message.mark);
-  EXPECT_FALSE(decode(encode(message) + "ab").has_value());
+  EXPECT_FALSE(Message::decode(encode(message) + "ab").has_value());
 }
 
 TEST(Message, every_truncation_and_every_extra_byte_is_refused) {
   std::string bytes = encode(sample());
   for (std::size_t n = 0; n < bytes.size(); ++n)
-    EXPECT_FALSE(decode(bytes.substr(0, n)).has_value()) << n;
-  EXPECT_FALSE(decode(bytes + "x").has_value());
+    EXPECT_FALSE(Message::decode(bytes.substr(0, n)).has_value()) << n;
+  EXPECT_FALSE(Message::decode(bytes + "x").has_value());
 }
 
 TEST(Message, flipped_bits_never_crash_the_decoder) {
@@ -52,7 +52,7 @@ TEST(Message, flipped_bits_never_crash_the_decoder) {
   for (int i = 0; i < 20000; ++i) {
     std::string bytes = encode(sample());
     bytes[random.below(bytes.size())] ^= static_cast<char>(1 << random.below(8));
-    auto read = decode(bytes);
+    auto read = Message::decode(bytes);
     if (read) {
       EXPECT_FALSE(describe(*read).empty());
     }
@@ -62,7 +62,7 @@ TEST(Message, flipped_bits_never_crash_the_decoder) {
 TEST(Message, entries_that_leave_a_hole_are_refused) {
   Message message = sample();
   message.entries[1].index = LogIndex(14);
-  EXPECT_FALSE(decode(encode(message)).has_value());
+  EXPECT_FALSE(Message::decode(encode(message)).has_value());
 }
 
 }  // namespace

@@ -6,26 +6,8 @@
 
 namespace polis::raft {
 
-Result<void> Options::validate() const {
-  if (id == consensus::kNoReplica) return fail(ErrorCode::kInvalid, "replica id must not be 0");
-  if (heartbeat_interval <= Duration::zero()) {
-    return fail(ErrorCode::kInvalid, "heartbeat interval must be greater than 0");
-  }
-  if (election_timeout_min < 3 * heartbeat_interval) {
-    return fail(ErrorCode::kInvalid, "election timeout must be at least 3 heartbeat intervals");
-  }
-  if (election_timeout_max <= election_timeout_min) {
-    return fail(ErrorCode::kInvalid, "largest election timeout must be greater than the smallest");
-  }
-  if (lease.length > election_timeout_min) {
-    return fail(ErrorCode::kInvalid, "the lease must not be longer than the election timeout");
-  }
-  return lease.validate();
-}
-
 Raft::Raft(Options options, consensus::Restored restored, Instant now)
     : options_(std::move(options)),
-      random_(options_.seed ^ (options_.id.value * 0x9e3779b97f4a7c15ULL)),
       now_(now),
       term_(restored.hard_state.term),
       vote_(restored.hard_state.vote),
@@ -33,8 +15,8 @@ Raft::Raft(Options options, consensus::Restored restored, Instant now)
       commit_(restored.mark.index),
       configurations_{{restored.mark.index, restored.mark.configuration}},
       configuration_(restored.mark.configuration),
-      promise_(restored.hard_state.promise_longest, now),
-      lease_(options_.lease) {
+      clock_(options_, restored.hard_state.promise_longest, now),
+      rounds_(options_.lease) {
   CHECK(options_.validate().has_value());
   for (Entry& entry : restored.entries) append_entry(std::move(entry));
   persisted_ = log_.last_index();
@@ -45,11 +27,9 @@ Raft::Raft(Options options, consensus::Restored restored, Instant now)
   if (log_.last_term() > term_) term_ = log_.last_term();
   announced_ = {Role::kFollower, term_, consensus::kNoReplica};
   role_ = may_lead() ? Role::kFollower : Role::kLearner;
-  leader_heard_ = now - options_.election_timeout_max;
-  reset_election_deadline();
   // A replica that is the whole quorum has nobody to wait for.
   if (configuration_.voters == std::vector{options_.id} && configuration_.voters_outgoing.empty()) {
-    election_deadline_ = std::max(now, promise_.until());
+    clock_.stand_at_once(now);
   }
 }
 
@@ -130,17 +110,17 @@ void Raft::tick(Instant now) {
     }
     return;
   }
-  if (now_ >= election_deadline_) {
+  if (clock_.due(now_)) {
     if (may_lead()) {
       campaign(options_.pre_vote);
     } else {
-      reset_election_deadline();
+      clock_.restart(now_);
     }
   }
 }
 
 Instant Raft::next_deadline() const {
-  return is_leader() ? std::min(heartbeat_due_, quorum_check_due_) : election_deadline_;
+  return is_leader() ? std::min(heartbeat_due_, quorum_check_due_) : clock_.deadline();
 }
 
 Result<LogIndex> Raft::propose(SharedBytes command, Instant now) {
@@ -200,12 +180,11 @@ void Raft::become_follower(Term term, ReplicaId leader) {
     peers_.clear();
     transfer_target_ = consensus::kNoReplica;
     snapshot_.reset();
-    lease_.reset();
-    leader_heard_ = now_ - options_.election_timeout_max;
+    clock_.forget(now_);
   }
   // A mere new term is no sign of a leader: whoever waited goes on waiting for the rest of its
   // time.
-  if (was_leader || leader != consensus::kNoReplica) reset_election_deadline();
+  if (was_leader || leader != consensus::kNoReplica) clock_.restart(now_);
 }
 
 void Raft::become_leader() {
@@ -227,11 +206,7 @@ void Raft::become_leader() {
   transfer_target_ = consensus::kNoReplica;
   quorum_check_due_ = now_ + options_.election_timeout_max;
   heartbeat_due_ = now_;  // the first round brings the lease
-  // Rounds are counted per leadership; the term in each message keeps old answers apart.
-  round_ = round_confirmed_ = round_of_reads_ = 0;
-  lease_.reset();
-  reads_.clear();
-  reads_waiting_.clear();
+  rounds_.begin();
   term_start_ = log_.last_index().next();
   append_own(consensus::EntryKind::kNoop, nullptr);  // Raft thesis 6.4, step 1
   broadcast_append();
@@ -282,7 +257,7 @@ Output Raft::take_output() {
     output_.committed = log_.slice(handed_out_.next(), ready, options_.committed_bytes_max);
     handed_out_ = output_.committed.back().index;
   }
-  HardState now{term_, vote_, commit_, promise_.longest()};
+  HardState now{term_, vote_, commit_, clock_.promise().longest()};
   if (output_from_ <= log_.last_index()) {
     output_.entries = log_.slice(output_from_, log_.last_index(), SIZE_MAX);
     output_from_ = log_.last_index().next();
@@ -316,7 +291,7 @@ consensus::Status Raft::status() const {
                            .configuration_settled = !configuration_.joint() &&
                                                     configuration_index() <= commit_ &&
                                                     (!is_leader() || may_serve_reads()),
-                           .lease_until = is_leader() ? lease_.until() : Instant(),
+                           .lease_until = is_leader() ? rounds_.lease_until() : Instant(),
                            .peers = {}};
   for (const auto& [id, progress] : peers_) {
     if (progress.leaves_at != Instant::max()) continue;

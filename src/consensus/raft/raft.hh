@@ -17,12 +17,12 @@
 #include <map>
 #include <unordered_map>
 
-#include "base/random.hh"
-#include "consensus/lease.hh"
+#include "consensus/election_clock.hh"
+#include "consensus/encoded_log.hh"
 #include "consensus/log.hh"
 #include "consensus/raft/message.hh"
 #include "consensus/raft/progress.hh"
-#include "consensus/replicated_log.hh"
+#include "consensus/read_rounds.hh"
 
 namespace polis::raft {
 
@@ -30,60 +30,19 @@ using consensus::ChunkArrived;
 using consensus::Configuration;
 using consensus::HardState;
 using consensus::Log;
+using consensus::Options;
 using consensus::ReadReady;
 using consensus::Role;
 using consensus::RoleState;
 using consensus::Ticket;
 
-struct Options {
-  ReplicaId id;
-
-  // How often a leader makes itself heard. Shorter finds dead leaders sooner and costs messages.
-  Duration heartbeat_interval = std::chrono::milliseconds(50);
-  // A follower that hears nothing stands for election after a random time between these two.
-  // Constraint: min >= 3 * heartbeat_interval, max > min.
-  Duration election_timeout_min = std::chrono::milliseconds(300);
-  Duration election_timeout_max = std::chrono::milliseconds(600);
-
-  // Payload of one append message. Larger costs fewer messages and more memory.
-  std::size_t append_bytes_max = 1 << 20;
-  // What may be under way to one follower before its replies are awaited.
-  std::size_t in_flight_messages_max = 256;
-  std::size_t in_flight_bytes_max = 8 << 20;
-  // Proposals are refused while this much is uncommitted.
-  std::size_t uncommitted_bytes_max = 64 << 20;
-  // Committed entries handed out by one output, so that applying a long log does not hold up
-  // heartbeats.
-  std::size_t committed_bytes_max = 4 << 20;
-  // One part of a snapshot.
-  std::uint32_t snapshot_chunk_bytes = 256 << 10;
-
-  bool pre_vote = true;
-  consensus::LeaseOptions lease;
-  std::uint64_t seed = 1;  // for the random election timeouts
-
-  // kInvalid: names the relation that does not hold.
-  Result<void> validate() const;
-};
-
-// As consensus::Output, with messages not yet encoded.
-struct Output {
-  std::optional<Ticket> ticket;
-  std::optional<HardState> hard_state;
-  std::vector<Entry> entries;
-  std::vector<Message> messages;
-  std::vector<Message> messages_after_persist;
-  std::vector<Entry> committed;
-  std::vector<ReadReady> reads;
-  std::vector<ReadId> reads_refused;
-  bool snapshot_wanted = false, snapshot_damaged = false;
-  std::vector<ChunkArrived> chunks;
-  std::optional<RoleState> role;
-  std::optional<Configuration> configuration;
-};
+// What it decides, with messages not yet encoded.
+using Output = consensus::TypedOutput<Message>;
 
 class Raft {
  public:
+  using Message = raft::Message;
+
   Raft(Options options, consensus::Restored restored, Instant now);
 
   // The functions of consensus::ReplicatedLog, which says what they mean.
@@ -127,8 +86,7 @@ class Raft {
   bool adopt_term(const Message& message);  // false: the message is to be dropped
 
   // --- election.cc
-  void reset_election_deadline();
-  bool heard_from_leader_recently() const;
+  bool hears_leader() const;
   bool may_help_elect(const Message& request) const;
   void campaign(bool pre, std::optional<std::uint64_t> transfer_round = std::nullopt);
   void maybe_count_own_vote();
@@ -183,7 +141,6 @@ class Raft {
   void reply_snapshot(ReplicaId to, const SnapshotMark& mark, std::uint64_t offset);
 
   Options options_;
-  Random random_;
   Instant now_;
 
   // Durable through HardState before anything that depends on them leaves this replica.
@@ -207,16 +164,14 @@ class Raft {
   bool configuration_changed_ = true;  // since the last output
   Role role_ = Role::kFollower;
   ReplicaId leader_ = consensus::kNoReplica;
-  RoleState announced_;     // as it was last handed out
-  Instant leader_heard_{};  // when the leader of this term was last heard
-  Instant election_deadline_{};
+  RoleState announced_;  // as it was last handed out
+  // Its promise: not to elect anyone, this replica included; the longest is durable through
+  // HardState.
+  consensus::ElectionClock clock_;
 
   // Candidate: who answered what in this ballot.
   std::map<ReplicaId, bool> votes_;
   std::optional<std::uint64_t> transfer_round_;  // the ballot was asked for by the leader itself
-
-  // Not to elect anyone, this replica included; the longest one is durable through HardState.
-  consensus::LeasePromise promise_;
 
   // Leader only.
   std::map<ReplicaId, Progress> peers_;
@@ -227,20 +182,7 @@ class Raft {
   ReplicaId transfer_target_ = consensus::kNoReplica;
   Instant transfer_deadline_{};
 
-  // Leader only: reads that wait for a round of heartbeats.
-  struct PendingRead {
-    std::uint64_t round;
-    ReadId id;
-    ReplicaId origin;
-    LogIndex index;
-  };
-  std::uint64_t round_ = 0;            // the newest round sent
-  std::uint64_t round_confirmed_ = 0;  // a quorum answered this round
-  std::uint64_t round_of_reads_ = 0;   // the newest round that reads wait for
-  consensus::MasterLease lease_;
-  std::deque<PendingRead> reads_;  // rising rounds
-  std::vector<std::pair<ReadId, ReplicaId>>
-      reads_waiting_;  // for the next round, or for the term's first commit
+  consensus::ReadRounds rounds_;  // leader only
 
   // Leader only: the snapshot that can be sent.
   std::optional<SnapshotMark> snapshot_;

@@ -21,33 +21,22 @@ void Raft::read(ReadId id, Instant now) {
 bool Raft::may_serve_reads() const { return commit_ >= term_start_; }
 
 void Raft::request_read(ReadId id, ReplicaId origin) {
-  // now_ is younger than the request: a pause in between cannot make an old lease look alive.
-  if (options_.lease.reads == consensus::Reads::kLease && may_serve_reads() && lease_.holds(now_))
-    return answer_read(id, origin, commit_);
-  reads_waiting_.emplace_back(id, origin);
+  if (may_serve_reads() && rounds_.by_lease(now_)) return answer_read(id, origin, commit_);
+  rounds_.add(id, origin);
 }
 
-// Gives all that wait one round. The index is taken here, after every one of them was asked for.
 void Raft::flush_waiting_reads() {
-  if (reads_waiting_.empty() || !may_serve_reads()) return;
-  if (round_of_reads_ > round_confirmed_) return;
-  round_of_reads_ = round_ + 1;  // the one that is sent below
-  for (auto [id, origin] : reads_waiting_) reads_.push_back({round_of_reads_, id, origin, commit_});
-  reads_waiting_.clear();
+  if (!rounds_.wants_round() || !may_serve_reads()) return;
+  rounds_.join_next(commit_);
   broadcast_heartbeat();
 }
 
 void Raft::maybe_confirm_round() {
   std::uint64_t confirmed = consensus::quorum_reached(configuration_, [this](ReplicaId id) {
-    return id == options_.id ? round_ : peers_.at(id).round;
+    return id == options_.id ? rounds_.newest() : peers_.at(id).round;
   });
-  round_confirmed_ = std::max(round_confirmed_, confirmed);
-  lease_.on_confirmed(round_confirmed_);
-  while (!reads_.empty() && reads_.front().round <= round_confirmed_) {
-    PendingRead pending = reads_.front();
-    reads_.pop_front();
-    answer_read(pending.id, pending.origin, pending.index);
-  }
+  for (const auto& [asked, index] : rounds_.confirm(confirmed))
+    answer_read(asked.id, asked.origin, index);
 }
 
 void Raft::answer_read(ReadId id, ReplicaId origin, LogIndex index) {
@@ -67,12 +56,7 @@ void Raft::refuse_read(ReadId id, ReplicaId origin) {
 }
 
 void Raft::refuse_reads() {
-  for (const PendingRead& pending : reads_) {
-    refuse_read(pending.id, pending.origin);
-  }
-  for (auto [id, origin] : reads_waiting_) refuse_read(id, origin);
-  reads_.clear();
-  reads_waiting_.clear();
+  for (const auto& asked : rounds_.end()) refuse_read(asked.id, asked.origin);
 }
 
 void Raft::on_read_index(const Message& message) {

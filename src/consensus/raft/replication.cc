@@ -42,14 +42,13 @@ void Raft::probe_gap(ReplicaId to, Progress& progress) {
 
 // A round: whoever answers it confirms this leadership, and promises (lease.hh).
 void Raft::broadcast_heartbeat() {
-  ++round_;
-  lease_.on_sent(round_, now_);
+  const std::uint64_t round = rounds_.send(now_);
   for (auto& [id, progress] : peers_) {
     // Never tell a follower to commit what it is not known to have.
     send({.type = MessageType::kHeartbeat,
           .to = id,
           .commit = std::min(progress.match, commit_),
-          .round = round_,
+          .round = round,
           .promise = options_.lease.length});
   }
   maybe_confirm_round();
@@ -103,8 +102,7 @@ void Raft::on_append(const Message& message) {
   leader_ = message.from;
   CHECK(!is_leader());  // two leaders in one term
   if (role_ != Role::kFollower && role_ != Role::kLearner) become_follower(term_, message.from);
-  leader_heard_ = now_;
-  reset_election_deadline();
+  clock_.hear(now_);
 
   // What is committed here agrees with every leader's log (Raft thesis 3.6.3), compacted or not.
   if (message.index < commit_) {
@@ -195,10 +193,10 @@ void Raft::on_heartbeat(const Message& message) {
   CHECK(!is_leader());
   leader_ = message.from;
   if (role_ != Role::kFollower && role_ != Role::kLearner) become_follower(term_, message.from);
-  leader_heard_ = now_;
   const bool round = message.type == MessageType::kHeartbeat;
-  if (round && promise_.give(term_, message.round, message.promise, now_)) save_hard_state();
-  reset_election_deadline();
+  if (round && clock_.promise().give(term_, message.round, message.promise, now_))
+    save_hard_state();
+  clock_.hear(now_);  // behind the promise, which moves the deadline
   advance_commit(std::min(message.commit, log_.last_index()));
   if (!round) return;
   // Says only "I know you as leader of this term, and promised": waits for the disk only if term or
@@ -217,7 +215,7 @@ void Raft::on_heartbeat_reply(const Message& message) {
   Progress& progress = found->second;
   progress.heard = now_;
   if (message.round > progress.round) {
-    progress.round = std::min(message.round, round_);
+    progress.round = std::min(message.round, rounds_.newest());
     maybe_confirm_round();
   }
   if (progress.gap_suspected) probe_gap(message.from, progress);
@@ -230,7 +228,7 @@ Result<void> Raft::transfer(ReplicaId target, Instant now) {
     return fail(ErrorCode::kInvalid, "mastership can only go to another voting replica");
   }
   // From here on another may be elected with this leader's own consent (Raft thesis 6.4.1).
-  lease_.give_up(round_);
+  rounds_.give_up_lease();
   transfer_target_ = target;
   transfer_deadline_ = now_ + options_.election_timeout_max;
   Progress& progress = peers_.at(target);
@@ -241,8 +239,8 @@ Result<void> Raft::transfer(ReplicaId target, Instant now) {
 
 void Raft::maybe_finish_transfer(ReplicaId id, const Progress& progress) {
   if (id != transfer_target_ || progress.match != log_.last_index()) return;
-  lease_.give_up(round_);
-  send({.type = MessageType::kTimeoutNow, .to = id, .round = round_});
+  rounds_.give_up_lease();
+  send({.type = MessageType::kTimeoutNow, .to = id, .round = rounds_.newest()});
 }
 
 }  // namespace polis::raft

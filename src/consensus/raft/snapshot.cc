@@ -63,8 +63,7 @@ void Raft::on_snapshot_chunk(Message message) {
   CHECK(!is_leader());
   leader_ = message.from;
   if (role_ != Role::kFollower && role_ != Role::kLearner) become_follower(term_, message.from);
-  leader_heard_ = now_;
-  reset_election_deadline();
+  clock_.hear(now_);
   if (!wants_snapshot(message.mark)) {
     send_after_persist({.type = MessageType::kAppendReply,
                         .to = message.from,

@@ -261,7 +261,7 @@ void Cluster::deliver(const Message& message) {
   if (isolated_[to] || isolated_[message.from.value] || !up(to)) return;
   // Through the wire form, so that every test also tests the encoding.
   std::string bytes = encode(message) + message.chunk;
-  raft(to).step(decode(bytes).value(), now_);
+  raft(to).step(Message::decode(bytes).value(), now_);
   perform(to);
 }
 
