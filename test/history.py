@@ -77,7 +77,9 @@ class Client(threading.Thread):
 
 
 def changes_of(address, revision, timeout=30):
-    """All changes through `revision` as this replica tells them to a watch: [revision, key, value or None]."""
+    """All changes through `revision` as this replica tells them to a watch: [revision, key, value or None].
+
+    What was given up by its client may still happen behind `revision`, and come with the same answer."""
     changes, done = [], threading.Event()
 
     def requests():
@@ -94,7 +96,7 @@ def changes_of(address, revision, timeout=30):
     except grpc.RpcError as error:
         print(f"the watch at {address} ends at {changes[-1:]}: {error.code().name}")  # the comparison with the others says the rest
     done.set()
-    return changes
+    return [change for change in changes if change[0] <= revision]
 
 
 class Violation(Exception):
@@ -149,8 +151,11 @@ def check(operations, changes_by_replica):
     """Raises Violation if no order of the operations explains what was seen."""
     names = list(changes_by_replica)
     for name in names[1:]:
-        if changes_by_replica[name] != changes_by_replica[names[0]]:
-            raise Violation(f"{name} and {names[0]} tell different changes")
+        one, other = changes_by_replica[names[0]], changes_by_replica[name]
+        if one != other:
+            at = next((i for i, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+            raise Violation(f"{name} and {names[0]} tell different changes: {len(other)} and {len(one)}, and from number {at} on "
+                            f"{other[at:at + 2]} and {one[at:at + 2]}")
     states = States(changes_by_replica[names[0]])
     told = {}
     for revision, key, value in changes_by_replica[names[0]]:
