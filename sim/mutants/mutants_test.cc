@@ -9,7 +9,8 @@
 
 #include <map>
 
-#include "consensus/raft/testing/walk.hh"
+#include "consensus/raft/testing/kind.hh"
+#include "consensus/testing/walk.hh"
 #include "mutants.hh"
 #include "sim/run.hh"
 #include "sim/scenarios.hh"
@@ -92,7 +93,9 @@ std::uint64_t first_seed(std::uint64_t seeds_max, bool (*catches)(std::uint64_t)
   return 0;
 }
 
-bool caught_by_walk(std::uint64_t seed) { return raft::testing::walk(seed).has_value(); }
+bool caught_by_walk(std::uint64_t seed) {
+  return consensus::testing::walk<raft::testing::Kind>(seed).has_value();
+}
 
 std::string how_caught(const std::string& name) {
   auto found = kept_seeds().find(name);

@@ -103,6 +103,46 @@ Result<Configuration> with_known(const Configuration& from, Member member) {
   return to;
 }
 
+Configuration joint(const Configuration& from, Configuration to) {
+  if (to.voters == from.voters) return to;
+  to.voters_outgoing = from.voters;
+  for (ReplicaId id : to.voters_outgoing) {
+    const Member* leaving = from.find(id);
+    if (leaving != nullptr && to.find(id) == nullptr) to.put(*leaving);
+  }
+  return to;
+}
+
+Configuration settled(const Configuration& joint) {
+  Configuration to = joint;
+  to.voters_outgoing.clear();
+  const auto everyone = to.everyone();
+  std::erase_if(to.members, [&](const Member& member) {
+    return !std::binary_search(everyone.begin(), everyone.end(), member.id);
+  });
+  return to;
+}
+
+Result<void> may_change(const Configuration& from, const Configuration& to, LogIndex log_end,
+                        const std::function<Standing(ReplicaId)>& standing) {
+  for (ReplicaId id : to.voters) {
+    if (from.is_voter(id)) continue;
+    if (!from.is_learner(id)) {
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("member {} has to be a learner before it votes", to.name_of(id)));
+    }
+    const Standing one = standing(id);
+    if (!one.caught_up) {
+      return fail(
+          ErrorCode::kUnavailable,
+          fmt::format("member {} has not caught up: its log ends at entry {}, the master's at {}",
+                      to.name_of(id), one.log_end.value, log_end.value));
+    }
+  }
+  if (to.voters == from.voters) return {};
+  return keeps_quorum(from, to, [&](ReplicaId id) { return standing(id).answers; });
+}
+
 Result<void> keeps_quorum(const Configuration& from, const Configuration& to,
                           const std::function<bool(ReplicaId)>& answers) {
   auto verdict = quorum_vote(to, [&](ReplicaId id) { return answers(id) ? 1 : -1; });

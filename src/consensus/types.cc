@@ -100,6 +100,13 @@ bool decode(Reader& in, Entry& entry) {
   return true;
 }
 
+bool makes_sense(const Entry& entry) {
+  if (entry.kind != EntryKind::kConfiguration) return true;
+  Reader in(*entry.data);
+  Configuration configuration;
+  return decode(in, configuration) && in.done();
+}
+
 void encode(Writer& out, const Configuration& configuration) {
   out.varint(kWithMembers);
   encode_ids(out, configuration.voters);

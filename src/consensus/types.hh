@@ -39,11 +39,14 @@ struct Entry {
   LogIndex index;
   EntryKind kind = EntryKind::kNoop;
   SharedBytes data;  // null for kNoop
+  // Paxos only: with `term`, the ballot under which it was accepted. Not part of encode().
+  ReplicaId proposer = kNoReplica;
 
   std::size_t size() const { return data ? data->size() : 0; }
 };
 
-// What an acceptor must never forget. For Raft `vote` is the candidate voted for in `term`.
+// What an acceptor must never forget. For Raft `vote` is the candidate voted for in `term`; for
+// Paxos the two are the ballot that was promised.
 struct HardState {
   Term term;
   ReplicaId vote = kNoReplica;
@@ -97,6 +100,8 @@ void encode(Writer& out, const HardState& state);
 bool decode(Reader& in, HardState& state);
 void encode(Writer& out, const Entry& entry);
 bool decode(Reader& in, Entry& entry);
+// Whether what it says of who takes part can be read, if it says that.
+bool makes_sense(const Entry& entry);
 void encode(Writer& out, const Configuration& configuration);
 bool decode(Reader& in, Configuration& configuration);
 void encode(Writer& out, const SnapshotMark& mark);

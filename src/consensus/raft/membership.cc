@@ -3,19 +3,10 @@
 
 #include "consensus/membership.hh"
 
-#include <fmt/format.h>
-
 #include "base/check.hh"
 #include "consensus/raft/raft.hh"
 
 namespace polis::raft {
-namespace {
-
-// Who has not been heard for so many heartbeats is not counted on in a new quorum: once a joint
-// change has begun there is no way back without it.
-constexpr int kHeartbeatsFresh = 3;
-
-}  // namespace
 
 Result<LogIndex> Raft::change(Configuration target, Instant now) {
   now_ = now;
@@ -28,40 +19,23 @@ Result<LogIndex> Raft::change(Configuration target, Instant now) {
     return fail(ErrorCode::kUnavailable, "another change of the members is under way");
   CHECK(!target.joint());
   if (auto allowed = may_change_to(target); !allowed) return std::unexpected(allowed.error());
-  if (target.voters != configuration_.voters) {
-    target.voters_outgoing = configuration_.voters;
-    for (ReplicaId id : target.voters_outgoing) {
-      const consensus::Member* leaving = configuration_.find(id);
-      if (leaving != nullptr && target.find(id) == nullptr) target.put(*leaving);
-    }
-  }
-  append_configuration(target);
+  append_configuration(consensus::joint(configuration_, std::move(target)));
   return log_.last_index();
 }
 
 Result<void> Raft::may_change_to(const Configuration& target) const {
-  for (ReplicaId id : target.voters) {
-    if (configuration_.is_voter(id)) continue;
-    auto found = peers_.find(id);
-    if (found == peers_.end() || !configuration_.is_learner(id)) {
-      return fail(ErrorCode::kInvalid,
-                  fmt::format("member {} has to be a learner before it votes", target.name_of(id)));
-    }
-    if (!found->second.caught_up) {
-      return fail(
-          ErrorCode::kUnavailable,
-          fmt::format("member {} has not caught up: its log ends at entry {}, the master's "
-                      "at {}",
-                      target.name_of(id), found->second.match.value, log_.last_index().value));
-    }
-  }
-  if (target.voters == configuration_.voters) return {};
-  return consensus::keeps_quorum(configuration_, target, [this](ReplicaId id) {
-    auto found = peers_.find(id);
-    return id == options_.id ||
-           (found != peers_.end() &&
-            now_ - found->second.heard < kHeartbeatsFresh * options_.heartbeat_interval);
-  });
+  return consensus::may_change(
+      configuration_, target, log_.last_index(), [this](ReplicaId id) -> consensus::Standing {
+        if (id == options_.id)
+          return {.answers = true, .caught_up = true, .log_end = log_.last_index()};
+        auto found = peers_.find(id);
+        if (found == peers_.end()) return {};
+        const Progress& progress = found->second;
+        return {.answers = now_ - progress.heard <
+                           consensus::kHeartbeatsFresh * options_.heartbeat_interval,
+                .caught_up = progress.caught_up,
+                .log_end = progress.match};
+      });
 }
 
 void Raft::append_configuration(const Configuration& configuration) {
@@ -103,13 +77,7 @@ bool Raft::may_lead() const {
 
 void Raft::maybe_finish_change() {
   if (!configuration_.joint() || configuration_index() > commit_) return;
-  Configuration target = configuration_;
-  target.voters_outgoing.clear();
-  const auto everyone = target.everyone();
-  std::erase_if(target.members, [&](const consensus::Member& member) {
-    return !std::binary_search(everyone.begin(), everyone.end(), member.id);
-  });
-  append_configuration(target);
+  append_configuration(consensus::settled(configuration_));
 }
 
 // Raft thesis 4.2.2: a leader that has been removed goes when it has committed that, and here when

@@ -13,13 +13,6 @@ constexpr std::uint64_t kEntriesMax = 1 << 20;
 // A replica bound for longer would be of no use.
 constexpr Duration kPromiseMax = std::chrono::minutes(10);
 
-bool makes_sense(const Entry& entry) {
-  if (entry.kind != consensus::EntryKind::kConfiguration) return true;
-  Reader in(*entry.data);
-  consensus::Configuration configuration;
-  return decode(in, configuration) && in.done();
-}
-
 enum Flag : std::uint8_t { kReject = 1, kTransfer = 2 };
 
 }  // namespace

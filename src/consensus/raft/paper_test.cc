@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "consensus/membership.hh"
-#include "consensus/raft/testing/cluster.hh"
+#include "consensus/raft/testing/kind.hh"
 
 namespace polis::raft {
 namespace {
@@ -28,9 +28,9 @@ int count(const Cluster& cluster, MessageType type) {
 
 TEST(Section_3_4, a_candidate_with_a_majority_becomes_leader_and_appends_a_noop) {
   Cluster cluster = led();
-  EXPECT_EQ(cluster.raft(1).log().last_index(), LogIndex(1));
-  EXPECT_EQ(cluster.raft(1).log().at(LogIndex(1)).kind, consensus::EntryKind::kNoop);
-  EXPECT_EQ(cluster.raft(2).term(), cluster.raft(1).term());
+  EXPECT_EQ(cluster.core(1).log().last_index(), LogIndex(1));
+  EXPECT_EQ(cluster.core(1).log().at(LogIndex(1)).kind, consensus::EntryKind::kNoop);
+  EXPECT_EQ(cluster.core(2).term(), cluster.core(1).term());
 }
 
 TEST(Section_3_4, a_replica_votes_once_in_a_term) {
@@ -65,9 +65,9 @@ TEST(Section_3_4, a_vote_survives_a_crash) {
 TEST(Section_3_4, a_sole_voter_leads_when_its_own_vote_is_durable_and_not_before) {
   Cluster cluster({.voters = 1, .learners = 1, .persist_at_once = false});
   cluster.campaign(1);
-  EXPECT_EQ(cluster.raft(1).role(), consensus::Role::kCandidate);
+  EXPECT_EQ(cluster.core(1).role(), consensus::Role::kCandidate);
   cluster.persist(1);
-  EXPECT_EQ(cluster.raft(1).role(), consensus::Role::kMaster);
+  EXPECT_EQ(cluster.core(1).role(), consensus::Role::kMaster);
 }
 
 TEST(Section_3_4, nothing_is_promised_before_the_disk_has_it) {
@@ -101,7 +101,7 @@ TEST(Section_3_5, a_follower_rejects_an_append_that_leaves_a_gap) {
   Message append{.type = MessageType::kAppend,
                  .from = ReplicaId(1),
                  .to = ReplicaId(2),
-                 .term = cluster.raft(1).term(),
+                 .term = cluster.core(1).term(),
                  .index = LogIndex(5),
                  .log_term = Term(1)};
   cluster.deliver(append);
@@ -169,20 +169,20 @@ TEST(Section_3_6_2, an_entry_of_an_old_term_is_not_committed_by_counting) {
   Message append{.type = MessageType::kAppendReply,
                  .from = ReplicaId(2),
                  .to = ReplicaId(1),
-                 .term = cluster.raft(1).term(),
+                 .term = cluster.core(1).term(),
                  .index = LogIndex(2)};
-  ASSERT_EQ(cluster.raft(1).log().last_index(), LogIndex(3));
+  ASSERT_EQ(cluster.core(1).log().last_index(), LogIndex(3));
   cluster.deliver(append);  // "old" at 2 is now on two of three
-  EXPECT_EQ(cluster.raft(1).commit(), LogIndex(1));
+  EXPECT_EQ(cluster.core(1).commit(), LogIndex(1));
   append.index = LogIndex(3);
   cluster.deliver(append);
-  EXPECT_EQ(cluster.raft(1).commit(), LogIndex(3));
+  EXPECT_EQ(cluster.core(1).commit(), LogIndex(3));
 }
 
 TEST(Section_3_10, leadership_is_transferred_without_waiting_for_a_timeout) {
   Cluster cluster = led();
   Instant before = cluster.now();
-  ASSERT_TRUE(cluster.raft(1).transfer(ReplicaId(3), cluster.now()).has_value());
+  ASSERT_TRUE(cluster.core(1).transfer(ReplicaId(3), cluster.now()).has_value());
   cluster.perform(1);
   EXPECT_FALSE(cluster.propose(1, "refused while handing over"));
   cluster.settle();
@@ -193,7 +193,7 @@ TEST(Section_3_10, leadership_is_transferred_without_waiting_for_a_timeout) {
 TEST(Section_3_10, a_transfer_to_a_dead_replica_is_given_up) {
   Cluster cluster = led();
   cluster.crash(3);
-  ASSERT_TRUE(cluster.raft(1).transfer(ReplicaId(3), cluster.now()).has_value());
+  ASSERT_TRUE(cluster.core(1).transfer(ReplicaId(3), cluster.now()).has_value());
   for (int i = 0; i < 15; ++i) {
     cluster.advance(50ms);
     cluster.settle();
@@ -207,12 +207,12 @@ TEST(Section_4_2_3, a_replica_that_hears_a_leader_ignores_candidates) {
   Message request{.type = MessageType::kVote,
                   .from = ReplicaId(3),
                   .to = ReplicaId(2),
-                  .term = cluster.raft(1).term() + 5,
+                  .term = cluster.core(1).term() + 5,
                   .index = LogIndex(9),
                   .log_term = Term(9)};
   cluster.deliver(request);
   EXPECT_TRUE(cluster.network().empty());
-  EXPECT_EQ(cluster.raft(2).term(), cluster.raft(1).term());
+  EXPECT_EQ(cluster.core(2).term(), cluster.core(1).term());
 }
 
 TEST(Section_6_2, a_leader_without_a_quorum_steps_down) {
@@ -222,7 +222,7 @@ TEST(Section_6_2, a_leader_without_a_quorum_steps_down) {
     cluster.advance(50ms);
     cluster.network().clear();
   }
-  EXPECT_NE(cluster.raft(1).role(), Role::kMaster);
+  EXPECT_NE(cluster.core(1).role(), Role::kMaster);
 }
 
 TEST(Section_6_4, a_read_waits_for_a_round_of_heartbeats) {
@@ -287,7 +287,7 @@ TEST(Section_6_4, a_follower_reads_at_an_index_from_the_leader) {
 
 TEST(Section_6_4, reads_that_come_together_share_one_round) {
   Cluster cluster = led();
-  for (std::uint64_t i = 1; i <= 50; ++i) cluster.raft(1).read(ReadId(i), cluster.now());
+  for (std::uint64_t i = 1; i <= 50; ++i) cluster.core(1).read(ReadId(i), cluster.now());
   cluster.perform(1);
   EXPECT_EQ(count(cluster, MessageType::kHeartbeat), 2);
   cluster.settle();
@@ -308,7 +308,7 @@ TEST(Section_6_4_1, a_leader_with_a_lease_answers_alone) {
   cluster.read(1, 7);
   EXPECT_TRUE(cluster.network().empty());
   ASSERT_EQ(cluster.reads(1).size(), 1u);
-  EXPECT_EQ(cluster.reads(1)[0].index, cluster.raft(1).commit());
+  EXPECT_EQ(cluster.reads(1)[0].index, cluster.core(1).commit());
 }
 
 TEST(Section_6_4_1, the_lease_counts_from_when_the_heartbeat_was_sent) {
@@ -322,7 +322,7 @@ TEST(Section_6_4_1, the_lease_counts_from_when_the_heartbeat_was_sent) {
   }
   for (auto& m : late) cluster.deliver(m);
   cluster.settle();
-  auto until = cluster.raft(1).status().lease_until;
+  auto until = cluster.core(1).status().lease_until;
   EXPECT_LT(until, sent + 300ms);
   EXPECT_GT(until, sent + 290ms);
 }
@@ -335,7 +335,7 @@ TEST(Section_6_4_1, a_leader_whose_lease_ran_out_asks_a_quorum) {
     cluster.advance(10ms);
     cluster.settle();
   }
-  ASSERT_EQ(cluster.raft(1).role(), consensus::Role::kMaster);  // it has not noticed yet
+  ASSERT_EQ(cluster.core(1).role(), consensus::Role::kMaster);  // it has not noticed yet
   cluster.read(1, 7);
   EXPECT_TRUE(cluster.reads(1).empty());
 }
@@ -343,7 +343,7 @@ TEST(Section_6_4_1, a_leader_whose_lease_ran_out_asks_a_quorum) {
 TEST(Section_6_4_1, whoever_promised_elects_nobody_even_if_it_forgot_its_leader) {
   Cluster cluster = led_by_lease();
   // A newer term makes replica 2 forget its leader; the promise stands.
-  cluster.raft(2).step({.type = MessageType::kHeartbeatReply,
+  cluster.core(2).step({.type = MessageType::kHeartbeatReply,
                         .from = ReplicaId(3),
                         .to = ReplicaId(2),
                         .term = Term(8)},
@@ -395,9 +395,9 @@ TEST(Section_6_4_1, a_replica_that_never_promised_need_not_wait) {
 
 TEST(Section_6_4_1, a_leader_that_hands_over_gives_the_lease_up_first) {
   Cluster cluster = led_by_lease();
-  ASSERT_GT(cluster.raft(1).status().lease_until, cluster.now());
+  ASSERT_GT(cluster.core(1).status().lease_until, cluster.now());
   cluster.transfer(1, 2);
-  EXPECT_LE(cluster.raft(1).status().lease_until, cluster.now());
+  EXPECT_LE(cluster.core(1).status().lease_until, cluster.now());
   EXPECT_EQ(count(cluster, MessageType::kTimeoutNow), 1);
 }
 
@@ -414,14 +414,14 @@ TEST(Section_6_4_1, a_hand_over_that_comes_too_late_finds_no_votes) {
     cluster.settle();
   }
   cluster.heal();
-  ASSERT_EQ(cluster.raft(1).role(), consensus::Role::kMaster);
-  ASSERT_GT(cluster.raft(1).status().lease_until, cluster.now());
+  ASSERT_EQ(cluster.core(1).role(), consensus::Role::kMaster);
+  ASSERT_GT(cluster.core(1).status().lease_until, cluster.now());
   // Replica 2 has not heard of that, and is told to stand for election now.
   cluster.network().clear();
   cluster.deliver(timeout_now);
   cluster.settle();
-  EXPECT_EQ(cluster.raft(1).role(), consensus::Role::kMaster);
-  EXPECT_GT(cluster.raft(1).status().lease_until, cluster.now());
+  EXPECT_EQ(cluster.core(1).role(), consensus::Role::kMaster);
+  EXPECT_GT(cluster.core(1).status().lease_until, cluster.now());
 }
 
 // --- what a transport may tell
@@ -430,26 +430,26 @@ TEST(LostPeer, a_leader_that_is_gone_is_replaced_as_soon_as_promises_allow) {
   Cluster cluster = led_by_lease();
   Instant promised = cluster.now() + 300ms;
   cluster.crash(1);
-  for (std::uint64_t id : {2, 3}) cluster.raft(id).on_peer_lost(ReplicaId(1), cluster.now());
+  for (std::uint64_t id : {2, 3}) cluster.core(id).on_peer_lost(ReplicaId(1), cluster.now());
   while (cluster.leader() != 2 && cluster.now() < promised + 60ms) {
     cluster.advance(1ms);
     cluster.settle();
     if (cluster.now() < promised) {
-      ASSERT_EQ(cluster.raft(2).term(), Term(1));
+      ASSERT_EQ(cluster.core(2).term(), Term(1));
     }
   }
-  EXPECT_EQ(cluster.raft(2).role(), consensus::Role::kMaster);
+  EXPECT_EQ(cluster.core(2).role(), consensus::Role::kMaster);
 }
 
 TEST(LostPeer, a_false_alarm_changes_nothing) {
   Cluster cluster = led_by_lease();
   for (int i = 0; i < 100; ++i) {
-    cluster.raft(2).on_peer_lost(ReplicaId(1), cluster.now());
+    cluster.core(2).on_peer_lost(ReplicaId(1), cluster.now());
     cluster.advance(10ms);
     cluster.settle();
   }
-  EXPECT_EQ(cluster.raft(1).role(), consensus::Role::kMaster);
-  EXPECT_EQ(cluster.raft(1).term(), Term(1));
+  EXPECT_EQ(cluster.core(1).role(), consensus::Role::kMaster);
+  EXPECT_EQ(cluster.core(1).term(), Term(1));
 }
 
 // --- membership
@@ -458,7 +458,7 @@ using consensus::Configuration;
 using consensus::Member;
 
 Configuration configuration_of(Cluster& cluster, std::uint64_t id) {
-  return cluster.raft(id).status().configuration;
+  return cluster.core(id).status().configuration;
 }
 Member member(std::uint64_t id, bool promote = false, std::uint64_t replaces = 0) {
   return {.id = ReplicaId(id),
@@ -528,10 +528,10 @@ TEST(Section_4_3, during_a_joint_change_both_majorities_must_agree) {
   EXPECT_TRUE(configuration_of(cluster, 1).joint());
   cluster.isolate(2);
   cluster.isolate(3);
-  LogIndex joint = cluster.raft(1).log().last_index();
+  LogIndex joint = cluster.core(1).log().last_index();
   pass_time(cluster, 200);
-  EXPECT_LT(cluster.raft(1).commit(), joint);  // 4 and 5 have it, the old majority has not
-  EXPECT_EQ(cluster.raft(4).log().last_index(), joint);
+  EXPECT_LT(cluster.core(1).commit(), joint);  // 4 and 5 have it, the old majority has not
+  EXPECT_EQ(cluster.core(4).log().last_index(), joint);
   cluster.heal();
   pass_time(cluster, 200);
   EXPECT_EQ(configuration_of(cluster, 1).voters, ids({1, 4, 5}));
@@ -552,7 +552,7 @@ TEST(Section_4_2_2, a_leader_that_is_removed_commits_that_and_hands_over) {
   cluster.settle();
   EXPECT_NE(cluster.leader(), 0u);
   EXPECT_NE(cluster.leader(), 1u);
-  EXPECT_EQ(cluster.raft(1).role(), consensus::Role::kLearner);
+  EXPECT_EQ(cluster.core(1).role(), consensus::Role::kLearner);
   EXPECT_EQ(configuration_of(cluster, cluster.leader()).voters, ids({2, 3}));
 }
 
@@ -618,24 +618,24 @@ TEST(Section_6_4_1, a_new_quorum_has_to_confirm_the_lease_anew) {
   Cluster cluster = led({.voters = 3, .spares = 1, .reads = consensus::Reads::kLease});
   cluster.change(1, with_learner(configuration_of(cluster, 1), member(4)));
   pass_time(cluster, 200);
-  ASSERT_GT(cluster.raft(1).status().lease_until, cluster.now());
+  ASSERT_GT(cluster.core(1).status().lease_until, cluster.now());
   cluster.change(1, with_promoted(configuration_of(cluster, 1), ReplicaId(4)));
-  EXPECT_LE(cluster.raft(1).status().lease_until, cluster.now());
+  EXPECT_LE(cluster.core(1).status().lease_until, cluster.now());
 }
 
 TEST(Section_9_6, a_pre_vote_changes_no_term) {
   Cluster cluster = led();
-  Term before = cluster.raft(2).term();
+  Term before = cluster.core(2).term();
   cluster.isolate(3);
   for (int i = 0; i < 5; ++i) {
     cluster.campaign(3);
     cluster.settle();
   }
-  EXPECT_EQ(cluster.raft(3).term(), before);
+  EXPECT_EQ(cluster.core(3).term(), before);
   cluster.heal();
   cluster.settle();
   EXPECT_EQ(cluster.leader(), 1u);
-  EXPECT_EQ(cluster.raft(1).term(), before);
+  EXPECT_EQ(cluster.core(1).term(), before);
 }
 
 TEST(Section_10_2_1, the_leader_sends_ahead_of_replies_within_a_window) {
@@ -684,7 +684,7 @@ TEST(Section_10_2_1, the_leader_replicates_while_its_own_write_is_under_way) {
   cluster.persist(2);
   cluster.persist(3);
   cluster.settle();
-  EXPECT_EQ(cluster.raft(1).commit(), LogIndex(2));        // two others have it
+  EXPECT_EQ(cluster.core(1).commit(), LogIndex(2));        // two others have it
   EXPECT_FALSE(cluster.applied(1).contains(LogIndex(2)));  // but it is not durable here
   cluster.persist(1);
   EXPECT_TRUE(cluster.applied(1).contains(LogIndex(2)));

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "consensus/raft/testing/cluster.hh"
+#include "consensus/raft/testing/kind.hh"
 
 namespace polis::raft::testing {
 namespace {
@@ -36,7 +36,7 @@ TEST(Section_5, a_follower_behind_the_log_gets_a_snapshot_in_chunks) {
   Cluster cluster = with_one_far_behind();
   advance(cluster, 20);
   EXPECT_EQ(cluster.applied(3), cluster.applied(1));
-  EXPECT_GT(cluster.raft(3).log().mark().index, LogIndex(1));
+  EXPECT_GT(cluster.core(3).log().mark().index, LogIndex(1));
 }
 
 TEST(Section_5, a_snapshot_continues_after_chunks_were_lost) {
@@ -57,12 +57,12 @@ TEST(Section_5, a_snapshot_continues_after_chunks_were_lost) {
 TEST(Section_5, the_log_moves_on_while_a_snapshot_is_loaded) {
   Cluster cluster = with_one_far_behind({.install_at_once = false});
   advance(cluster, 20);
-  const consensus::Term term = cluster.raft(3).term();
+  const consensus::Term term = cluster.core(3).term();
   cluster.isolate(1);
   // Another leader, whose log has everything.
   for (int i = 0; i < 40 && cluster.applied(3) != cluster.applied(2); ++i) advance(cluster, 1);
   EXPECT_EQ(cluster.leader(), 2u);
-  EXPECT_GT(cluster.raft(3).term(), term);
+  EXPECT_GT(cluster.core(3).term(), term);
   ASSERT_EQ(cluster.applied(3), cluster.applied(2));
   const auto before = cluster.applied(3);
   EXPECT_TRUE(cluster.install(3));  // loaded at last, and of no use any more

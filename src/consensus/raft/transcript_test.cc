@@ -10,7 +10,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "consensus/raft/testing/cluster.hh"
+#include "consensus/raft/testing/kind.hh"
 
 namespace polis::raft {
 namespace {
@@ -55,7 +55,7 @@ class Transcript {
     else if (command == "transfer") {
       std::uint64_t to;
       in >> to;
-      if (auto done = cluster_->raft(id).transfer(ReplicaId(to), cluster_->now()); !done)
+      if (auto done = cluster_->core(id).transfer(ReplicaId(to), cluster_->now()); !done)
         return done.error().text + "\n";
       cluster_->perform(id);
     } else
@@ -80,12 +80,12 @@ class Transcript {
   }
   std::string status() {
     std::string out;
-    for (std::uint64_t id = 1; id <= cluster_->raft_count(); ++id) {
+    for (std::uint64_t id = 1; id <= cluster_->count(); ++id) {
       if (!cluster_->up(id)) {
         out += fmt::format("  {}: down\n", id);
         continue;
       }
-      const Raft& raft = cluster_->raft(id);
+      const Raft& raft = cluster_->core(id);
       out += fmt::format("  {}: {} term={} last={}/{} commit={} reads={}\n", id,
                          to_string(raft.role()), raft.term().value, raft.log().last_index().value,
                          raft.log().last_term().value, raft.commit().value,

@@ -1,30 +1,30 @@
-#include "consensus/raft/testing/walk.hh"
+#pragma once
 
+// Random steps over a Cluster, with faults; then none any more, and it has to get on.
+
+#include "base/random.hh"
 #include "consensus/membership.hh"
-#include "consensus/raft/testing/cluster.hh"
+#include "consensus/testing/cluster.hh"
 
-namespace polis::raft::testing {
-namespace {
+namespace polis::consensus::testing {
 
-using namespace std::chrono_literals;
-
+template <class Kind>
 class Walk {
  public:
   explicit Walk(std::uint64_t seed)
       : random_(seed),
         voters_(1 + 2 * random_.below(3)),
         spares_(random_.below(3)),
-        cluster_(
-            {.voters = voters_,
-             .learners = random_.below(2),
-             .spares = spares_,
-             .pre_vote = random_.chance(0.8),
-             .seed = seed,
-             .append_bytes_max = random_.chance(0.5) ? 10u : 1000u,
-             .snapshot_chunk_bytes = 5,
-             .reads = random_.chance(0.5) ? consensus::Reads::kLease : consensus::Reads::kQuorum,
-             .persist_at_once = random_.chance(0.3),
-             .install_at_once = seed % 2 == 0}) {
+        cluster_({.voters = voters_,
+                  .learners = random_.below(2),
+                  .spares = spares_,
+                  .pre_vote = random_.chance(0.8),
+                  .seed = seed,
+                  .append_bytes_max = random_.chance(0.5) ? 10u : 1000u,
+                  .snapshot_chunk_bytes = 5,
+                  .reads = random_.chance(0.5) ? Reads::kLease : Reads::kQuorum,
+                  .persist_at_once = random_.chance(0.3),
+                  .install_at_once = seed % 2 == 0}) {
     loss_ = random_.chance(0.5) ? 0.0 : 0.2;
     crash_ = random_.chance(0.5) ? 0.0 : 0.01;
     campaign_ = random_.chance(0.5) ? 0.0 : 0.2;
@@ -40,7 +40,7 @@ class Walk {
       if (!cluster_.up(id)) cluster_.restart(id);
     }
     for (int round = 0; round < 400; ++round) {
-      cluster_.advance(20ms);
+      cluster_.advance(std::chrono::milliseconds(20));
       for (int i = 0; i < 3; ++i) {
         cluster_.settle();
         for (std::uint64_t id = 1; id <= members(); ++id) {
@@ -61,30 +61,27 @@ class Walk {
   std::string describe_all() {
     std::string text;
     for (std::uint64_t id = 1; id <= members(); ++id) {
-      const Raft& raft = cluster_.raft(id);
-      text += std::to_string(id) + ": " + to_string(raft.role()) + " term " +
-              std::to_string(raft.term().value) + " first " +
-              std::to_string(raft.log().first_index().value) + " last " +
-              std::to_string(raft.log().last_index().value) + " commit " +
-              std::to_string(raft.commit().value) + " applied " +
-              std::to_string(cluster_.applied(id).size()) + " voters";
-      consensus::Configuration configuration = raft.status().configuration;
+      const Status status = cluster_.core(id).status();
+      text += fmt::format("{}: {} term {} first {} last {} commit {} applied {} voters", id,
+                          to_string(status.role.role), status.role.term.value, status.first.value,
+                          status.last.value, status.commit.value, cluster_.applied(id).size());
+      const Configuration& configuration = status.configuration;
       for (ReplicaId voter : configuration.voters) text += " " + std::to_string(voter.value);
       for (ReplicaId voter : configuration.voters_outgoing)
         text += " -" + std::to_string(voter.value);
       for (ReplicaId learner : configuration.learners) text += " +" + std::to_string(learner.value);
       text += "\n";
     }
-    for (const Message& m : cluster_.network()) text += describe(m) + "\n";
+    for (const auto& m : cluster_.network()) text += describe(m) + "\n";
     return text;
   }
 
-  std::uint64_t members() const { return cluster_.raft_count(); }
+  std::uint64_t members() const { return cluster_.count(); }
 
   bool done() {
     std::uint64_t leader = cluster_.leader();
     if (leader == 0) return false;
-    for (ReplicaId id : cluster_.raft(leader).status().configuration.everyone()) {
+    for (ReplicaId id : cluster_.core(leader).status().configuration.everyone()) {
       auto& applied = cluster_.applied(id.value);
       if (applied.empty() || applied != cluster_.applied(leader)) return false;
     }
@@ -98,7 +95,8 @@ class Walk {
     std::uint64_t id = 1 + random_.below(members());
     switch (random_.below(13)) {
       case 0:
-        cluster_.advance(Duration(1ms) * static_cast<int>(random_.below(60)));
+        cluster_.advance(Duration(std::chrono::milliseconds(1)) *
+                         static_cast<int>(random_.below(60)));
         break;
       case 1:
         if (cluster_.up(id)) cluster_.propose(id, "v" + std::to_string(++proposals_));
@@ -136,7 +134,7 @@ class Walk {
   }
 
   void change(std::uint64_t id) {
-    consensus::Configuration now = cluster_.raft(id).status().configuration;
+    Configuration now = cluster_.core(id).status().configuration;
     ReplicaId other(1 + random_.below(members()));
     switch (random_.below(3)) {
       case 0: {
@@ -166,7 +164,7 @@ class Walk {
   void maybe_compact(std::uint64_t id) {
     if (!cluster_.up(id) || cluster_.applied(id).size() < 3 || !random_.chance(0.1)) return;
     auto index = cluster_.applied(id).rbegin()->first.value - random_.below(3);
-    if (LogIndex(index) > cluster_.raft(id).log().mark().index)
+    if (LogIndex(index) > cluster_.core(id).status().first.previous())
       cluster_.compact(id, cluster_.applied(id).rbegin()->first.value);
   }
 
@@ -176,24 +174,24 @@ class Walk {
     auto chosen = network.begin();
     std::advance(chosen,
                  static_cast<long>(random_.below(std::min<std::uint64_t>(network.size(), 8))));
-    Message message = *chosen;
+    auto message = *chosen;
     if (!random_.chance(loss_ / 4)) network.erase(chosen);  // else it will come again
     if (!random_.chance(loss_)) cluster_.deliver(message);
   }
 
   Random random_;
   std::uint64_t voters_, spares_;
-  Cluster cluster_;
+  Cluster<Kind> cluster_;
   double loss_ = 0, crash_ = 0, campaign_ = 0;
   std::uint64_t proposals_ = 0;
   bool proposed_last_ = false;
 };
 
-}  // namespace
-
+// What went wrong, if anything did.
+template <class Kind>
 std::optional<std::string> walk(std::uint64_t seed) {
   try {
-    Walk walk(seed);
+    Walk<Kind> walk(seed);
     walk.faults(2000);
     walk.heal_and_expect_progress();
   } catch (const InvariantBroken& broken) {
@@ -202,4 +200,4 @@ std::optional<std::string> walk(std::uint64_t seed) {
   return std::nullopt;
 }
 
-}  // namespace polis::raft::testing
+}  // namespace polis::consensus::testing

@@ -1,0 +1,65 @@
+#pragma once
+
+// What one replica has accepted or knows to be chosen, slot by slot: a log with gaps. And which
+// slots a peer is known to have accepted.
+//
+// Threads: none of its own; owned by one protocol object.
+
+#include <map>
+
+#include "consensus/paxos/message.hh"
+
+namespace polis::paxos {
+
+using consensus::Ticket;
+
+class Slots {
+ public:
+  // Those through `base` are part of the state and not kept.
+  explicit Slots(LogIndex base) : base_(base), last_(base) {}
+
+  LogIndex base() const { return base_; }
+  LogIndex first() const { return base_.next(); }
+  LogIndex last() const { return last_; }  // the highest one held; base() if there is none
+  std::size_t bytes() const { return bytes_; }
+
+  bool holds(LogIndex slot) const { return slots_.contains(slot); }
+  // Null: not held.
+  const Entry* find(LogIndex slot) const;
+  // Precondition: holds(slot).
+  const Entry& at(LogIndex slot) const { return slots_.at(slot).entry; }
+  // When it is durable. Precondition: holds(slot).
+  Ticket ticket(LogIndex slot) const { return slots_.at(slot).ticket; }
+
+  // Replaces what was there. Precondition: entry.index > base().
+  void put(Entry entry, Ticket ticket);
+  void forget_through(LogIndex slot);
+
+  // Those from `from` through `through` up to the first gap: at least one if there is one, and no
+  // more than `bytes_max` beyond it.
+  std::vector<Entry> run(LogIndex from, LogIndex through, std::size_t bytes_max) const;
+  // The same, over gaps; `through` becomes the last slot that was looked at.
+  std::vector<Entry> held(LogIndex from, LogIndex& through, std::size_t bytes_max) const;
+
+ private:
+  struct Slot {
+    Entry entry;
+    Ticket ticket;
+  };
+  LogIndex base_, last_;
+  std::map<LogIndex, Slot> slots_;
+  std::size_t bytes_ = 0;  // sum of the payloads, and a fixed cost for each entry
+};
+
+// A set of slots, held as ranges.
+class SlotSet {
+ public:
+  void add(LogIndex first, LogIndex last);
+  bool has(LogIndex slot) const;
+  void forget_through(LogIndex slot);
+
+ private:
+  std::map<LogIndex, LogIndex> ranges_;  // first: last; apart from each other
+};
+
+}  // namespace polis::paxos
