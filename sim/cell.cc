@@ -11,13 +11,15 @@ std::string CellConfig::describe() const {
     return std::chrono::duration_cast<std::chrono::microseconds>(d).count();
   };
   return fmt::format(
-      "replicas={} spares={} delay={}..{}us loss={} repeat={} late={} sync={}..{}us stall={} "
+      "protocol={} replicas={} spares={} delay={}..{}us loss={} repeat={} late={} sync={}..{}us "
+      "stall={} "
       "retain={} "
       "segment={} chunk={} drift={} told={} margin={}us reads={}{}",
-      replicas, spares, us(network.delay_min), us(network.delay_max), network.loss, network.repeat,
-      network.late, us(disk.sync_min), us(disk.sync_max), disk.stall, log_retain_bytes,
-      wal_segment_bytes, snapshot_chunk_bytes, clock_drift_max, drift_told(), us(lease_margin),
-      reads == consensus::Reads::kLease ? "lease" : "quorum", upgrades ? " upgrades" : "");
+      to_string(protocol), replicas, spares, us(network.delay_min), us(network.delay_max),
+      network.loss, network.repeat, network.late, us(disk.sync_min), us(disk.sync_max), disk.stall,
+      log_retain_bytes, wal_segment_bytes, snapshot_chunk_bytes, clock_drift_max, drift_told(),
+      us(lease_margin), reads == consensus::Reads::kLease ? "lease" : "quorum",
+      upgrades ? " upgrades" : "");
 }
 
 // The largest ratio of two rates, less one.
@@ -77,6 +79,7 @@ void Node::start() {
       engine_state_, machine_, *disk_, Random(random_.next()), config_.engine_commit_max);
   replica::Options options;
   options.identity = {1, id_};
+  options.protocol = config_.protocol;
   for (std::size_t i = 0; id_ == SimulatedCell::founder(place_) && i < config_.replicas; ++i) {
     options.initial.voters.push_back(SimulatedCell::founder(i));
     options.initial.put({.id = SimulatedCell::founder(i), .peer = SimulatedCell::address_of(i)});

@@ -19,6 +19,7 @@ namespace polis::sim {
 
 // What a seed decides about a run.
 struct CellConfig {
+  consensus::Protocol protocol = consensus::Protocol::kRaft;
   std::size_t replicas = 3;
   std::size_t spares = 0;  // machines that may be added to the cell
   NetworkFaults network;

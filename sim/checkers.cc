@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/crc32c.hh"
+#include "consensus/paxos/paxos_log.hh"
 #include "consensus/raft/raft_log.hh"
 #include "store/record.hh"
 
@@ -146,26 +147,44 @@ void ProtocolChecker::look(SimulatedCell& cell) {
   for (std::size_t i = 0; i < cell.size(); ++i) {
     Node& node = cell.node(i);
     if (!node.up()) continue;
-    const auto& raft = dynamic_cast<const raft::RaftLog&>(node.replica().log()).protocol();
-    if (raft.role() == consensus::Role::kMaster) {
-      auto [known, is_new] = masters_.emplace(raft.term(), node.id());
-      if (known->second != node.id()) {
-        broken(fmt::format("election safety: replicas {} and {} both lead term {}",
-                           known->second.value, i + 1, raft.term().value));
-      }
+    if (auto* log = dynamic_cast<const raft::RaftLog*>(&node.replica().log())) {
+      const raft::Raft& raft = log->protocol();
+      if (raft.role() == consensus::Role::kMaster) look_at_leader(node.id(), raft.term());
+      look_at_chosen(i, node, raft.log().first_index(), raft.commit(),
+                     [&](consensus::LogIndex index) { return raft.log().at(index); });
+    } else {
+      const auto& paxos = dynamic_cast<const paxos::PaxosLog&>(node.replica().log()).protocol();
+      look_at_chosen(i, node, paxos.slots().first(), paxos.commit(), [&](consensus::LogIndex slot) {
+        consensus::Entry entry = paxos.slots().at(slot);
+        entry.term = {};  // a value may be chosen under several ballots
+        return entry;
+      });
     }
-    std::uint64_t& looked = looked_[{i, node.incarnation()}];
-    for (std::uint64_t index = std::max(looked + 1, raft.log().first_index().value);
-         index <= raft.commit().value; ++index) {
-      const consensus::Entry& entry = raft.log().at(consensus::LogIndex(index));
-      std::pair what(entry.term, entry.data ? crc32c(*entry.data) : 0);
-      auto [known, is_new] = committed_.emplace(index, what);
-      if (known->second != what)
-        broken(fmt::format("state machine safety: replica {} committed another entry at {}", i + 1,
-                           index));
-    }
-    looked = raft.commit().value;
   }
+}
+
+// Raft thesis figure 3.2: election safety. (No two replicas of Paxos can have one ballot.)
+void ProtocolChecker::look_at_leader(consensus::ReplicaId id, consensus::Term term) {
+  auto [known, is_new] = masters_.emplace(term, id);
+  if (known->second != id) {
+    broken(fmt::format("election safety: replicas {} and {} both lead term {}", known->second.value,
+                       id.value, term.value));
+  }
+}
+
+void ProtocolChecker::look_at_chosen(
+    std::size_t place, const Node& node, consensus::LogIndex first, consensus::LogIndex commit,
+    const std::function<consensus::Entry(consensus::LogIndex)>& at) {
+  std::uint64_t& looked = looked_[{place, node.incarnation()}];
+  for (std::uint64_t index = std::max(looked + 1, first.value); index <= commit.value; ++index) {
+    const consensus::Entry entry = at(consensus::LogIndex(index));
+    std::pair what(entry.term, entry.data ? crc32c(*entry.data) : 0);
+    auto [known, is_new] = committed_.emplace(index, what);
+    if (known->second != what)
+      broken(fmt::format("state machine safety: replica {} committed another entry at {}",
+                         place + 1, index));
+  }
+  looked = commit.value;
 }
 
 void ChangeCollector::look(std::size_t place, Node& node) {

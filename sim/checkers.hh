@@ -26,12 +26,17 @@ struct Violation : std::runtime_error {
 // using the system's own order as the witness makes the check linear in the history.
 void check_linearizable(const History& history);
 
-// The protocol's own safety, looked at after every step (Raft thesis figure 3.2).
+// The protocol's own safety, looked at after every step: what one calls committed, all do.
 class ProtocolChecker {
  public:
   void look(SimulatedCell& cell);
 
  private:
+  void look_at_leader(consensus::ReplicaId id, consensus::Term term);
+  void look_at_chosen(std::size_t place, const Node& node, consensus::LogIndex first,
+                      consensus::LogIndex commit,
+                      const std::function<consensus::Entry(consensus::LogIndex)>& at);
+
   std::map<consensus::Term, consensus::ReplicaId> masters_;
   std::map<std::uint64_t, std::pair<consensus::Term, std::uint32_t>>
       committed_;  // index: term and checksum

@@ -54,6 +54,7 @@ void lean_to(Profile profile, Random& random, Plan& plan) {
 Plan draw(Random& random, const RunOptions& options) {
   Plan plan;
   static constexpr std::size_t sizes[] = {1, 3, 3, 3, 5};
+  plan.cell.protocol = options.protocol;
   plan.cell.replicas = options.replicas != 0 ? options.replicas : sizes[random.below(5)];
   plan.cell.network.delay_max = random.chance(0.5) ? Duration(1ms) : Duration(20ms);
   if (random.chance(0.5)) plan.cell.network.loss = random.chance(0.5) ? 0.01 : 0.1;

@@ -28,6 +28,7 @@ inline constexpr Profile kProfiles[] = {Profile::kMixed, Profile::kLan,    Profi
 
 struct RunOptions {
   std::uint64_t seed = 1;
+  consensus::Protocol protocol = consensus::Protocol::kRaft;
   std::size_t replicas = 0;                    // 0: the seed decides
   Duration faults = std::chrono::seconds(20);  // virtual time
   Profile profile = Profile::kMixed;

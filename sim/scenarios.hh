@@ -9,13 +9,15 @@
 #include <string>
 #include <vector>
 
+#include "consensus/options.hh"
+
 namespace polis::sim {
 
 struct Scenario {
   std::string name;   // a fact that must hold
   std::string about;  // where it comes from
   // What is broken, or nothing.
-  std::function<std::optional<std::string>()> run;
+  std::function<std::optional<std::string>(consensus::Protocol)> run;
 };
 
 const std::vector<Scenario>& scenarios();

@@ -4,6 +4,9 @@
 
 #include "api/etcd/rpc.pb.h"
 #include "api/polis/cell.pb.h"
+#include "consensus/paxos/message.hh"
+#include "consensus/raft/message.hh"
+#include "replica/wire.hh"
 
 namespace polis::sim {
 namespace {
@@ -14,13 +17,29 @@ using namespace etcdserverpb;
 constexpr Duration kPatience = 10s;
 constexpr Duration kStep = 5ms;
 
+thread_local consensus::Protocol playing = consensus::Protocol::kRaft;
+
 }  // namespace
 
 void broken_because(const std::string& text) { throw Violation(text); }
 
+std::shared_ptr<void> Stage::with(consensus::Protocol protocol) {
+  const consensus::Protocol before = std::exchange(playing, protocol);
+  return {nullptr, [before](void*) { playing = before; }};
+}
+
+namespace {
+
+CellConfig now_playing(CellConfig config) {
+  config.protocol = playing;
+  return config;
+}
+
+}  // namespace
+
 Stage::Stage(CellConfig config, WorkloadConfig workload, std::uint64_t seed)
     : world_(seed),
-      cell_(world_, config),
+      cell_(world_, now_playing(config)),
       collector_(history_),
       workload_(world_, cell_, history_, workload) {
   for (std::size_t i = 0; i < cell_.size(); ++i) {
@@ -82,6 +101,26 @@ std::size_t Stage::heir(std::size_t master) {
     if (peer.match >= best.match) best = peer;
   }
   return cell_.place_of(best.id);
+}
+
+Stage::Said Stage::what_is(std::string_view bytes) const {
+  if (bytes.empty() || bytes[0] != static_cast<char>(replica::WireKind::kConsensus)) return {};
+  bytes.remove_prefix(1);
+  if (cell_.config().protocol == consensus::Protocol::kPaxos) {
+    using paxos::MessageType;
+    auto message = paxos::Message::decode(bytes);
+    if (!message) return {};
+    const auto type = message->type;
+    return {message->to, type == MessageType::kStand, type == MessageType::kReadIndexReply,
+            type == MessageType::kAccept || type == MessageType::kChosen ||
+                type == MessageType::kCommit};
+  }
+  using raft::MessageType;
+  auto message = raft::Message::decode(bytes);
+  if (!message) return {};
+  const auto type = message->type;
+  return {message->to, type == MessageType::kTimeoutNow, type == MessageType::kReadIndexReply,
+          type == MessageType::kAppend || type == MessageType::kCommit};
 }
 
 consensus::Term Stage::term() { return node(master()).replica().status_role().term; }
@@ -188,10 +227,6 @@ void Stage::until(const std::string& what, const std::function<bool()>& holds) {
 
 bool Stage::is_master(std::size_t place) {
   return node(place).up() && node(place).replica().status_role().role == consensus::Role::kMaster;
-}
-
-const raft::Raft& Stage::raft(std::size_t place) {
-  return dynamic_cast<const raft::RaftLog&>(node(place).replica().log()).protocol();
 }
 
 bool Stage::compact(std::size_t place, std::uint64_t revision) {

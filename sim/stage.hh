@@ -3,7 +3,6 @@
 // What scenarios are played on: a simulated cell, steps that wait for their outcome, and all
 // checkers at the end.
 
-#include "consensus/raft/raft_log.hh"
 #include "sim/cell.hh"
 #include "sim/checkers.hh"
 #include "sim/workload.hh"
@@ -18,6 +17,9 @@ class Stage {
  public:
   explicit Stage(CellConfig config, WorkloadConfig workload = {}, std::uint64_t seed = 1);
   ~Stage();
+
+  // What every stage of this thread runs with from now on, while the returned object lives.
+  static std::shared_ptr<void> with(consensus::Protocol protocol);
 
   World& world() { return world_; }
   SimulatedCell& cell() { return cell_; }
@@ -52,10 +54,19 @@ class Stage {
   // Runs in small steps until it holds; at most ten seconds. Violation: it never did.
   void until(const std::string& what, const std::function<bool()>& holds);
   bool is_master(std::size_t place);
-  const raft::Raft& raft(std::size_t place);
+  consensus::Status status(std::size_t place) { return node(place).replica().status(); }
   void heal() { cell_.network().heal(); }
   void watch(std::size_t clients);
   Workload& load() { return workload_; }
+
+  // What a message between replicas says, in either protocol.
+  struct Said {
+    consensus::ReplicaId to;
+    bool take_over = false;   // mastership
+    bool read_index = false;  // as of which a read may be answered
+    bool teaches = false;     // what is chosen, or may be
+  };
+  Said what_is(std::string_view bytes) const;
 
   // Faults are over: everyone is started, catches up, and everything that was recorded is checked.
   void finish();

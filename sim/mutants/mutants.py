@@ -14,6 +14,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 RAFT = "src/consensus/raft/"
+PAXOS = "src/consensus/paxos/"
 
 # name, file, right, wrong. Where `wrong` names MUTANT it replaces the text as it stands; else the two stand beside each other: as
 # statements if the right one ends with ";", else as expressions.
@@ -138,8 +139,9 @@ def main():
         for path, text in copies().items():
             write(os.path.join(sys.argv[2], path), "// Made by sim/mutants/mutants.py.\nnamespace polis {\nextern int mutant;\n}\n" + text)
         names = "".join(f'    "{name}",\n' for name, _, _, _ in MUTANTS)
+        places = "".join(f'    {str(PAXOS in path).lower()},\n' for _, path, _, _ in MUTANTS)
         write(os.path.join(sys.argv[2], "mutants.hh"), "// Made by sim/mutants/mutants.py. The number of a mutant is its place; 0 is the right code.\n"
-              f'#pragma once\n\ninline constexpr const char* kMutants[] = {{\n    "none",\n{names}}};\n')
+              f'#pragma once\n\ninline constexpr const char* kMutants[] = {{\n    "none",\n{names}}};\ninline constexpr bool kInPaxos[] = {{\n    false,\n{places}}};\n')
     else:
         sys.exit(__doc__)
 

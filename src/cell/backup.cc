@@ -179,6 +179,7 @@ Result<BackupInfo> restore_backup(const std::string& path, const Settings& setti
   auto wal = storage::Wal::open(disk,
                                 {.directory = settings.data_dir + "/wal",
                                  .identity = {settings.cell_id, settings.id},
+                                 .gaps = settings.protocol == consensus::Protocol::kPaxos,
                                  .segment_bytes = settings.wal_segment_bytes},
                                 none);
   if (!wal) return std::unexpected(wal.error());

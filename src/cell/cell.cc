@@ -34,6 +34,7 @@ replica::Options replica_options(const Settings& settings, std::uint64_t incarna
     options.initial.voters.push_back(founder.id);
     options.initial.put({.id = founder.id, .name = founder.name, .peer = founder.address.text()});
   }
+  options.protocol = settings.protocol;
   options.incarnation = incarnation;
   options.directory = settings.data_dir;
   options.consensus.heartbeat_interval = settings.heartbeat_interval;
@@ -108,7 +109,7 @@ Result<void> Cell::Impl::open_storage() {
   engine = std::move(*opened);
   links = std::make_unique<PeerLinks>(
       reactor, PeerLinks::Own{settings.cell_id, settings.id, settings.name, settings.peer,
-                              settings.client_text,
+                              settings.client_text, settings.protocol,
                               [this] {
                                 auto status = replica->status();
                                 return status.last == consensus::LogIndex() &&

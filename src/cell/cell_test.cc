@@ -85,7 +85,7 @@ TEST(Settings, each_wrong_value_is_named_with_its_source_and_what_would_be_right
         Case{"initial", "b=h:1", "does not stand in 'initial'"},
         Case{"initial", "a", "NAME=HOST:PORT"},
         Case{"initial", "default=h:1,default=h:2", "names a replica twice"},
-        Case{"protocol", "paxos", "knows raft"},
+        Case{"protocol", "zab", "known are raft and paxos"},
         Case{"wal-segment-bytes", "5", "whole number from"},
         Case{"log-level", "loud", "debug, info"}}) {
     auto settings = parse({{c.name, c.value}});

@@ -21,6 +21,7 @@ std::string encode(const Greeting& greeting) {
   out.string(greeting.version);
   out.u8(greeting.blank ? 1 : 0);
   out.u32(greeting.cell_version);
+  out.u8(static_cast<std::uint8_t>(greeting.consensus));
   return bytes;
 }
 
@@ -39,6 +40,7 @@ std::optional<Greeting> decode_greeting(std::string_view bytes) {
   // More may follow from a newer release, and less from an older one.
   greeting.blank = in.remaining() > 0 && in.u8() != 0;
   if (in.remaining() >= 4) greeting.cell_version = in.u32();
+  if (in.remaining() > 0) greeting.consensus = static_cast<consensus::Protocol>(in.u8());
   return greeting;
 }
 

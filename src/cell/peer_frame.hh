@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/error.hh"
-#include "consensus/types.hh"
+#include "consensus/options.hh"
 
 namespace polis::cell {
 
@@ -27,6 +27,7 @@ struct Greeting {
   std::string version;
   bool blank = false;  // the sender remembers nothing: its log is empty and it never voted
   std::uint32_t cell_version = 1;  // the newest that the sender knows
+  consensus::Protocol consensus = consensus::Protocol::kRaft;
 };
 
 std::string encode(const Greeting& greeting);

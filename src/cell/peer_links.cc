@@ -89,7 +89,8 @@ class PeerLinks::Outgoing {
                                                .client_address = links_.own_.client_address,
                                                .version = kVersion,
                                                .blank = links_.own_.blank(),
-                                               .cell_version = store::kCellVersionNewest}));
+                                               .cell_version = store::kCellVersionNewest,
+                                               .consensus = links_.own_.consensus}));
           flush();
         });
   }
@@ -197,6 +198,11 @@ class PeerLinks::Incoming {
           "replica {} speaks peer protocol {}, this one {}; run releases that are next to each "
           "other",
           greeting->name, greeting->protocol, kPeerProtocol);
+    } else if (greeting->consensus != links_.own_.consensus) {
+      wrong = fmt::format(
+          "replica {} runs with protocol {}, this one with {}; all replicas of a cell keep the one "
+          "that it was founded with: check --protocol on both",
+          greeting->name, to_string(greeting->consensus), to_string(links_.own_.consensus));
     } else if (greeting->cell_version < links_.own_.cell_version()) {
       wrong = fmt::format(
           "replica {} runs release {}, which knows cell version {}; the cell is at {}: start a "

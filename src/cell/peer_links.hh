@@ -44,6 +44,7 @@ class PeerLinks final : public replica::Transport {
     std::string name;
     io::Address listen;
     std::string client_address;  // told to the peers
+    consensus::Protocol consensus = consensus::Protocol::kRaft;
     // This replica remembers nothing (Greeting::blank).
     std::function<bool()> blank;
     // The member has taken part before: if it comes and remembers nothing, it has lost its data.

@@ -23,7 +23,9 @@ const std::vector<SettingInfo>& setting_infos() {
        "instead: client addresses HOST:PORT,... of a cell that this replica was added to (polis "
        "cell "
        "add, polis cell replace). Counts at the first start alone"},
-      {"protocol", "raft", "consensus protocol: raft"},
+      {"protocol", "raft",
+       "consensus protocol: raft or paxos; the same on every replica, and fixed when the cell is "
+       "founded"},
       {"heartbeat-interval", "50ms", "how often the master makes itself heard"},
       {"election-timeout-min", "300ms",
        "silence after which a replica stands for election, at least; 3 heartbeats or more"},
@@ -230,8 +232,11 @@ Result<Settings> parse_settings(const SettingValues& values) {
   settings.client_text = in.text("client");
   settings.peer = in.address("peer");
   settings.peer_text = in.text("peer");
-  settings.protocol = in.text("protocol");
-  if (settings.protocol != "raft") in.wrong("protocol", "this version knows raft");
+  const std::string protocol = in.text("protocol");
+  if (protocol == "paxos")
+    settings.protocol = consensus::Protocol::kPaxos;
+  else if (protocol != "raft")
+    in.wrong("protocol", "known are raft and paxos");
   settings.heartbeat_interval = in.duration("heartbeat-interval");
   settings.election_timeout_min = in.duration("election-timeout-min");
   settings.election_timeout_max = in.duration("election-timeout-max");

@@ -12,7 +12,7 @@
 #include "base/time.hh"
 #include "cell/log.hh"
 #include "cell/peer_links.hh"
-#include "consensus/lease.hh"
+#include "consensus/options.hh"
 #include "replica/auto_compaction.hh"
 
 namespace polis::cell {
@@ -48,7 +48,7 @@ struct Settings {
   std::string join;            // endpoints of replicas of a cell that exists already
   std::uint64_t cell_id = 0;
   consensus::ReplicaId id;  // of a founder; who joins is given one by the cell
-  std::string protocol;
+  consensus::Protocol protocol = consensus::Protocol::kRaft;
   Duration heartbeat_interval, election_timeout_min, election_timeout_max, request_timeout;
   consensus::LeaseOptions lease;
   replica::AutoCompactionOptions auto_compaction;

@@ -16,7 +16,7 @@ struct SimFlags {
   std::uint64_t seed = 1, seeds = 1;
   std::size_t replicas = 0;
   double seconds = 20;
-  std::string profile = "mixed", scenario;
+  std::string protocol = "raft", profile = "mixed", scenario;
   bool trace = false;
 };
 
@@ -25,6 +25,10 @@ sim::Profile profile_of(const std::string& name) {
     if (name == to_string(profile)) return profile;
   }
   return sim::Profile::kMixed;  // the flag takes no other name
+}
+
+consensus::Protocol protocol_of(const std::string& name) {
+  return name == "paxos" ? consensus::Protocol::kPaxos : consensus::Protocol::kRaft;
 }
 
 struct Total {
@@ -75,6 +79,7 @@ int simulate(const SimFlags& flags) {
   for (std::uint64_t seed = flags.seed; seed < flags.seed + flags.seeds; ++seed) {
     sim::RunResult result = sim::run(
         {.seed = seed,
+         .protocol = protocol_of(flags.protocol),
          .replicas = flags.replicas,
          .faults = std::chrono::milliseconds(static_cast<std::int64_t>(flags.seconds * 1000)),
          .profile = profile_of(flags.profile),
@@ -88,13 +93,13 @@ int simulate(const SimFlags& flags) {
   return total.failed == 0 ? kDone : kRefused;
 }
 
-int play(const std::string& name) {
+int play(const std::string& name, consensus::Protocol protocol) {
   bool found = false, good = true;
   for (const sim::Scenario& scenario : sim::scenarios()) {
     if (name == "list") fmt::print("{:<66} {}\n", scenario.name, scenario.about);
     if (name != "all" && name != scenario.name) continue;
     found = true;
-    auto broken = scenario.run();
+    auto broken = scenario.run(protocol);
     fmt::print("{:<66} {}\n", scenario.name, broken ? "BROKEN: " + *broken : "holds");
     std::fflush(stdout);
     good = good && !broken;
@@ -114,7 +119,8 @@ void add_sim_command(CLI::App& app, Run& run) {
       "sim", "Rehearse a cell on simulated machines with faults, and check its promises");
   command->footer(
       "Examples:\n  polis sim --seeds 100\n  polis sim --replicas 5 --seeds 1000 --profile wan\n  "
-      "polis sim --seed 42 --trace\n  polis sim --scenario all\nThe same seed gives the same run "
+      "polis sim --seed 42 --trace\n  polis sim --protocol paxos --scenario all\nThe same seed "
+      "gives the same run "
       "to "
       "the byte. Ends with 1 if any run failed.");
   auto flags = std::make_shared<SimFlags>();
@@ -122,6 +128,9 @@ void add_sim_command(CLI::App& app, Run& run) {
       ->capture_default_str();
   command->add_option("--seeds", flags->seeds, "how many runs")
       ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--protocol", flags->protocol, "consensus protocol")
+      ->check(CLI::IsMember({"raft", "paxos"}))
       ->capture_default_str();
   command->add_option("--replicas", flags->replicas, "1 to 7 replicas; 0: the seed decides")
       ->check(CLI::Range(0, 7));
@@ -139,7 +148,10 @@ void add_sim_command(CLI::App& app, Run& run) {
   add_estimate_command(*command, run);
   command->callback([=, &run] {
     if (!command->get_subcommands().empty()) return;
-    run = [=] { return flags->scenario.empty() ? simulate(*flags) : play(flags->scenario); };
+    run = [=] {
+      return flags->scenario.empty() ? simulate(*flags)
+                                     : play(flags->scenario, protocol_of(flags->protocol));
+    };
   });
 }
 

@@ -2,6 +2,8 @@
 
 namespace polis::consensus {
 
+const char* to_string(Protocol protocol) { return protocol == Protocol::kPaxos ? "paxos" : "raft"; }
+
 Result<void> Options::validate() const {
   if (id == kNoReplica) return fail(ErrorCode::kInvalid, "replica id must not be 0");
   if (heartbeat_interval <= Duration::zero()) {

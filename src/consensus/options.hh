@@ -6,6 +6,10 @@
 
 namespace polis::consensus {
 
+// Sent between replicas: DO NOT CHANGE the numbers.
+enum class Protocol : std::uint8_t { kRaft = 0, kPaxos = 1 };
+const char* to_string(Protocol protocol);
+
 struct Options {
   ReplicaId id;
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "base/check.hh"
+#include "consensus/paxos/paxos_log.hh"
 #include "consensus/raft/raft_log.hh"
 #include "replica/wire.hh"
 
@@ -63,20 +64,38 @@ Result<void> Replica::recover() {
   auto wal = storage::Wal::open(env_.disk,
                                 {.directory = options_.directory + "/wal",
                                  .identity = options_.identity,
+                                 .gaps = options_.protocol == Protocol::kPaxos,
                                  .segment_bytes = options_.wal_segment_bytes},
                                 found);
   if (!wal) return std::unexpected(wal.error());
   wal_ = std::move(*wal);
   if (auto done = env_.disk.make_directory(options_.directory + "/snapshots"); !done) return done;
-
-  const SnapshotMark& state = store_.applied_mark();
-  if (state.index < found.base_index) {
+  if (store_.applied() < found.base_index) {
     return fail(
         ErrorCode::kCorrupt,
         fmt::format("the state in {} ends at entry {} but the log begins behind entry {}: one of "
                     "the two is from another time",
-                    options_.directory, state.index.value, found.base_index.value));
+                    options_.directory, store_.applied().value, found.base_index.value));
   }
+  auto restored = options_.protocol == Protocol::kPaxos ? restore_slots(found) : restore_log(found);
+  if (!restored) return std::unexpected(restored.error());
+  options_.consensus.id = options_.identity.replica;
+  options_.consensus.seed = options_.seed;
+  if (auto valid = options_.consensus.validate(); !valid) return valid;
+  if (options_.protocol == Protocol::kPaxos) {
+    log_ = std::make_unique<paxos::PaxosLog>(options_.consensus, std::move(*restored),
+                                             env_.loop.now());
+  } else {
+    log_ =
+        std::make_unique<raft::RaftLog>(options_.consensus, std::move(*restored), env_.loop.now());
+  }
+  role_ = log_->status().role;
+  return {};
+}
+
+// A log without gaps: raft.
+Result<consensus::Restored> Replica::restore_log(storage::Recovered& found) {
+  const SnapshotMark& state = store_.applied_mark();
   LogIndex last = found.base_index + found.entries.size();
   auto term_at = [&](LogIndex i) {
     return i == found.base_index ? found.base_term : found.entries[i - found.base_index - 1].term;
@@ -86,16 +105,26 @@ Result<void> Replica::recover() {
   if (state.index > last || term_at(state.index) != state.term) {
     // A crash between installing a snapshot and saying so in the log: the state is what counts.
     restored.mark = state;
-    if (auto done = wal_->reset(state.index, state.term); !done) return done;
+    if (auto done = wal_->reset(state.index, state.term); !done)
+      return std::unexpected(done.error());
   } else {
     restored.entries = std::move(found.entries);
   }
-  options_.consensus.id = options_.identity.replica;
-  options_.consensus.seed = options_.seed;
-  if (auto valid = options_.consensus.validate(); !valid) return valid;
-  log_ = std::make_unique<raft::RaftLog>(options_.consensus, std::move(restored), env_.loop.now());
-  role_ = log_->status().role;
-  return {};
+  return restored;
+}
+
+// Slots, some of which may be missing: paxos. Those that the state holds are kept as far back as
+// none is missing, for others who ask.
+Result<consensus::Restored> Replica::restore_slots(storage::Recovered& found) {
+  const SnapshotMark& state = store_.applied_mark();
+  LogIndex first = state.index.next();
+  while (first > LogIndex(1) && found.accepted.contains(first.previous())) first = first.previous();
+  consensus::Restored restored{
+      found.hard_state, {first.previous(), state.term, state.configuration}, {}, state.index};
+  for (auto& [slot, entry] : found.accepted) {
+    if (slot >= first) restored.entries.push_back(std::move(entry));
+  }
+  return restored;
 }
 
 bool Replica::is_master() const { return role_.role == consensus::Role::kMaster; }

@@ -38,6 +38,7 @@ namespace polis::replica {
 
 using consensus::Configuration;
 using consensus::LogIndex;
+using consensus::Protocol;
 using consensus::ReadId;
 using consensus::ReplicaId;
 using consensus::SnapshotMark;
@@ -47,8 +48,6 @@ using store::CellVersion;
 using store::CommandKind;
 using store::Reply;
 using store::Status;
-
-enum class Protocol : std::uint8_t { kRaft };
 
 struct Options {
   storage::Identity identity;
@@ -184,13 +183,16 @@ class Replica final : private store::ApplySink {
 
  private:
   using Request = std::function<void(Reply)>;
+  // Whose one it is, and which of its: neither alone says when another one begins.
+  using Mastership = std::pair<Term, ReplicaId>;
+  Mastership mastership() const { return {role_.term, role_.master}; }
   struct PendingBundle {
     std::string bytes;              // wire form, for sending again
     std::vector<Request> requests;  // in order of the commands
     std::size_t answered = 0;
     Instant deadline;
     Instant sent;
-    Term sent_in;  // the term whose master it was sent to; 0: not yet sent
+    Mastership sent_to;  // {}: not yet sent
   };
   struct PendingQuestion {
     Question question;
@@ -198,7 +200,7 @@ class Replica final : private store::ApplySink {
     Answered done;
     Instant deadline;
     Instant sent;
-    Term sent_in;
+    Mastership sent_to;
   };
   struct Waiter {
     std::function<void(Status)> done;
@@ -216,6 +218,8 @@ class Replica final : private store::ApplySink {
 
   Replica(Options options, Environment environment);
   Result<void> recover();
+  Result<consensus::Restored> restore_log(storage::Recovered& found);
+  Result<consensus::Restored> restore_slots(storage::Recovered& found);
   void name_known_members();
 
   // replica.cc: performing outputs

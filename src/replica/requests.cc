@@ -56,7 +56,7 @@ void Replica::close_bundle() {
 void Replica::send_bundle(PendingBundle& bundle) {
   if (role_.master == consensus::kNoReplica) return;  // goes out as soon as there is one
   bundle.sent = env_.loop.now();
-  bundle.sent_in = role_.term;
+  bundle.sent_to = mastership();
   if (is_master()) {
     if (!proposal_.empty() && proposal_.size() + bundle.bytes.size() > kProposalBytesMax)
       propose_collected();
@@ -94,10 +94,10 @@ void Replica::propose_collected() {
 void Replica::resend_to_new_master() {
   if (role_.master == consensus::kNoReplica) return;
   for (auto& [number, bundle] : bundles_) {
-    if (bundle.sent_in != role_.term) send_bundle(bundle);
+    if (bundle.sent_to != mastership()) send_bundle(bundle);
   }
   for (auto& [id, question] : questions_) {
-    if (question.sent_in != role_.term) send_question(id, question);
+    if (question.sent_to != mastership()) send_question(id, question);
   }
 }
 
@@ -174,7 +174,7 @@ void Replica::ask(Question question, std::string body, Answered done) {
 void Replica::send_question(std::uint64_t id, PendingQuestion& pending) {
   if (role_.master == consensus::kNoReplica) return;
   pending.sent = env_.loop.now();
-  pending.sent_in = role_.term;
+  pending.sent_to = mastership();
   if (is_master()) {
     // It became master while the question was open.
     PendingQuestion own = std::move(pending);

@@ -11,6 +11,8 @@ std::string Wal::segment_path(std::uint64_t number) const {
   return fmt::format("{}/{:012}.wal", options_.directory, number);
 }
 
+std::uint32_t Wal::version() const { return options_.gaps ? wal::kVersionWithGaps : wal::kVersion; }
+
 Result<std::unique_ptr<Wal>> Wal::open(io::Disk& disk, WalOptions options, Recovered& recovered) {
   auto wal = std::unique_ptr<Wal>(new Wal(disk, std::move(options)));
   if (auto made = disk.make_directory(wal->options_.directory); !made)
@@ -39,10 +41,11 @@ Result<void> Wal::append(const std::optional<HardState>& hard_state,
     payload.clear();
     Writer out(payload);
     encode(out, entry);
+    if (options_.gaps) out.varint(entry.proposer.value);
     CHECK(payload.size() <= wal::kPayloadMax);
     if (auto room = roll_if_full(payload.size()); !room) return room;
-    add_record(wal::kEntry, payload);
-    last_index_ = entry.index;
+    add_record(options_.gaps ? wal::kAccepted : wal::kEntry, payload);
+    last_index_ = options_.gaps ? std::max(last_index_, entry.index) : entry.index;
     last_term_ = entry.term;
     segments_.back().last = std::max(segments_.back().last, entry.index);
   }
@@ -71,7 +74,7 @@ Result<void> Wal::reset(LogIndex index, Term term) {
   out.varint(term.value);
   if (auto room = roll_if_full(payload.size()); !room) return room;
   add_record(wal::kReset, payload);
-  last_index_ = index;
+  last_index_ = options_.gaps ? std::max(last_index_, index) : index;
   last_term_ = term;
   segments_.back().last = std::max(segments_.back().last, index);
   return write_pending();
@@ -158,7 +161,7 @@ void Wal::prepare_next() {
 }
 
 Result<void> Wal::start_segment(std::uint64_t number) {
-  Segment segment{number, end_.position, last_index_, segment_path(number), wal::kVersion};
+  Segment segment{number, end_.position, last_index_, segment_path(number), version()};
   auto file = disk_.open(segment.path);
   if (!file) {
     if (auto made = disk_.create_zeroed(segment.path, options_.segment_bytes); !made)
@@ -171,7 +174,7 @@ Result<void> Wal::start_segment(std::uint64_t number) {
   segments_.push_back(std::move(segment));
   std::string payload;
   Writer out(payload);
-  out.u32(wal::kVersion);
+  out.u32(version());
   out.u64(options_.identity.cell);
   out.u64(options_.identity.replica.value);
   out.u64(number);

@@ -40,6 +40,9 @@ struct Identity {
 struct WalOptions {
   std::string directory;
   Identity identity;
+  // Each entry replaces its own index alone, and indexes may be missing: the log of a cell with
+  // protocol paxos. It is fixed when the log is created.
+  bool gaps = false;
   // Size of one segment, bytes. Larger means fewer files and more to keep after a compaction.
   std::uint64_t segment_bytes = 16 << 20;
 };
@@ -49,22 +52,26 @@ struct Recovered {
   HardState hard_state;
   LogIndex base_index;  // the entry before the first one kept
   Term base_term;
-  std::vector<Entry> entries;    // consecutive, from base_index + 1
+  std::vector<Entry> entries;  // consecutive, from base_index + 1
+  // With gaps: instead of entries; those at or before base_index may be missing.
+  std::map<LogIndex, Entry> accepted;
   std::uint64_t torn_bytes = 0;  // cut off at the end: never acknowledged
 };
 
 class Wal {
  public:
   // Creates or recovers the log. kCorrupt: a record that was acknowledged is damaged; the text
-  // names file, position and remedy. kInvalid: the log belongs to another cell or replica, or was
-  // written by a newer version.
+  // names file, position and remedy. kInvalid: the log belongs to another cell, replica or
+  // protocol, or was written by a newer version.
   static Result<std::unique_ptr<Wal>> open(io::Disk& disk, WalOptions options,
                                            Recovered& recovered);
 
-  // Hands the records to the system. Entries replace those of the same and higher indexes.
+  // Hands the records to the system. Entries replace those of the same and higher indexes; with
+  // gaps, those of the same.
   Result<void> append(const std::optional<HardState>& hard_state,
                       const std::vector<Entry>& entries);
-  // The log begins anew behind this point; nothing before it counts any more.
+  // The log begins anew behind this point; nothing before it counts any more. With gaps, what is
+  // behind it stays.
   Result<void> reset(LogIndex index, Term term);
   // Calls `done` when everything appended so far is durable; may be called before this returns. The
   // calls that come while a sync is under way share the next one.
@@ -113,6 +120,7 @@ class Wal {
   void start_sync();
   void on_synced(std::uint64_t position, Result<void> result);
   std::string segment_path(std::uint64_t number) const;
+  std::uint32_t version() const;  // of the segments that are written
   Result<void> failed(Error error);
 
   io::Disk& disk_;

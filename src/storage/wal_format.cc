@@ -27,7 +27,8 @@ std::optional<Record> parse_record(std::string_view bytes, std::uint64_t positio
   record.position = in.u64();
   record.durable = in.u64();
   std::uint64_t type = in.u64();
-  if (!in.ok() || length > kPayloadMax || record.position != position || type == 0 || type > kReset)
+  if (!in.ok() || length > kPayloadMax || record.position != position || type == 0 ||
+      type > kAccepted)
     return std::nullopt;
   record.type = static_cast<std::uint8_t>(type);
   record.payload = in.take(length);

@@ -15,11 +15,15 @@ enum RecordType : std::uint8_t {
                      // the first entry
   kHardState = 2,
   kEntry = 3,
-  kReset = 4,  // the log begins anew behind (index, term)
+  kReset = 4,     // the log begins anew behind (index, term)
+  kAccepted = 5,  // as kEntry, with its proposer; replaces its own index alone
 };
 
 // 2 added the longest promise to the hard state. Older segments are read and never appended to.
 inline constexpr std::uint32_t kVersion = 2;
+// A log with gaps: kAccepted instead of kEntry.
+inline constexpr std::uint32_t kVersionWithGaps = 3;
+inline constexpr std::uint32_t kVersionNewest = 3;
 inline constexpr std::size_t kHeaderBytes = 32;
 inline constexpr std::size_t kAlign = 8;
 // The longest payload: an entry of the largest batch, and a little.

@@ -42,7 +42,7 @@ std::optional<Head> parse_head(std::string_view payload) {
   head.identity.replica = consensus::ReplicaId(in.u64());
   head.number = in.u64();
   head.segment_bytes = in.u64();
-  if (head.version > wal::kVersion) return in.ok() ? std::optional(head) : std::nullopt;
+  if (head.version > wal::kVersionNewest) return in.ok() ? std::optional(head) : std::nullopt;
   head.hard_state = read_hard_state(in, head.version);
   head.index = LogIndex(in.varint());
   head.term = Term(in.varint());
@@ -75,22 +75,18 @@ void forget_from(Recovered& recovered, LogIndex index) {
     recovered.entries.pop_back();
 }
 
-// False: the record contradicts the ones before it.
-bool replay(const wal::Record& record, std::uint32_t version, Recovered& recovered) {
-  Reader in(record.payload);
-  if (record.type == wal::kHardState) {
-    recovered.hard_state = read_hard_state(in, version);
-    return in.done();
-  }
-  if (record.type == wal::kReset) {
-    recovered.base_index = LogIndex(in.varint());
-    recovered.base_term = Term(in.varint());
-    recovered.entries.clear();
-    return in.done();
-  }
-  if (record.type != wal::kEntry) return false;
-  Entry entry;
-  if (!decode(in, entry) || !in.done()) return false;
+bool replay_reset(Reader& in, Recovered& recovered) {
+  const LogIndex index(in.varint());
+  const Term term(in.varint());
+  if (!in.done()) return false;
+  recovered.base_index = index;
+  recovered.base_term = term;
+  recovered.entries.clear();
+  recovered.accepted.erase(recovered.accepted.begin(), recovered.accepted.upper_bound(index));
+  return true;
+}
+
+bool replay_entry(Entry entry, Recovered& recovered) {
   if (entry.index <= recovered.base_index) {
     // Written over the end of a segment that has been released since: what was released is in the
     // state machine, so this entry is, too, and the log may as well begin behind it.
@@ -102,6 +98,30 @@ bool replay(const wal::Record& record, std::uint32_t version, Recovered& recover
   if (entry.index > recovered.base_index + recovered.entries.size() + 1) return false;
   forget_from(recovered, entry.index);
   recovered.entries.push_back(std::move(entry));
+  return true;
+}
+
+// False: the record contradicts the ones before it. `last`: raised to what it speaks of.
+bool replay(const wal::Record& record, std::uint32_t version, Recovered& recovered,
+            LogIndex& last) {
+  Reader in(record.payload);
+  if (record.type == wal::kHardState) {
+    recovered.hard_state = read_hard_state(in, version);
+    return in.done();
+  }
+  if (record.type == wal::kReset) {
+    const bool done = replay_reset(in, recovered);
+    last = std::max(last, recovered.base_index);
+    return done;
+  }
+  const bool gaps = version == wal::kVersionWithGaps;
+  Entry entry;
+  if (record.type != (gaps ? wal::kAccepted : wal::kEntry) || !decode(in, entry)) return false;
+  if (gaps) entry.proposer = consensus::ReplicaId(in.varint());
+  if (!in.done()) return false;
+  last = std::max(last, entry.index);
+  if (!gaps) return replay_entry(std::move(entry), recovered);
+  recovered.accepted[entry.index] = std::move(entry);
   return true;
 }
 
@@ -156,6 +176,8 @@ Result<void> Wal::recover(Recovered& recovered) {
   }
   hard_state_ = recovered.hard_state;
   last_index_ = recovered.base_index + recovered.entries.size();
+  if (!recovered.accepted.empty())
+    last_index_ = std::max(last_index_, recovered.accepted.rbegin()->first);
   last_term_ = recovered.entries.empty() ? recovered.base_term : recovered.entries.back().term;
   start_position_ = end_.position;
   durable_ = end_.position;
@@ -172,7 +194,7 @@ Result<void> Wal::recover(Recovered& recovered) {
     if (auto done = start_segment(number); !done) return done;
     return write_pending();
   }
-  if (segments_.back().version == wal::kVersion) return {};
+  if (segments_.back().version == version()) return {};
   if (auto done = roll(); !done) return done;
   return write_pending();
 }
@@ -192,11 +214,11 @@ Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recover
   auto record = parse_first(bytes);
   if (record) {
     auto head = record->type == wal::kSegmentHead ? parse_head(record->payload) : std::nullopt;
-    if (head && head->version > wal::kVersion) {
+    if (head && head->version > wal::kVersionNewest) {
       return fail(ErrorCode::kInvalid,
                   fmt::format("{} was written by a newer polis (format {}, this one reads up to "
                               "{}); start the newer binary",
-                              segment.path, head->version, wal::kVersion));
+                              segment.path, head->version, wal::kVersionNewest));
     }
     if (!head || head->number != segment.number) record.reset();
     if (head && head->identity != options_.identity) {
@@ -205,6 +227,13 @@ Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recover
                               "{:x}; check --data-dir and --name",
                               segment.path, head->identity.cell, head->identity.replica.value,
                               options_.identity.cell, options_.identity.replica.value));
+    }
+    if (head && (head->version == wal::kVersionWithGaps) != options_.gaps) {
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("{} was written with protocol {}; a cell keeps the protocol that it "
+                              "was founded with: start it with --protocol {}",
+                              segment.path, options_.gaps ? "raft" : "paxos",
+                              options_.gaps ? "raft" : "paxos"));
     }
     if (head && record) {
       segment.base = record->position;
@@ -219,12 +248,12 @@ Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recover
     }
   }
   while (record) {
-    if (record->type != wal::kSegmentHead && !replay(*record, segment.version, recovered)) {
+    if (record->type != wal::kSegmentHead &&
+        !replay(*record, segment.version, recovered, segment.last)) {
       return fail(ErrorCode::kCorrupt,
                   fmt::format("{}: record {} at byte {} contradicts the ones before it. {}",
                               segment.path, records, at, kRemedy));
     }
-    segment.last = std::max(segment.last, recovered.base_index + recovered.entries.size());
     at += record->stored_bytes();
     ++records;
     record =
