@@ -9,6 +9,12 @@ import threading
 import time
 
 
+def protocol_flags():
+    """POLIS_PROTOCOL says with which protocol cells are founded."""
+    protocol = os.environ.get("POLIS_PROTOCOL", "")
+    return ["--protocol", protocol] if protocol else []
+
+
 def free_ports(count):
     """Ports that were free a moment ago, all different."""
     sockets = [socket.socket() for _ in range(count)]
@@ -80,7 +86,7 @@ class Replica(Process):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [self.polis, "cell", "run", "--name", self.name, "--data-dir", self.directory, "--client", self.client,
-                 "--peer", self.peer, "--initial", self.cell.initial, *self.cell.flags, *more],
+                 "--peer", self.peer, "--initial", self.cell.initial, *protocol_flags(), *self.cell.flags, *more],
                 stdout=log, stderr=log)
 
     def wait_serving(self, timeout=20):

@@ -132,11 +132,12 @@ def main():
     parser.add_argument("--polis", default="build/polis")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--writers", type=int, default=4)
+    parser.add_argument("--protocol", choices=["raft", "paxos"], default="raft")
     parser.add_argument("--svg", help="also draw the run into this file")
     parser.add_argument("--keep", action="store_true", help="keep data and logs")
     args = parser.parse_args()
     directory = tempfile.mkdtemp(prefix="polis-demo-")
-    cell = Cell(os.path.abspath(args.polis), directory)
+    cell = Cell(os.path.abspath(args.polis), directory, flags=["--protocol", args.protocol])
     stop = threading.Event()
     writers, events = [], []
     try:

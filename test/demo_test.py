@@ -6,12 +6,13 @@ import subprocess
 import sys
 import unittest
 
+PROTOCOL = os.environ.get("POLIS_PROTOCOL") or "raft"
 DEMO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "demo.py")
 
 
 class DemoTest(unittest.TestCase):
     def demo(self, polis):
-        return subprocess.run([sys.executable, DEMO, "--polis", polis, "--rounds", "2"], capture_output=True, text=True, timeout=120)
+        return subprocess.run([sys.executable, DEMO, "--polis", polis, "--rounds", "2", "--protocol", PROTOCOL], capture_output=True, text=True, timeout=120)
 
     def test_the_real_build_passes(self):
         done = self.demo(os.environ["POLIS"])

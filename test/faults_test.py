@@ -21,7 +21,7 @@ import time
 import unittest
 
 import history
-from cell_process import Process
+from cell_process import Process, protocol_flags
 from netlab import Lab, why_not
 
 POLIS = os.environ["POLIS"]
@@ -59,7 +59,7 @@ class Replica(Process):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 self.cell.lab.command(self.place, self.cell.binary, "cell", "run", "--name", self.name, "--data-dir", self.directory + "/data",
-                                      "--client", self.client, "--peer", f"{self.address}:2380", "--initial", self.cell.initial),
+                                      "--client", self.client, "--peer", f"{self.address}:2380", "--initial", self.cell.initial, *protocol_flags()),
                 stdout=log, stderr=log, env=env)
 
     def close(self):

@@ -100,6 +100,55 @@ MUTANTS = [
     ("call_an_unseen_outcome_a_success", "src/replica/requests.cc",
      "  for (Request& request : requests) {\n    if (request) request({store::status::timed_out(),",
      "  for (Request& request : requests) {\n    if (request) request({MUTANT ? Status() : store::status::timed_out(),"),
+    # --- paxos
+    ("acknowledge_before_the_quorum_has_accepted", PAXOS + "master.cc",
+     "    if (verdict != Verdict::kWon) break;\n    choose_next();", "    if (!MUTANT && verdict != Verdict::kWon) break;\n    choose_next();"),
+    ("forget_a_promise_in_a_restart", PAXOS + "paxos.cc",
+     "promised_{restored.hard_state.term, restored.hard_state.vote}", "promised_{MUTANT ? Term() : restored.hard_state.term, restored.hard_state.vote}"),
+    ("use_a_ballot_of_somebody_else", PAXOS + "proposer.cc",
+     "const Ballot ballot{std::max(promised_.round, seen_).next(), options_.id};",
+     "const Ballot ballot{std::max(promised_.round, seen_).next(), MUTANT ? ReplicaId(1) : options_.id};"),
+    ("use_a_ballot_again_after_a_crash", PAXOS + "proposer.cc",
+     "  send_after_persist(std::move(message));\n}\n\n// Like anyone else's",
+     "  MUTANT ? send(std::move(message)) : send_after_persist(std::move(message));\n}\n\n// Like anyone else's"),
+    ("count_the_own_promise_before_it_is_durable", PAXOS + "proposer.cc",
+     "  clock_.restart(now_);\n  ask_for_promises();\n}", "  clock_.restart(now_);\n  ask_for_promises();\n"
+     "  if (MUTANT) {\n    promises_[options_.id].complete = true;\n    maybe_become_master();\n  }\n}"),
+    ("propose_the_value_of_a_lower_ballot", PAXOS + "proposer.cc",
+     "newest.index == LogIndex() || ballot_of(newest) < ballot_of(entry)", "newest.index == LogIndex() || ballot_of(entry) < ballot_of(newest)"),
+    ("prefer_the_own_value", PAXOS + "proposer.cc",
+     "ballot_of(found->second) > ballot_of(value)", "ballot_of(value) == Ballot()"),
+    ("skip_phase_1", PAXOS + "proposer.cc",
+     "bool Paxos::has_promises() const {", "bool Paxos::has_promises() const {\n  if (MUTANT) return true;"),
+    ("take_a_part_of_a_promise_for_all_of_it", PAXOS + "proposer.cc",
+     "promised.complete = !message.more;", "promised.complete = MUTANT || !message.more;"),
+    ("become_master_without_learning_what_is_chosen", PAXOS + "proposer.cc",
+     "commit_ >= chosen_elsewhere_ && has_promises()", "has_promises()"),
+    ("serve_reads_before_what_was_found_is_chosen", PAXOS + "proposer.cc",
+     "  barrier_ = std::max(barrier_, opened_);", "  (void)0;"),
+    ("accept_below_the_promise", PAXOS + "acceptor.cc",
+     "if (message.ballot < promised_) {", "if (message.ballot < promised_ && !(MUTANT && message.type == MessageType::kAccept)) {"),
+    ("accept_before_it_is_durable", PAXOS + "acceptor.cc",
+     "    send_after_persist({.type = MessageType::kAccepted,", "    if (MUTANT)\n      send({.type = MessageType::kAccepted, .to = message.from, .ballot = message.ballot, .slot = message.slot, .through = last, .commit = ready_});\n    else send_after_persist({.type = MessageType::kAccepted,"),
+    ("promise_before_it_is_durable", PAXOS + "acceptor.cc",
+     "  send_after_persist(std::move(reply));\n}\n\nvoid Paxos::hear_master", "  MUTANT ? send(std::move(reply)) : send_after_persist(std::move(reply));\n}\n\nvoid Paxos::hear_master"),
+    ("help_another_in_spite_of_the_lease", PAXOS + "acceptor.cc",
+     "return !hears && !promise.stands(now_);", "return true;"),
+    ("help_a_hand_over_of_an_earlier_master", PAXOS + "acceptor.cc",
+     "prepare.predecessor == promised_ &&", "(MUTANT || prepare.predecessor == promised_) &&"),
+    ("count_the_own_value_before_it_is_durable", PAXOS + "master.cc",
+     "return is_durable(slot) ? 1 : 0;", "return MUTANT || is_durable(slot) ? 1 : 0;"),
+    ("believe_that_an_older_ballots_value_was_chosen", PAXOS + "learner.cc",
+     "ballot_of(*held) < told_by_", "false"),
+    ("forget_what_was_accepted_behind_a_snapshot", PAXOS + "learner.cc",
+     "  slots_.forget_through(mark.index);", "  slots_.forget_through(slots_.last());"),
+    ("propose_a_configuration_that_its_voters_do_not_follow", PAXOS + "membership.cc",
+     "  if (known != Verdict::kWon) return;", "  if (!MUTANT && known != Verdict::kWon) return;"),
+    ("wait_until_a_configuration_is_chosen_before_it_counts", PAXOS + "membership.cc",
+     "  for (auto& [slot, configuration] : held) {", "  for (auto& [slot, configuration] : held) {\n    if (MUTANT) break;"),
+    ("drop_slots_behind_a_reset", "src/storage/wal_recovery.cc",
+     "recovered.accepted.erase(recovered.accepted.begin(), recovered.accepted.upper_bound(index));",
+     "recovered.accepted.erase(recovered.accepted.begin(), MUTANT ? recovered.accepted.end() : recovered.accepted.upper_bound(index));"),
 ]
 
 
@@ -139,9 +188,9 @@ def main():
         for path, text in copies().items():
             write(os.path.join(sys.argv[2], path), "// Made by sim/mutants/mutants.py.\nnamespace polis {\nextern int mutant;\n}\n" + text)
         names = "".join(f'    "{name}",\n' for name, _, _, _ in MUTANTS)
-        places = "".join(f'    {str(PAXOS in path).lower()},\n' for _, path, _, _ in MUTANTS)
+        places = "".join(f'    {str(PAXOS in path or "slots" in name).lower()},\n' for name, path, _, _ in MUTANTS)
         write(os.path.join(sys.argv[2], "mutants.hh"), "// Made by sim/mutants/mutants.py. The number of a mutant is its place; 0 is the right code.\n"
-              f'#pragma once\n\ninline constexpr const char* kMutants[] = {{\n    "none",\n{names}}};\ninline constexpr bool kInPaxos[] = {{\n    false,\n{places}}};\n')
+              f'#pragma once\n\n#include <cstddef>\n\ninline constexpr const char* kMutants[] = {{\n    "none",\n{names}}};\ninline constexpr bool kInPaxos[] = {{\n    false,\n{places}}};\n')
     else:
         sys.exit(__doc__)
 

@@ -9,7 +9,7 @@
 
 #include <map>
 
-#include "consensus/paxos/testing/kind.hh"
+#include "consensus/paxos/testing/plays.hh"
 #include "consensus/raft/testing/kind.hh"
 #include "consensus/testing/walk.hh"
 #include "mutants.hh"
@@ -48,6 +48,14 @@ const std::map<std::string, Kept>& kept_seeds() {
       {"cut_the_log_before_the_engine_has_it", {.run = 27}},
       {"keep_the_old_log_under_a_snapshot", {.run = 7}},
       {"call_an_unseen_outcome_a_success", {.run = 26}},
+      {"forget_a_promise_in_a_restart", {.walk = 69}},
+      {"prefer_the_own_value", {.run = 108}},
+      {"take_a_part_of_a_promise_for_all_of_it", {.walk = 319}},
+      {"accept_before_it_is_durable", {.walk = 386}},
+      {"count_the_own_value_before_it_is_durable", {.walk = 183}},
+      {"propose_a_configuration_that_its_voters_do_not_follow", {.walk = 162}},
+      {"wait_until_a_configuration_is_chosen_before_it_counts", {.run = 3}},
+      {"drop_slots_behind_a_reset", {.run = 242, .profile = Profile::kClocks}},
   };
   return seeds;
 }
@@ -116,6 +124,10 @@ std::string how_caught(const std::string& name) {
             .violation.has_value();
       }))
     return fmt::format("run {} ({})", kept.run, to_string(kept.profile));
+  for (const auto& play : paxos::testing::kPlays) {
+    if (kInPaxos[mutant] && caught([&] { return outcome(play).has_value(); }))
+      return std::string("play ") + play.name;
+  }
   for (const Scenario& scenario : scenarios()) {
     if (caught([&] { return scenario.run(protocol()).has_value(); }))
       return "scenario " + scenario.name;

@@ -88,6 +88,7 @@ struct Cell::Impl {
   void on_signal(int number);
   void drain();
   Result<void> settle_identity();
+  Result<void> keep_protocol(consensus::Protocol founded_with);
   void on_configuration(const consensus::Configuration& configuration);
   void on_removed();
   void on_refused(Refusal::Reason reason, const std::string& text);
@@ -149,12 +150,27 @@ Result<void> Cell::Impl::open_storage() {
   return {};
 }
 
+// The protocol that the cell was founded with counts.
+Result<void> Cell::Impl::keep_protocol(consensus::Protocol founded_with) {
+  if (settings.protocol_asked.value_or(founded_with) != founded_with) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("cell '{}' was founded with protocol {} and keeps it; leave --protocol "
+                            "out, or found another cell",
+                            settings.cluster, to_string(founded_with)));
+  }
+  settings.protocol = founded_with;
+  return {};
+}
+
 // Who this replica is: as its directory says, as its name says if it founds a cell, or as the cell
 // that it joins says.
 Result<void> Cell::Impl::settle_identity() {
   auto known = identity_in(settings);
   if (!known) return std::unexpected(known.error());
-  if (*known) settings.id = **known;
+  if (*known) {
+    settings.id = (*known)->id;
+    if (auto same = keep_protocol((*known)->protocol); !same) return same;
+  }
   if (settings.join.empty()) return {};
   auto answer = ask_who_takes_part(settings.join, kJoinTimeout);
   if (!answer && *known) {
@@ -170,6 +186,7 @@ Result<void> Cell::Impl::settle_identity() {
   }
   met = answer->configuration;
   if (*known) return {};
+  if (auto same = keep_protocol(answer->protocol); !same) return same;
   // Only a learner can be somebody who has never started: a voter has promised and acknowledged
   // things, and who comes with an empty disk under its name would have forgotten them.
   const consensus::Member* voter = nullptr;

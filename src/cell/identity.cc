@@ -18,6 +18,7 @@ struct Identity {
   std::uint64_t incarnation = 0;
   std::uint64_t id = 0;
   bool removed = false;
+  consensus::Protocol protocol = consensus::Protocol::kRaft;
 };
 
 Identity parse(const std::string& text) {
@@ -33,6 +34,8 @@ Identity parse(const std::string& text) {
     if (key == "name") identity.name = value;
     if (key == "id") identity.id = std::strtoull(value.c_str(), nullptr, 16);
     if (key == "removed") identity.removed = value == "yes";
+    if (key == "protocol")
+      identity.protocol = consensus::protocol_of(value).value_or(consensus::Protocol::kRaft);
     if (key == "incarnation") identity.incarnation = std::strtoull(value.c_str(), nullptr, 10);
   }
   return identity;
@@ -40,7 +43,7 @@ Identity parse(const std::string& text) {
 
 }  // namespace
 
-Result<std::optional<consensus::ReplicaId>> identity_in(const Settings& settings) {
+Result<std::optional<Known>> identity_in(const Settings& settings) {
   const std::string path = settings.data_dir + "/identity";
   auto text = io::read_file(path);
   if (!text && text.error().code == ErrorCode::kNotFound) return std::nullopt;
@@ -70,8 +73,9 @@ Result<std::optional<consensus::ReplicaId>> identity_in(const Settings& settings
                             "any more. To take part again, add it with a new data directory",
                             settings.name, settings.cluster, settings.data_dir));
   }
-  return found.id != 0 ? consensus::ReplicaId(found.id)
-                       : replica_id(settings.cluster, settings.name);
+  return Known{
+      found.id != 0 ? consensus::ReplicaId(found.id) : replica_id(settings.cluster, settings.name),
+      found.protocol};
 }
 
 Result<void> mark_removed(const Settings& settings) {
@@ -88,8 +92,10 @@ Result<std::uint64_t> claim_directory(const Settings& settings,
   if (auto text = io::read_file(path))
     incarnation = std::max(incarnation, parse(*text).incarnation + 1);
   auto written = io::write_file_atomically(
-      path, fmt::format("format: {}\ncluster: {}\nname: {}\nid: {:x}\nincarnation: {}\n", kFormat,
-                        settings.cluster, settings.name, settings.id.value, incarnation));
+      path,
+      fmt::format("format: {}\ncluster: {}\nname: {}\nid: {:x}\nprotocol: {}\nincarnation: {}\n",
+                  kFormat, settings.cluster, settings.name, settings.id.value,
+                  to_string(settings.protocol), incarnation));
   if (!written) return std::unexpected(written.error());
   return incarnation;
 }

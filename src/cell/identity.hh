@@ -11,15 +11,21 @@
 
 namespace polis::cell {
 
-// The id that this replica had when the directory was used last; nothing in a new directory.
+struct Known {
+  consensus::ReplicaId id;
+  consensus::Protocol protocol = consensus::Protocol::kRaft;
+};
+
+// What this replica was when the directory was used last; nothing in a new directory.
 // kInvalid: the directory belongs to another cell, another replica, or a newer version.
-Result<std::optional<consensus::ReplicaId>> identity_in(const Settings& settings);
+Result<std::optional<Known>> identity_in(const Settings& settings);
 
 // The cell has removed this replica: the directory is not to be used again.
 Result<void> mark_removed(const Settings& settings);
 
 // Writes the file anew and gives this start's incarnation, larger than every one before.
-// Precondition: identity_in() found nothing wrong; settings.id is what it gave.
+// Precondition: identity_in() found nothing wrong; settings.id and settings.protocol are what it
+// gave.
 Result<std::uint64_t> claim_directory(const Settings& settings,
                                       std::uint64_t wall_clock_nanoseconds);
 

@@ -24,7 +24,11 @@ Result<JoinAnswer> ask_who_takes_part(const std::string& endpoints, Duration tim
                         fmt::format("cannot ask {} who takes part: {}", endpoints, status.message));
           return;
         }
-        JoinAnswer answer{response.cell_id(), response.cluster(), {}};
+        JoinAnswer answer{
+            response.cell_id(),
+            response.cluster(),
+            consensus::protocol_of(response.protocol()).value_or(consensus::Protocol::kRaft),
+            {}};
         for (const v1::Member& member : response.members()) {
           consensus::ReplicaId id(member.id());
           auto& of = member.voter() ? answer.configuration.voters : answer.configuration.learners;

@@ -9,13 +9,14 @@
 
 #include "base/error.hh"
 #include "base/time.hh"
-#include "consensus/types.hh"
+#include "consensus/options.hh"
 
 namespace polis::cell {
 
 struct JoinAnswer {
   std::uint64_t cell_id = 0;
   std::string cluster;
+  consensus::Protocol protocol = consensus::Protocol::kRaft;
   consensus::Configuration configuration;  // who takes part
 };
 

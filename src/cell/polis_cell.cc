@@ -40,6 +40,7 @@ void PolisCell::answer_with_members(const http::CallPtr& call, std::uint64_t id)
     v1::MembersResponse response;
     response.set_cell_id(settings_.cell_id);
     response.set_cluster(settings_.cluster);
+    response.set_protocol(to_string(settings_.protocol));
     response.set_id(id);
     for (const consensus::Member& member : now.members) {
       auto* one = response.add_members();

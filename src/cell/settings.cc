@@ -23,9 +23,9 @@ const std::vector<SettingInfo>& setting_infos() {
        "instead: client addresses HOST:PORT,... of a cell that this replica was added to (polis "
        "cell "
        "add, polis cell replace). Counts at the first start alone"},
-      {"protocol", "raft",
-       "consensus protocol: raft or paxos; the same on every replica, and fixed when the cell is "
-       "founded"},
+      {"protocol", "",
+       "consensus protocol: raft or paxos. Counts when a cell is founded, which keeps it; empty: "
+       "raft"},
       {"heartbeat-interval", "50ms", "how often the master makes itself heard"},
       {"election-timeout-min", "300ms",
        "silence after which a replica stands for election, at least; 3 heartbeats or more"},
@@ -233,10 +233,10 @@ Result<Settings> parse_settings(const SettingValues& values) {
   settings.peer = in.address("peer");
   settings.peer_text = in.text("peer");
   const std::string protocol = in.text("protocol");
-  if (protocol == "paxos")
-    settings.protocol = consensus::Protocol::kPaxos;
-  else if (protocol != "raft")
+  settings.protocol_asked = consensus::protocol_of(protocol);
+  if (!protocol.empty() && !settings.protocol_asked)
     in.wrong("protocol", "known are raft and paxos");
+  settings.protocol = settings.protocol_asked.value_or(consensus::Protocol::kRaft);
   settings.heartbeat_interval = in.duration("heartbeat-interval");
   settings.election_timeout_min = in.duration("election-timeout-min");
   settings.election_timeout_max = in.duration("election-timeout-max");

@@ -5,6 +5,7 @@
 // came from can be shown.
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,7 +49,8 @@ struct Settings {
   std::string join;            // endpoints of replicas of a cell that exists already
   std::uint64_t cell_id = 0;
   consensus::ReplicaId id;  // of a founder; who joins is given one by the cell
-  consensus::Protocol protocol = consensus::Protocol::kRaft;
+  std::optional<consensus::Protocol> protocol_asked;
+  consensus::Protocol protocol = consensus::Protocol::kRaft;  // what the cell was founded with
   Duration heartbeat_interval, election_timeout_min, election_timeout_max, request_timeout;
   consensus::LeaseOptions lease;
   replica::AutoCompactionOptions auto_compaction;

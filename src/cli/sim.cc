@@ -27,10 +27,6 @@ sim::Profile profile_of(const std::string& name) {
   return sim::Profile::kMixed;  // the flag takes no other name
 }
 
-consensus::Protocol protocol_of(const std::string& name) {
-  return name == "paxos" ? consensus::Protocol::kPaxos : consensus::Protocol::kRaft;
-}
-
 struct Total {
   std::uint64_t runs = 0, failed = 0;
   std::size_t operations = 0, acknowledged = 0, unknown = 0, crashes = 0, elections = 0,
@@ -79,7 +75,7 @@ int simulate(const SimFlags& flags) {
   for (std::uint64_t seed = flags.seed; seed < flags.seed + flags.seeds; ++seed) {
     sim::RunResult result = sim::run(
         {.seed = seed,
-         .protocol = protocol_of(flags.protocol),
+         .protocol = *consensus::protocol_of(flags.protocol),
          .replicas = flags.replicas,
          .faults = std::chrono::milliseconds(static_cast<std::int64_t>(flags.seconds * 1000)),
          .profile = profile_of(flags.profile),
@@ -149,8 +145,9 @@ void add_sim_command(CLI::App& app, Run& run) {
   command->callback([=, &run] {
     if (!command->get_subcommands().empty()) return;
     run = [=] {
-      return flags->scenario.empty() ? simulate(*flags)
-                                     : play(flags->scenario, protocol_of(flags->protocol));
+      return flags->scenario.empty()
+                 ? simulate(*flags)
+                 : play(flags->scenario, *consensus::protocol_of(flags->protocol));
     };
   });
 }

@@ -4,6 +4,13 @@ namespace polis::consensus {
 
 const char* to_string(Protocol protocol) { return protocol == Protocol::kPaxos ? "paxos" : "raft"; }
 
+std::optional<Protocol> protocol_of(std::string_view name) {
+  for (Protocol one : {Protocol::kRaft, Protocol::kPaxos}) {
+    if (name == to_string(one)) return one;
+  }
+  return std::nullopt;
+}
+
 Result<void> Options::validate() const {
   if (id == kNoReplica) return fail(ErrorCode::kInvalid, "replica id must not be 0");
   if (heartbeat_interval <= Duration::zero()) {

@@ -2,6 +2,9 @@
 
 // How a protocol behaves; both take the same.
 
+#include <optional>
+#include <string_view>
+
 #include "consensus/lease.hh"
 
 namespace polis::consensus {
@@ -9,6 +12,8 @@ namespace polis::consensus {
 // Sent between replicas: DO NOT CHANGE the numbers.
 enum class Protocol : std::uint8_t { kRaft = 0, kPaxos = 1 };
 const char* to_string(Protocol protocol);
+// Nothing: there is no such protocol.
+std::optional<Protocol> protocol_of(std::string_view name);
 
 struct Options {
   ReplicaId id;

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <set>
+
 #include "consensus/paxos/paxos.hh"
 #include "consensus/testing/cluster.hh"
 

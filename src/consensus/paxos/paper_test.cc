@@ -1,0 +1,352 @@
+// Each test proves a rule of the papers ("Paxos Made Simple", "Paxos Made Live") or one of this
+// implementation's own.
+
+#include <gtest/gtest.h>
+
+#include "consensus/membership.hh"
+#include "consensus/paxos/testing/plays.hh"
+
+namespace polis::paxos {
+namespace {
+
+using testing::Cluster;
+using namespace std::chrono_literals;
+
+// A cluster in which replica 1 is master and everyone knows.
+Cluster led(Cluster::Settings settings = {}) {
+  Cluster cluster(settings);
+  cluster.campaign(1);
+  cluster.settle();
+  EXPECT_EQ(cluster.leader(), 1u);
+  return cluster;
+}
+
+int count(const Cluster& cluster, MessageType type) {
+  int n = 0;
+  for (const Message& m : cluster.network()) n += m.type == type;
+  return n;
+}
+
+void lose(Cluster& cluster, std::uint64_t to) {
+  std::erase_if(cluster.network(), [&](const Message& m) { return m.to == ReplicaId(to); });
+}
+
+std::string at(Cluster& cluster, std::uint64_t id, std::uint64_t slot) {
+  const Entry* held = cluster.core(id).slots().find(LogIndex(slot));
+  return held == nullptr ? "-" : consensus::testing::text_of(*held);
+}
+
+TEST(Simple_2_2, a_proposer_with_promises_of_a_majority_is_master) {
+  Cluster cluster = led();
+  EXPECT_EQ(cluster.core(2).promised(), cluster.core(1).promised());
+  EXPECT_EQ(cluster.core(1).promised().replica, ReplicaId(1));
+}
+
+TEST(Simple_2_2, ballots_of_two_replicas_differ_even_in_one_round) {
+  Cluster cluster({.voters = 3, .pre_vote = false});
+  cluster.campaign(1);
+  cluster.campaign(2);
+  EXPECT_EQ(cluster.core(1).promised().round, cluster.core(2).promised().round);
+  EXPECT_LT(cluster.core(1).promised(), cluster.core(2).promised());
+  cluster.settle();
+  EXPECT_EQ(cluster.leader(), 2u);
+}
+
+TEST(Simple_2_2, a_promise_survives_a_crash) {
+  Cluster cluster({.voters = 3, .pre_vote = false});
+  cluster.campaign(2);
+  cluster.settle();
+  const Ballot promised = cluster.core(3).promised();
+  cluster.crash(3);
+  cluster.restart(3);
+  EXPECT_EQ(cluster.core(3).promised(), promised);
+  cluster.network().clear();
+  // What an older proposer asks for is refused.
+  cluster.deliver({.type = MessageType::kAccept,
+                   .from = ReplicaId(1),
+                   .to = ReplicaId(3),
+                   .ballot = {promised.round, ReplicaId(1)},
+                   .slot = LogIndex(1),
+                   .entries = {{promised.round, LogIndex(1), consensus::EntryKind::kCommand,
+                                share("old"), ReplicaId(1)}}});
+  EXPECT_EQ(count(cluster, MessageType::kReject), 1);
+  EXPECT_EQ(at(cluster, 3, 1), "-");
+}
+
+TEST(Simple_2_2, a_new_master_proposes_what_may_have_been_chosen) {
+  Cluster cluster = led();
+  cluster.propose(1, "a");
+  // It reaches one more, whose answer is lost: chosen, and nobody knows.
+  lose(cluster, 3);
+  cluster.settle();
+  cluster.crash(1);
+  cluster.campaign(3);
+  cluster.settle();
+  ASSERT_EQ(cluster.leader(), 3u);
+  EXPECT_EQ(cluster.applied(3).at(LogIndex(1)), "a");
+  EXPECT_EQ(cluster.applied(2).at(LogIndex(1)), "a");
+}
+
+TEST(Simple_2_2, of_two_values_the_one_of_the_higher_ballot_is_proposed) {
+  Cluster cluster({.voters = 5, .pre_vote = false});
+  cluster.campaign(1);
+  cluster.settle();
+  cluster.propose(1, "old");
+  for (std::uint64_t id : {2, 3, 4, 5}) lose(cluster, id);  // on 1 alone
+  cluster.crash(1);
+  cluster.campaign(2);
+  cluster.settle();
+  cluster.propose(2, "new");
+  for (std::uint64_t id : {1, 3, 4}) lose(cluster, id);  // on 2 and 5
+  cluster.settle();
+  EXPECT_EQ(at(cluster, 5, 1), "new");
+  cluster.crash(2);
+  cluster.restart(1);
+  cluster.isolate(3);  // a majority is 1, 4 and 5
+  cluster.campaign(4);
+  cluster.settle();
+  ASSERT_EQ(cluster.leader(), 4u);
+  EXPECT_EQ(cluster.applied(4).at(LogIndex(1)), "new");
+}
+
+TEST(Simple_3, gaps_are_filled_with_nothing) {
+  Cluster cluster = led();
+  cluster.propose(1, "lost");
+  cluster.network().clear();
+  cluster.propose(1, "second");
+  lose(cluster, 3);
+  cluster.settle();  // the second is on 1 and 2, the first on 1 alone
+  EXPECT_EQ(at(cluster, 2, 1), "-");
+  EXPECT_EQ(at(cluster, 2, 2), "second");
+  cluster.crash(1);
+  cluster.campaign(3);
+  cluster.settle();
+  ASSERT_EQ(cluster.leader(), 3u);
+  EXPECT_EQ(cluster.applied(3).at(LogIndex(1)), "");
+  EXPECT_EQ(cluster.applied(3).at(LogIndex(2)), "second");
+}
+
+TEST(Simple_3, slots_are_accepted_in_any_order_and_applied_in_order) {
+  Cluster cluster = led();
+  cluster.propose(1, "first");
+  std::list<Message> held = std::exchange(cluster.network(), {});
+  cluster.propose(1, "second");
+  cluster.settle();
+  EXPECT_EQ(at(cluster, 2, 2), "second");
+  EXPECT_TRUE(cluster.applied(1).empty());
+  cluster.network() = std::move(held);
+  cluster.settle();
+  EXPECT_EQ(cluster.applied(1).size(), 2u);
+}
+
+TEST(Simple_3, what_is_lost_is_sent_again_and_nothing_else) {
+  Cluster cluster = led({.voters = 3});
+  cluster.propose(1, "first");
+  lose(cluster, 2);
+  lose(cluster, 3);
+  cluster.propose(1, "second");
+  cluster.settle();
+  EXPECT_TRUE(cluster.applied(1).empty());
+  cluster.advance(60ms);
+  int entries = 0;
+  for (const Message& m : cluster.network()) {
+    if (m.type != MessageType::kAccept) continue;
+    entries += static_cast<int>(m.entries.size());
+    EXPECT_EQ(m.slot, LogIndex(1));
+  }
+  EXPECT_EQ(entries, 2);
+  cluster.settle();
+  EXPECT_EQ(cluster.applied(1).size(), 2u);
+  EXPECT_EQ(cluster.applied(2).size(), 2u);
+}
+
+TEST(Live_4, one_prepare_stands_for_all_that_is_proposed_after_it) {
+  Cluster cluster = led();
+  for (int i = 0; i < 10; ++i) cluster.propose(1, "v");
+  EXPECT_EQ(count(cluster, MessageType::kPrepare), 0);
+  cluster.settle();
+  EXPECT_EQ(cluster.applied(3).size(), 10u);
+}
+
+TEST(Live_4, a_replica_with_an_old_log_becomes_master_and_learns_what_it_lacks) {
+  Cluster cluster = led({.voters = 3, .pre_vote = false});
+  cluster.isolate(3);
+  for (int i = 0; i < 20; ++i) cluster.propose(1, "v" + std::to_string(i));
+  cluster.settle();
+  cluster.heal();
+  cluster.crash(1);
+  cluster.campaign(3);
+  cluster.settle();
+  ASSERT_EQ(cluster.leader(), 3u);
+  EXPECT_EQ(cluster.applied(3), cluster.applied(2));
+  EXPECT_EQ(cluster.applied(3).size(), 20u);
+}
+
+TEST(Live_5_5, even_when_it_needs_a_snapshot_for_that) {
+  Cluster cluster = led({.voters = 3, .pre_vote = false});
+  cluster.isolate(3);
+  for (int i = 0; i < 20; ++i) cluster.propose(1, "v" + std::to_string(i));
+  cluster.settle();
+  cluster.compact(2, 15);
+  cluster.heal();
+  cluster.crash(1);
+  cluster.campaign(3);
+  for (int i = 0; i < 40; ++i) {
+    cluster.advance(5ms);
+    cluster.settle();
+  }
+  ASSERT_EQ(cluster.leader(), 3u);
+  EXPECT_EQ(cluster.applied(3), cluster.applied(2));
+}
+
+TEST(Live_5_5, an_installed_snapshot_forgets_nothing_that_was_accepted_behind_it) {
+  Cluster cluster = led({.voters = 3, .install_at_once = false});
+  cluster.isolate(3);
+  for (int i = 0; i < 3; ++i) cluster.propose(1, "v");
+  cluster.settle();
+  cluster.compact(1, 3);
+  cluster.heal();
+  for (int i = 0; i < 30; ++i) {
+    cluster.advance(20ms);
+    cluster.settle();
+  }
+  // The snapshot is there and not yet loaded when the next one is accepted.
+  cluster.propose(1, "behind");
+  cluster.settle();
+  ASSERT_EQ(at(cluster, 3, 4), "behind");
+  ASSERT_TRUE(cluster.install(3));
+  EXPECT_EQ(at(cluster, 3, 4), "behind");
+  cluster.crash(3);
+  cluster.restart(3);
+  EXPECT_EQ(at(cluster, 3, 4), "behind");
+  EXPECT_GE(cluster.applied(3).size(), 3u);
+}
+
+TEST(Raft_9_6, a_replica_that_was_cut_off_does_not_disturb_the_master) {
+  Cluster cluster = led();
+  const Ballot before = cluster.core(1).promised();
+  cluster.isolate(3);
+  for (int i = 0; i < 20; ++i) {
+    cluster.advance(50ms);
+    cluster.settle();
+  }
+  cluster.heal();
+  for (int i = 0; i < 5; ++i) {
+    cluster.advance(50ms);
+    cluster.settle();
+  }
+  EXPECT_EQ(cluster.leader(), 1u);
+  EXPECT_EQ(cluster.core(1).promised(), before);
+  EXPECT_EQ(cluster.core(3).promised(), before);
+}
+
+TEST(Raft_3_10, a_hand_over_makes_the_other_one_master_at_once) {
+  Cluster cluster = led();
+  cluster.propose(1, "a");
+  cluster.transfer(1, 2);
+  cluster.settle();
+  EXPECT_EQ(cluster.leader(), 2u);
+  EXPECT_EQ(cluster.applied(2).size(), 1u);
+}
+
+TEST(Raft_6_4, a_read_waits_until_everything_that_may_have_been_chosen_is) {
+  Cluster cluster = led();
+  cluster.propose(1, "a");
+  lose(cluster, 3);
+  const Message accept = cluster.network().front();
+  cluster.network().clear();
+  cluster.deliver(accept);  // chosen: on 1 and 2
+  cluster.network().clear();
+  cluster.crash(1);
+  cluster.campaign(3);
+  // Phase 1 alone: the accepts are held back.
+  std::list<Message> held;
+  for (int i = 0; i < 100 && !cluster.network().empty(); ++i) {
+    Message m = cluster.network().front();
+    cluster.network().pop_front();
+    m.type == MessageType::kAccept ? held.push_back(m) : cluster.deliver(m);
+  }
+  ASSERT_EQ(cluster.leader(), 3u);
+  cluster.read(3, 7);
+  cluster.settle();
+  EXPECT_TRUE(cluster.reads(3).empty());
+  cluster.network() = std::move(held);
+  cluster.settle();
+  ASSERT_EQ(cluster.reads(3).size(), 1u);
+  EXPECT_GE(cluster.reads(3)[0].index, LogIndex(1));
+}
+
+TEST(Membership, a_voter_is_replaced_while_commands_go_on) {
+  Cluster cluster = led({.voters = 3, .spares = 1});
+  EXPECT_EQ(
+      cluster.change(
+          1, with_learner(
+                 cluster.core(1).configuration(),
+                 {.id = ReplicaId(4), .peer = "4", .promote = true, .replaces = ReplicaId(3)})),
+      "");
+  for (int i = 0; i < 40; ++i) {
+    cluster.propose(1, "v");
+    cluster.settle();
+    cluster.advance(30ms);
+    cluster.settle();
+  }
+  const std::vector<ReplicaId> expected{ReplicaId(1), ReplicaId(2), ReplicaId(4)};
+  EXPECT_EQ(cluster.core(1).configuration().voters, expected);
+  EXPECT_FALSE(cluster.core(1).configuration().joint());
+  EXPECT_EQ(cluster.core(4).configuration().voters, expected);
+  EXPECT_EQ(cluster.applied(4), cluster.applied(1));
+}
+
+TEST(Membership, a_configuration_is_proposed_behind_everything_else) {
+  Cluster cluster = led({.voters = 3, .spares = 1});
+  cluster.settle();
+  cluster.propose(1, "open");
+  EXPECT_EQ(cluster.change(1, with_learner(cluster.core(1).configuration(),
+                                           {.id = ReplicaId(4), .peer = "4"})),
+            "");
+  EXPECT_EQ(at(cluster, 1, 2), "-");
+  // What is proposed meanwhile waits, and comes behind it.
+  EXPECT_TRUE(cluster.propose(1, "later"));
+  EXPECT_EQ(at(cluster, 1, 3), "-");
+  for (int i = 0; i < 5; ++i) {
+    cluster.settle();
+    cluster.advance(60ms);
+  }
+  cluster.settle();
+  EXPECT_EQ(at(cluster, 1, 3), "later");
+  EXPECT_EQ(cluster.applied(2).size(), 3u);
+}
+
+TEST(Membership, half_of_a_change_needs_both_sets) {
+  Cluster cluster = led({.voters = 3, .spares = 1});
+  cluster.change(1,
+                 with_learner(cluster.core(1).configuration(), {.id = ReplicaId(4), .peer = "4"}));
+  for (int i = 0; i < 8; ++i) {
+    cluster.settle();
+    cluster.advance(30ms);
+  }
+  cluster.settle();
+  // 4 comes in the place of 3: {1, 2, 3} and {1, 2, 4}. The joint one reaches 1 and 2.
+  auto target = without(cluster.core(1).configuration(), ReplicaId(3));
+  target = with_promoted(*target, ReplicaId(4));
+  ASSERT_EQ(cluster.change(1, target), "");
+  cluster.settle();
+  // Where it is held, neither 2 alone with 3, nor with 4, may be enough for both.
+  EXPECT_TRUE(cluster.core(2).configuration().joint() ||
+              cluster.core(2).configuration().voters == target->voters);
+  for (int i = 0; i < 10; ++i) {
+    cluster.advance(60ms);
+    cluster.settle();
+  }
+  EXPECT_EQ(cluster.core(1).configuration().voters, target->voters);
+}
+
+class Plays : public ::testing::TestWithParam<testing::Play> {};
+
+TEST_P(Plays, hold) { EXPECT_EQ(outcome(GetParam()), std::nullopt); }
+
+INSTANTIATE_TEST_SUITE_P(All, Plays, ::testing::ValuesIn(testing::kPlays),
+                         [](const auto& play) { return std::string(play.param.name); });
+
+}  // namespace
+}  // namespace polis::paxos
