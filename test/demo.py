@@ -137,7 +137,8 @@ def main():
     parser.add_argument("--keep", action="store_true", help="keep data and logs")
     args = parser.parse_args()
     directory = tempfile.mkdtemp(prefix="polis-demo-")
-    cell = Cell(os.path.abspath(args.polis), directory, flags=["--protocol", args.protocol])
+    os.environ["POLIS_PROTOCOL"] = args.protocol
+    cell = Cell(os.path.abspath(args.polis), directory)
     stop = threading.Event()
     writers, events = [], []
     try:

@@ -143,7 +143,7 @@ MUTANTS = [
     ("forget_what_was_accepted_behind_a_snapshot", PAXOS + "learner.cc",
      "  slots_.forget_through(mark.index);", "  slots_.forget_through(slots_.last());"),
     ("propose_a_configuration_that_its_voters_do_not_follow", PAXOS + "membership.cc",
-     "  if (known != Verdict::kWon) return;", "  if (!MUTANT && known != Verdict::kWon) return;"),
+     "  if (known != Verdict::kWon) {", "  if (!MUTANT && known != Verdict::kWon) {"),
     ("wait_until_a_configuration_is_chosen_before_it_counts", PAXOS + "membership.cc",
      "  for (auto& [slot, configuration] : held) {", "  for (auto& [slot, configuration] : held) {\n    if (MUTANT) break;"),
     ("drop_slots_behind_a_reset", "src/storage/wal_recovery.cc",

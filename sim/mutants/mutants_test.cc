@@ -53,7 +53,7 @@ const std::map<std::string, Kept>& kept_seeds() {
       {"take_a_part_of_a_promise_for_all_of_it", {.walk = 319}},
       {"accept_before_it_is_durable", {.walk = 386}},
       {"count_the_own_value_before_it_is_durable", {.walk = 183}},
-      {"propose_a_configuration_that_its_voters_do_not_follow", {.walk = 162}},
+      {"propose_a_configuration_that_its_voters_do_not_follow", {.run = 576}},
       {"wait_until_a_configuration_is_chosen_before_it_counts", {.run = 3}},
       {"drop_slots_behind_a_reset", {.run = 242, .profile = Profile::kClocks}},
   };

@@ -140,7 +140,11 @@ void Paxos::maybe_open_configuration() {
     auto peer = peers_.find(id);
     return peer != peers_.end() && peer->second.learned >= commit_ ? 1 : 0;
   });
-  if (known != Verdict::kWon) return;
+  if (known != Verdict::kWon) {
+    // They say so with the next round.
+    if (std::exchange(drained_, commit_) != commit_) broadcast_heartbeat();
+    return;
+  }
   std::string bytes;
   Writer out(bytes);
   encode(out, *configuration_waiting_);

@@ -341,6 +341,24 @@ TEST(Membership, half_of_a_change_needs_both_sets) {
   EXPECT_EQ(cluster.core(1).configuration().voters, target->voters);
 }
 
+TEST(Membership, who_has_never_been_heard_is_not_promoted) {
+  Cluster cluster = led({.voters = 3, .spares = 1});
+  cluster.isolate(4);
+  cluster.change(1, with_learner(cluster.core(1).configuration(),
+                                 {.id = ReplicaId(4), .peer = "4", .promote = true}));
+  for (int i = 0; i < 40; ++i) {
+    cluster.settle();
+    cluster.advance(30ms);
+  }
+  EXPECT_TRUE(cluster.core(1).configuration().is_learner(ReplicaId(4)));
+  cluster.heal();
+  for (int i = 0; i < 40; ++i) {
+    cluster.settle();
+    cluster.advance(30ms);
+  }
+  EXPECT_TRUE(cluster.core(1).configuration().is_voter(ReplicaId(4)));
+}
+
 class Plays : public ::testing::TestWithParam<testing::Play> {};
 
 TEST_P(Plays, hold) { EXPECT_EQ(outcome(GetParam()), std::nullopt); }

@@ -229,6 +229,7 @@ class Paxos {
   LogIndex opened_;            // the last slot that was proposed under this ballot
   std::deque<Entry> waiting_;  // for room, or for a configuration before them
   std::optional<Configuration> configuration_waiting_;
+  LogIndex drained_;  // where a round was last sent to hear who knows everything before it
   LogIndex barrier_;  // what may have been chosen before: reads wait until it is
   Instant heartbeat_due_{};
   Instant quorum_check_due_{};

@@ -18,15 +18,15 @@ struct InFlight {
 };
 
 struct Peer {
-  LogIndex learned;              // chosen and durable there, without gaps; as it last said
-  SlotSet accepted;              // under this ballot, behind what is chosen
-  LogIndex next;                 // the first slot that was never sent
-  Instant heard{};               // when anything last came from it
-  std::uint64_t round = 0;       // the newest round that it answered
-  LogIndex commit_sent;          // the newest commit index that it was told
-  Instant asked_snapshot{};      // when it last asked for a part of one
-  LogIndex commit_at_heartbeat;  // the master's
-  bool caught_up = false;        // between two heartbeats it learned all that was chosen before
+  LogIndex learned;          // chosen and durable there, without gaps; as it last said
+  SlotSet accepted;          // under this ballot, behind what is chosen
+  LogIndex next;             // the first slot that was never sent
+  Instant heard{};           // when anything last came from it
+  std::uint64_t round = 0;   // the newest round that it answered
+  LogIndex commit_sent;      // the newest commit index that it was told
+  Instant asked_snapshot{};  // when it last asked for a part of one
+  LogIndex commit_at_heartbeat{UINT64_MAX};  // the master's; never yet
+  bool caught_up = false;  // between two heartbeats it learned all that was chosen before
   Instant leaves_at = Instant::max();  // not a member any more: told until then, so that it knows
 
   std::deque<InFlight> in_flight;  // not yet answered, in the order of sending
