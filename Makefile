@@ -33,6 +33,7 @@ demo: build ## three replicas on loopback, the master killed five times under lo
 
 bench: build ## measure Polis and etcd in turn and print the ratio
 	@bench/run.py --build $(BUILD)
+	@bench/protocols.py --build $(BUILD)
 	@bench/failover.py --build $(BUILD)
 	@bench/lease_reads.py --build $(BUILD)
 	@bench/snapshot_pause.py --build $(BUILD)

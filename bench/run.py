@@ -24,8 +24,8 @@ LOADS = {
 }
 
 
-def one_round(kind, binary, size, load, seconds):
-    peer = Peer(kind, binary, size)
+def one_round(kind, binary, size, load, seconds, flags=()):
+    peer = Peer(kind, binary, size, flags)
     try:
         peer.start()
         peer.wait_readable(load)
