@@ -15,6 +15,7 @@
 #include "base/error.hh"
 #include "base/time.hh"
 #include "consensus/lease.hh"
+#include "consensus/options.hh"
 
 namespace polis::sim {
 
@@ -24,6 +25,7 @@ struct DescribedPlace {
 };
 
 struct DescribedCell {
+  consensus::Protocol protocol = consensus::Protocol::kRaft;
   std::vector<DescribedPlace> places;
   Duration ping_inside = std::chrono::microseconds(300);  // there and back
   Duration ping_between = std::chrono::milliseconds(10);

@@ -13,7 +13,7 @@ namespace polis::cli {
 namespace {
 
 struct Flags {
-  std::string places = "here=3";
+  std::string protocol = "raft", places = "here=3";
   std::vector<std::string> pings;
   double inside_ms = 0.3, loss_percent = 0, sync_ms = 1;
   double machine_failures = 4, machine_repair_minutes = 30;
@@ -77,6 +77,7 @@ Result<void> parse_ping(const std::string& text, sim::DescribedCell& cell) {
 
 Result<sim::DescribedCell> describe(const Flags& flags) {
   sim::DescribedCell cell;
+  cell.protocol = *consensus::protocol_of(flags.protocol);
   if (auto done = parse_places(flags.places, cell); !done) return std::unexpected(done.error());
   for (const std::string& text : flags.pings) {
     double all = 0;
@@ -194,6 +195,9 @@ void add_estimate_command(CLI::App& sim, Run& run) {
       "own "
       "code; the years from drawing failures.");
   auto flags = std::make_shared<Flags>();
+  app->add_option("--protocol", flags->protocol, "consensus protocol")
+      ->check(CLI::IsMember({"raft", "paxos"}))
+      ->capture_default_str();
   app->add_option("--places", flags->places, "NAME=REPLICAS,...")->capture_default_str();
   app->add_option(
       "--ping", flags->pings,
