@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "consensus/quorum.hh"
+
 namespace polis::sim {
 
 std::string CellConfig::describe() const {
@@ -11,15 +13,16 @@ std::string CellConfig::describe() const {
     return std::chrono::duration_cast<std::chrono::microseconds>(d).count();
   };
   return fmt::format(
-      "protocol={} replicas={} spares={} delay={}..{}us loss={} repeat={} late={} sync={}..{}us "
+      "protocol={} quorum={} replicas={} spares={} delay={}..{}us loss={} repeat={} late={} "
+      "sync={}..{}us "
       "stall={} "
       "retain={} "
       "segment={} chunk={} drift={} told={} margin={}us reads={}{}",
-      to_string(protocol), replicas, spares, us(network.delay_min), us(network.delay_max),
-      network.loss, network.repeat, network.late, us(disk.sync_min), us(disk.sync_max), disk.stall,
-      log_retain_bytes, wal_segment_bytes, snapshot_chunk_bytes, clock_drift_max, drift_told(),
-      us(lease_margin), reads == consensus::Reads::kLease ? "lease" : "quorum",
-      upgrades ? " upgrades" : "");
+      to_string(protocol), consensus::to_string(quorum), replicas, spares, us(network.delay_min),
+      us(network.delay_max), network.loss, network.repeat, network.late, us(disk.sync_min),
+      us(disk.sync_max), disk.stall, log_retain_bytes, wal_segment_bytes, snapshot_chunk_bytes,
+      clock_drift_max, drift_told(), us(lease_margin),
+      reads == consensus::Reads::kLease ? "lease" : "quorum", upgrades ? " upgrades" : "");
 }
 
 // The largest ratio of two rates, less one.
@@ -82,11 +85,17 @@ void Node::start() {
   options.protocol = config_.protocol;
   for (std::size_t i = 0; id_ == SimulatedCell::founder(place_) && i < config_.replicas; ++i) {
     options.initial.voters.push_back(SimulatedCell::founder(i));
-    options.initial.put({.id = SimulatedCell::founder(i), .peer = SimulatedCell::address_of(i)});
+    options.initial.put({.id = SimulatedCell::founder(i),
+                         .peer = SimulatedCell::address_of(i),
+                         .place = config_.quorum.kind == consensus::QuorumKind::kPlaces
+                                      ? std::string(1, static_cast<char>('p' + i % 3))
+                                      : ""});
   }
   if (config_.upgrades && incarnation_ > 0 && random_.chance(0.5))
     knows_ = store::kCellVersionNewest;
   options.cell_version_newest = knows_;
+  options.initial.quorum =
+      options.initial.voters.empty() ? consensus::QuorumRule() : config_.quorum;
   options.incarnation = ++incarnation_;
   options.directory = "/polis";
   options.seed = random_.next();

@@ -21,6 +21,7 @@ namespace polis::sim {
 struct CellConfig {
   consensus::Protocol protocol = consensus::Protocol::kRaft;
   std::size_t replicas = 3;
+  consensus::QuorumRule quorum;
   std::size_t spares = 0;  // machines that may be added to the cell
   NetworkFaults network;
   DiskFaults disk;

@@ -33,9 +33,7 @@ CellConfig config_of(const DescribedCell& cell) {
 class Trial {
  public:
   Trial(const DescribedCell& cell, std::uint64_t seed)
-      : cell_(cell),
-        playing_(Stage::with(cell.protocol)),
-        stage_(config_of(cell), {}, seed) {
+      : cell_(cell), playing_(Stage::with(cell.protocol)), stage_(config_of(cell), {}, seed) {
     stage_.cell().network().set_distance([&cell](std::size_t from, std::size_t to) {
       const std::size_t a = cell.place_of(from), b = cell.place_of(to);
       return a == b ? Duration() : cell.ping(a, b) / 2;

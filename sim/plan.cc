@@ -51,6 +51,16 @@ void lean_to(Profile profile, Random& random, Plan& plan) {
 
 }  // namespace
 
+// From a seed of its own: what is drawn without it stays as it is.
+consensus::QuorumRule draw_quorum(const RunOptions& options, std::size_t replicas) {
+  Random random(options.seed ^ 0x71756f72756dULL);
+  if (replicas < 3 || !random.chance(0.3)) return {};
+  if (options.protocol == consensus::Protocol::kRaft || random.chance(0.3))
+    return {.kind = consensus::QuorumKind::kPlaces};
+  const std::uint64_t commit = 1 + random.below(replicas);
+  return {consensus::QuorumKind::kFlexible, replicas + 1 - commit, commit};
+}
+
 Plan draw(Random& random, const RunOptions& options) {
   Plan plan;
   static constexpr std::size_t sizes[] = {1, 3, 3, 3, 5};
@@ -98,6 +108,8 @@ Plan draw(Random& random, const RunOptions& options) {
   if (plan.cell.replicas >= 3 && plan.changes == 0 && random.chance(0.4))
     plan.damages = random.chance(0.5) ? 0.1 : 0.5;
   if (random.chance(0.3)) plan.failing_syncs = 0.2;
+  // Damage is healed by a change of members, which some of these rules do not allow.
+  if (plan.damages == 0) plan.cell.quorum = draw_quorum(options, plan.cell.replicas);
   if (options.clocks_break_bound) {  // masters that are cut off, and readers who come often
     plan = {.cell = plan.cell, .workload = plan.workload, .masters_cut_off = true};
     plan.cell.spares = 0;

@@ -10,8 +10,8 @@ import time
 
 
 def protocol_flags():
-    """POLIS_PROTOCOL says with which protocol cells are founded."""
-    protocol = os.environ.get("POLIS_PROTOCOL", "")
+    """FOUNDED_WITH says with which protocol cells are founded."""
+    protocol = os.environ.get("FOUNDED_WITH", "")
     return ["--protocol", protocol] if protocol else []
 
 
@@ -88,6 +88,14 @@ class Replica(Process):
                 [self.polis, "cell", "run", "--name", self.name, "--data-dir", self.directory, "--client", self.client,
                  "--peer", self.peer, "--initial", self.cell.initial, *protocol_flags(), *self.cell.flags, *more],
                 stdout=log, stderr=log)
+
+    def join(self):
+        """Starts as one who was added to a cell that runs."""
+        members = ",".join(r.client for r in self.cell.replicas if r.alive())
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(
+                [self.polis, "cell", "run", "--name", self.name, "--data-dir", self.directory, "--client", self.client,
+                 "--peer", self.peer, "--join", members], stdout=log, stderr=log)
 
     def wait_serving(self, timeout=20):
         """Until it answers a read from itself alone."""

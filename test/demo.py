@@ -137,7 +137,7 @@ def main():
     parser.add_argument("--keep", action="store_true", help="keep data and logs")
     args = parser.parse_args()
     directory = tempfile.mkdtemp(prefix="polis-demo-")
-    os.environ["POLIS_PROTOCOL"] = args.protocol
+    os.environ["FOUNDED_WITH"] = args.protocol
     cell = Cell(os.path.abspath(args.polis), directory)
     stop = threading.Event()
     writers, events = [], []

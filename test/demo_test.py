@@ -6,7 +6,7 @@ import subprocess
 import sys
 import unittest
 
-PROTOCOL = os.environ.get("POLIS_PROTOCOL") or "raft"
+PROTOCOL = os.environ.get("FOUNDED_WITH") or "raft"
 DEMO = os.path.join(os.path.dirname(os.path.abspath(__file__)), "demo.py")
 
 

@@ -44,13 +44,6 @@ class MembershipTest(unittest.TestCase):
         self.cell.replicas.append(replica)
         return replica
 
-    def start_newcomer(self, replica):
-        join = ",".join(r.client for r in self.cell.replicas if r.alive())
-        with open(replica.log_path, "ab") as log:
-            replica.process = subprocess.Popen(
-                [POLIS, "cell", "run", "--name", replica.name, "--data-dir", replica.directory, "--client", replica.client,
-                 "--peer", replica.peer, "--join", join], stdout=log, stderr=log)
-
     def wait_ended(self, replica, timeout=15):
         return replica.process.wait(timeout)
 
@@ -71,7 +64,7 @@ class MembershipTest(unittest.TestCase):
             deadline = time.monotonic() + 20
             while "d" not in self.members():
                 self.assertLess(time.monotonic(), deadline)
-            self.start_newcomer(newcomer)
+            newcomer.join()
             added.join(30)
             self.assertFalse(added.is_alive())
         finally:
@@ -109,7 +102,7 @@ class MembershipTest(unittest.TestCase):
         os.rename(damaged.directory, damaged.directory + ".damaged")
         waiting = subprocess.Popen([POLIS, "cell", "repair", damaged.name, "--wait", "30", "-e", self.endpoints()],
                                    stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.start_newcomer(damaged)
+        damaged.join()
         self.assertRegex(waiting.communicate(timeout=60)[0], rf"(?m)^{damaged.name} .*voter$")
         self.assertRegex(self.polis("cell", "repair", damaged.name, rc=1), "nothing to repair|just started")
         self.assertEqual(len(self.members()), 3)
@@ -168,7 +161,7 @@ class MembershipTest(unittest.TestCase):
         self.assertIn("Peer URLs already exists", said)
         rc, said = etcdctl("member", "add", "wrong", "--peer-urls", "nonsense")
         self.assertNotEqual(rc, 0)
-        self.start_newcomer(newcomer)
+        newcomer.join()
         newcomer.wait_serving()
         deadline = time.monotonic() + 20
         while etcdctl("member", "promote", identity)[0] != 0:
@@ -187,7 +180,7 @@ class MembershipTest(unittest.TestCase):
         lost = next(r for r in self.cell.replicas if r is not self.cell.master())
         lost.kill()
         os.rename(lost.directory, lost.directory + ".lost")
-        self.start_newcomer(lost)
+        lost.join()
         self.assertEqual(self.wait_ended(lost), 2)
         self.assertIn(f"polis cell repair {lost.name}", lost.log())
 
@@ -204,7 +197,7 @@ class MembershipTest(unittest.TestCase):
 
     def test_who_was_not_added_cannot_join(self):
         stranger = self.newcomer("z")
-        self.start_newcomer(stranger)
+        stranger.join()
         self.assertEqual(self.wait_ended(stranger), 2)
         self.assertIn(f"add it first: polis cell add z={stranger.peer}", stranger.log())
 

@@ -17,7 +17,7 @@ int number_of(const char* name) {
 }
 
 bool runs_paxos() {
-  const char* protocol = std::getenv("POLIS_PROTOCOL");
+  const char* protocol = std::getenv("FOUNDED_WITH");
   return protocol != nullptr && std::strcmp(protocol, "paxos") == 0;
 }
 

@@ -164,12 +164,7 @@ Result<BackupInfo> restore_backup(const std::string& path, const Settings& setti
 
   store::Store store(**engine);
   if (auto opened = store.open(); !opened) return std::unexpected(opened.error());
-  consensus::Configuration founders;
-  for (const Peer& founder : settings.founders) {
-    founders.voters.push_back(founder.id);
-    founders.put({.id = founder.id, .name = founder.name, .peer = founder.address.text()});
-  }
-  store.set_configuration(std::move(founders));
+  store.set_configuration(founding(settings));
   auto batch = store.take_batch();
   if (!batch) return fail(ErrorCode::kCorrupt, "the restored state cannot be given its members");
   wait([&](io::Done done) { (*engine)->commit_later(std::move(*batch), std::move(done)); });

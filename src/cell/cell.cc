@@ -30,10 +30,7 @@ constexpr Duration kDrainPatience = std::chrono::milliseconds(500);
 replica::Options replica_options(const Settings& settings, std::uint64_t incarnation) {
   replica::Options options;
   options.identity = {settings.cell_id, settings.id};
-  for (const Peer& founder : settings.founders) {
-    options.initial.voters.push_back(founder.id);
-    options.initial.put({.id = founder.id, .name = founder.name, .peer = founder.address.text()});
-  }
+  options.initial = founding(settings);
   options.protocol = settings.protocol;
   options.incarnation = incarnation;
   options.directory = settings.data_dir;

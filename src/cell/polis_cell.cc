@@ -40,6 +40,7 @@ void PolisCell::answer_with_members(const http::CallPtr& call, std::uint64_t id)
     v1::MembersResponse response;
     response.set_cell_id(settings_.cell_id);
     response.set_cluster(settings_.cluster);
+    response.set_quorum(consensus::to_string(now.quorum));
     response.set_protocol(to_string(settings_.protocol));
     response.set_id(id);
     for (const consensus::Member& member : now.members) {
@@ -54,6 +55,7 @@ void PolisCell::answer_with_members(const http::CallPtr& call, std::uint64_t id)
                            now.voters.end());
       one->set_promote(member.promote);
       one->set_replaces(member.replaces.value);
+      one->set_place(member.place);
     }
     call->reply(response.SerializeAsString());
   };

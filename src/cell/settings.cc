@@ -26,6 +26,12 @@ const std::vector<SettingInfo>& setting_infos() {
       {"protocol", "",
        "consensus protocol: raft or paxos. Counts when a cell is founded, which keeps it; empty: "
        "raft"},
+      {"quorum", "majority",
+       "which voters decide: majority; flexible:ELECT,COMMIT (with protocol paxos); places, a "
+       "majority of these and in each. Counts when a cell is founded, which keeps it"},
+      {"places", "",
+       "what fails together: a=ROOM,b=ROOM,... for those in 'initial'. Counts when a cell is "
+       "founded"},
       {"heartbeat-interval", "50ms", "how often the master makes itself heard"},
       {"election-timeout-min", "300ms",
        "silence after which a replica stands for election, at least; 3 heartbeats or more"},
@@ -186,15 +192,56 @@ void parse_members(Parser& in, Settings& settings) {
     if (settings.founders[i].id == settings.founders[i - 1].id)
       return in.wrong("initial", "names a replica twice");
   }
-  if (settings.founders.size() > consensus::kVotersMax)
-    in.wrong("initial", fmt::format("at most {} replicas", consensus::kVotersMax));
   auto own = std::find_if(settings.founders.begin(), settings.founders.end(),
                           [&](const Peer& p) { return p.id == settings.id; });
   if (own == settings.founders.end())
     return in.wrong("name", fmt::format("does not stand in 'initial' ({})", in.text("initial")));
 }
 
+void parse_quorum(Parser& in, Settings& settings) {
+  auto rule = consensus::parse_quorum(in.text("quorum"));
+  if (!rule) return in.wrong("quorum", rule.error().text);
+  settings.quorum = *rule;
+  if (const auto most = consensus::voters_max(rule->kind); settings.founders.size() > most)
+    return in.wrong("initial",
+                    fmt::format("at most {} replicas with quorum {}", most, to_string(*rule)));
+  if (rule->kind == consensus::QuorumKind::kFlexible &&
+      settings.protocol == consensus::Protocol::kRaft)
+    return in.wrong("quorum", "flexible is for protocol paxos: two who elect in Raft have to meet");
+  const std::string places = in.text("places");
+  std::string_view rest = places;
+  while (!rest.empty()) {
+    std::string_view one = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+    const std::size_t equals = one.find('=');
+    auto founder = std::find_if(settings.founders.begin(), settings.founders.end(),
+                                [&](const Peer& p) { return p.name == one.substr(0, equals); });
+    if (equals == std::string_view::npos || equals + 1 == one.size() ||
+        founder == settings.founders.end())
+      return in.wrong("places",
+                      fmt::format("'{}' must be NAME=PLACE, and NAME stand in 'initial'", one));
+    settings.places[founder->id] = one.substr(equals + 1);
+  }
+  if (settings.founders.empty()) return;
+  if (auto safe = consensus::check_quorums(founding(settings)); !safe)
+    in.wrong("quorum", safe.error().text);
+}
+
 }  // namespace
+
+consensus::Configuration founding(const Settings& settings) {
+  consensus::Configuration configuration;
+  configuration.quorum = settings.quorum;
+  for (const Peer& founder : settings.founders) {
+    auto place = settings.places.find(founder.id);
+    configuration.voters.push_back(founder.id);
+    configuration.put({.id = founder.id,
+                       .name = founder.name,
+                       .peer = founder.address.text(),
+                       .place = place != settings.places.end() ? place->second : ""});
+  }
+  return configuration;
+}
 
 Result<SettingValues> collect_settings(const std::string& file,
                                        const std::map<std::string, std::string>& flags,
@@ -269,6 +316,7 @@ Result<Settings> parse_settings(const SettingValues& values) {
   if (in.text("log-format") != "json" && in.text("log-format") != "text")
     in.wrong("log-format", "must be text or json");
   parse_members(in, settings);
+  parse_quorum(in, settings);
   if (!in.error().empty()) return fail(ErrorCode::kInvalid, in.error());
   return settings;
 }

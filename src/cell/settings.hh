@@ -14,6 +14,7 @@
 #include "cell/log.hh"
 #include "cell/peer_links.hh"
 #include "consensus/options.hh"
+#include "consensus/quorum.hh"
 #include "replica/auto_compaction.hh"
 
 namespace polis::cell {
@@ -48,7 +49,9 @@ struct Settings {
   std::vector<Peer> founders;  // sorted by id: this one and those it founds the cell with; or none
   std::string join;            // endpoints of replicas of a cell that exists already
   std::uint64_t cell_id = 0;
-  consensus::ReplicaId id;  // of a founder; who joins is given one by the cell
+  consensus::ReplicaId id;       // of a founder; who joins is given one by the cell
+  consensus::QuorumRule quorum;  // of the cell that is founded
+  std::map<consensus::ReplicaId, std::string> places;  // of its founders
   std::optional<consensus::Protocol> protocol_asked;
   consensus::Protocol protocol = consensus::Protocol::kRaft;  // what the cell was founded with
   Duration heartbeat_interval, election_timeout_min, election_timeout_max, request_timeout;
@@ -63,6 +66,9 @@ struct Settings {
 // Checks and converts. kInvalid: names the setting, its value, where it came from, and what would
 // be right.
 Result<Settings> parse_settings(const SettingValues& values);
+
+// Who takes part in a cell when it is founded.
+consensus::Configuration founding(const Settings& settings);
 
 // The id of a replica is made from the cell's cluster name and its own, so that all agree without
 // talking.

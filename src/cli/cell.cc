@@ -235,6 +235,7 @@ void add_cell_commands(CLI::App& app, Run& run) {
   add_run(*cell, run);
   add_status(*cell, run);
   add_member_commands(*cell, run);
+  add_quorum_command(*cell, run);
   add_snapshot_commands(*cell, run);
   add_config_dump(app, run);
 }

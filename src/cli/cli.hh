@@ -62,6 +62,7 @@ void add_kv_commands(CLI::App& app, Run& run);
 void add_lease_commands(CLI::App& app, Run& run);
 void add_cell_commands(CLI::App& app, Run& run);
 void add_member_commands(CLI::App& cell, Run& run);
+void add_quorum_command(CLI::App& cell, Run& run);
 void add_snapshot_commands(CLI::App& cell, Run& run);
 void add_doctor_command(CLI::App& app, Run& run);
 void add_completion_command(CLI::App& app, Run& run);

@@ -171,8 +171,16 @@ int wait_for_vote(Work& work, std::uint64_t id, const std::string& name, double 
   }
 }
 
-int add(const Target& target, const std::string& text, bool learner, const std::string& replaces,
-        double wait) {
+struct Newcomer {
+  std::string text;      // NAME=HOST:PORT
+  std::string replaces;  // whose place it takes; empty: nobody's
+  std::string place;     // what it fails together with; empty: as `replaces`
+  bool learner = false;
+  double wait = 600;  // s, until it votes
+};
+
+int add(const Target& target, const Newcomer& newcomer) {
+  const auto& [text, replaces, place, learner, wait] = newcomer;
   auto added = parse_named(text);
   if (!added) return complain(added.error());
   int code = kDone;
@@ -183,6 +191,7 @@ int add(const Target& target, const std::string& text, bool learner, const std::
   request.set_name(added->name);
   request.set_peer(added->address);
   request.set_promote(!learner);
+  request.set_place(place);
   const Member* old = replaces.empty() ? nullptr : find(work->all, replaces);
   // Asked for before: then it is only waited for.
   std::uint64_t asked = 0;
@@ -220,7 +229,7 @@ int add(const Target& target, const std::string& text, bool learner, const std::
 
 struct Flags {
   Target target;
-  std::string name, with;
+  std::string name, with, place;
   bool learner = false;
   double wait = 600;
 };
@@ -234,7 +243,15 @@ int change_by_name(const Flags& flags, ChangeRequest::Kind kind) {
   ChangeRequest request;
   request.set_kind(kind);
   request.set_id(member->id());
-  return change(*work, request, flags.target);
+  auto status = work->session->call("/polis.v1.Cell/Change", request, work->all);
+  // Whoever was asked may be the one that left, and gone before it could say so.
+  if (!status.ok() && kind == ChangeRequest::REMOVE &&
+      work->session->call("/polis.v1.Cell/Members", v1::MembersRequest(), work->all).ok() &&
+      find(work->all, request.id()) == nullptr)
+    status = {};
+  if (!status.ok()) return complain(status);
+  print(work->all, flags.target);
+  return kDone;
 }
 
 // The same replica with a new identity and nothing of what it had on disk.
@@ -264,8 +281,10 @@ int repair(const Flags& flags) {
                member->name(), member->client());
     return kRefused;
   }
-  return add(flags.target, member->name() + "=" + member->peer(), false, member->name(),
-             flags.wait);
+  return add(flags.target, {.text = member->name() + "=" + member->peer(),
+                            .replaces = member->name(),
+                            .place = "",
+                            .wait = flags.wait});
 }
 
 int move(const Flags& flags) {
@@ -311,11 +330,19 @@ void add_member_commands(CLI::App& cell, Run& run) {
                       "Example:\n  polis cell add d=10.0.0.4:2380\nThen start it with the command "
                       "that is printed. Stopping to wait changes nothing: the cell goes on.");
   app->add_option("member", flags->name, "NAME=HOST:PORT, with its address for peers")->required();
+  app->add_option("--place", flags->place,
+                  "what it fails together with; needed where a quorum is of places");
   app->add_flag("--learner", flags->learner, "it does not vote until `polis cell promote`");
   app->add_option("--wait", flags->wait, "seconds to wait until it votes; 0: do not wait")
       ->capture_default_str();
   app->callback([=, &run] {
-    run = [=] { return add(flags->target, flags->name, flags->learner, "", flags->wait); };
+    run = [=] {
+      return add(flags->target, {.text = flags->name,
+                                 .replaces = "",
+                                 .place = flags->place,
+                                 .learner = flags->learner,
+                                 .wait = flags->wait});
+    };
   });
 
   flags = std::make_shared<Flags>();
@@ -324,10 +351,16 @@ void add_member_commands(CLI::App& cell, Run& run) {
                 "has caught up, so the cell is never weaker than it was.");
   app->add_option("old", flags->name, "name of the replica that leaves")->required();
   app->add_option("--with", flags->with, "NAME=HOST:PORT of the new one")->required();
+  app->add_option("--place", flags->place, "what it fails together with; else as the old one");
   app->add_option("--wait", flags->wait, "seconds to wait until it is done; 0: do not wait")
       ->capture_default_str();
   app->callback([=, &run] {
-    run = [=] { return add(flags->target, flags->with, false, flags->name, flags->wait); };
+    run = [=] {
+      return add(flags->target, {.text = flags->with,
+                                 .replaces = flags->name,
+                                 .place = flags->place,
+                                 .wait = flags->wait});
+    };
   });
 
   flags = std::make_shared<Flags>();

@@ -2,7 +2,6 @@
 
 #include "base/random.hh"
 #include "consensus/log.hh"
-#include "consensus/quorum.hh"
 
 namespace polis::consensus {
 namespace {
@@ -11,43 +10,6 @@ Configuration voters(std::initializer_list<std::uint64_t> ids) {
   Configuration c;
   for (auto id : ids) c.voters.emplace_back(id);
   return c;
-}
-
-TEST(Quorum, the_middle_value_counts) {
-  std::map<ReplicaId, std::uint64_t> match{
-      {ReplicaId(1), 5}, {ReplicaId(2), 9}, {ReplicaId(3), 7}, {ReplicaId(4), 1}};
-  auto reached = [&](ReplicaId id) { return match[id]; };
-  EXPECT_EQ(quorum_reached(voters({1}), reached), 5u);
-  EXPECT_EQ(quorum_reached(voters({1, 2}), reached), 5u);
-  EXPECT_EQ(quorum_reached(voters({1, 2, 3}), reached), 7u);
-  EXPECT_EQ(quorum_reached(voters({1, 2, 3, 4}), reached), 5u);
-}
-
-TEST(Quorum, a_joint_configuration_needs_both_sets) {
-  Configuration c = voters({1, 2, 3});
-  c.voters_outgoing = {ReplicaId(3), ReplicaId(4), ReplicaId(5)};
-  EXPECT_EQ(quorum_reached(c, [](ReplicaId id) { return id.value <= 3 ? 9 : 2; }), 2u);
-  auto vote = [](ReplicaId id) { return id.value <= 3 ? 1 : 0; };
-  EXPECT_EQ(quorum_vote(c, vote), Verdict::kPending);
-  EXPECT_EQ(quorum_vote(c, [](ReplicaId id) { return id.value <= 3 ? 1 : -1; }), Verdict::kLost);
-}
-
-// Two sets that both reach a value always share a voter: compared with counting, for every pattern
-// of five.
-TEST(Quorum, agrees_with_plain_counting) {
-  Configuration c = voters({1, 2, 3, 4, 5});
-  for (unsigned pattern = 0; pattern < 243; ++pattern) {
-    int values[5], granted = 0, refused = 0;
-    for (unsigned i = 0, p = pattern; i < 5; ++i, p /= 3) {
-      values[i] = static_cast<int>(p % 3) - 1;
-      granted += values[i] > 0;
-      refused += values[i] < 0;
-    }
-    auto verdict = quorum_vote(c, [&](ReplicaId id) { return values[id.value - 1]; });
-    EXPECT_EQ(verdict, granted >= 3   ? Verdict::kWon
-                       : refused >= 3 ? Verdict::kLost
-                                      : Verdict::kPending);
-  }
 }
 
 Entry entry(std::uint64_t index, std::uint64_t term) {

@@ -50,7 +50,14 @@ Result<Configuration> with_learner(const Configuration& from, Member member) {
     return fail(ErrorCode::kInvalid,
                 fmt::format("a cell has at most {} members, learners included", kMembersMax));
   }
+  // Such a cell may have members of a release that cannot read places.
+  if (!member.place.empty() && !from.names_places()) {
+    return fail(ErrorCode::kInvalid,
+                "the cell was founded without `places`, so a member cannot have one");
+  }
   insert(to.learners, member.id);
+  const Member* replaced = from.find(member.replaces);
+  if (member.place.empty() && replaced != nullptr) member.place = replaced->place;
   to.put(std::move(member));
   return to;
 }
@@ -72,9 +79,10 @@ Result<Configuration> with_promoted(const Configuration& from, ReplicaId id) {
   promoted.promote = false;
   promoted.replaces = kNoReplica;
   to.put(std::move(promoted));
-  if (to.voters.size() > kVotersMax) {
+  if (to.voters.size() > voters_max(to.quorum.kind)) {
     return fail(ErrorCode::kInvalid,
-                fmt::format("a cell has at most {} voters; more gain no availability", kVotersMax));
+                fmt::format("a cell has at most {} voters; more gain no availability",
+                            voters_max(to.quorum.kind)));
   }
   return to;
 }
@@ -140,13 +148,15 @@ Result<void> may_change(const Configuration& from, const Configuration& to, LogI
     }
   }
   if (to.voters == from.voters) return {};
+  for (const Configuration& step : {joint(from, to), to}) {
+    if (auto safe = check_quorums(step); !safe) return safe;
+  }
   return keeps_quorum(from, to, [&](ReplicaId id) { return standing(id).answers; });
 }
 
 Result<void> keeps_quorum(const Configuration& from, const Configuration& to,
                           const std::function<bool(ReplicaId)>& answers) {
-  auto verdict = quorum_vote(to, [&](ReplicaId id) { return answers(id) ? 1 : -1; });
-  if (verdict == Verdict::kWon) return {};
+  if (is_quorum(to, Phase::kElect, answers) && is_quorum(to, Phase::kCommit, answers)) return {};
   std::vector<ReplicaId> silent;
   for (ReplicaId id : from.voters) {
     if (!answers(id)) silent.push_back(id);
@@ -159,7 +169,10 @@ Result<void> keeps_quorum(const Configuration& from, const Configuration& to,
       ErrorCode::kUnavailable,
       fmt::format("after this change {} of {} voters would have to answer, and {} does not; "
                   "allowed is to bring back, remove or replace: {}",
-                  to.voters.size() / 2 + 1, to.voters.size(), names(from, silent_after),
+                  to.quorum.kind == QuorumKind::kMajority
+                      ? fmt::to_string(to.voters.size() / 2 + 1)
+                      : "a quorum (" + to_string(to.quorum) + ")",
+                  to.voters.size(), names(from, silent_after),
                   names(from, silent.empty() ? silent_after : silent)));
 }
 

@@ -10,6 +10,8 @@ namespace {
 // Before the counts, which are smaller: a configuration that also says who its members are. The
 // first format had ids alone. Stored: DO NOT CHANGE.
 constexpr std::uint64_t kWithMembers = 240;
+// And of places and of other quorums than majorities; only if there are any.
+constexpr std::uint64_t kWithQuorum = 241;
 static_assert(kWithMembers > kMembersMax);
 
 void encode_ids(Writer& out, const std::vector<ReplicaId>& ids) {
@@ -45,6 +47,11 @@ const Member* Configuration::find(ReplicaId id) const {
 std::string Configuration::name_of(ReplicaId id) const {
   const Member* member = find(id);
   return member != nullptr && !member->name.empty() ? member->name : fmt::format("{:x}", id.value);
+}
+
+bool Configuration::names_places() const {
+  return std::any_of(members.begin(), members.end(),
+                     [](const Member& member) { return !member.place.empty(); });
 }
 
 void Configuration::put(Member member) {
@@ -108,7 +115,13 @@ bool makes_sense(const Entry& entry) {
 }
 
 void encode(Writer& out, const Configuration& configuration) {
-  out.varint(kWithMembers);
+  const bool with_quorum = configuration.quorum != QuorumRule() || configuration.names_places();
+  out.varint(with_quorum ? kWithQuorum : kWithMembers);
+  if (with_quorum) {
+    out.u8(static_cast<std::uint8_t>(configuration.quorum.kind));
+    out.varint(configuration.quorum.elect);
+    out.varint(configuration.quorum.commit);
+  }
   encode_ids(out, configuration.voters);
   encode_ids(out, configuration.voters_outgoing);
   encode_ids(out, configuration.learners);
@@ -120,13 +133,20 @@ void encode(Writer& out, const Configuration& configuration) {
     out.string(member.client);
     out.u8(member.promote ? 1 : 0);
     out.varint(member.replaces.value);
+    if (with_quorum) out.string(member.place);
   }
 }
 
 bool decode(Reader& in, Configuration& configuration) {
   configuration = {};
   std::uint64_t first = in.varint();
-  const bool with_members = first == kWithMembers;
+  const bool with_quorum = first == kWithQuorum;
+  if (with_quorum) {
+    const std::uint8_t kind = in.u8();
+    if (kind > static_cast<std::uint8_t>(QuorumKind::kPlaces)) return false;
+    configuration.quorum = {static_cast<QuorumKind>(kind), in.varint(), in.varint()};
+  }
+  const bool with_members = with_quorum || first == kWithMembers;
   if (with_members) first = in.varint();
   if (!decode_ids(in, first, configuration.voters) ||
       !decode_ids(in, in.varint(), configuration.voters_outgoing) ||
@@ -143,6 +163,7 @@ bool decode(Reader& in, Configuration& configuration) {
     member.client = in.string();
     member.promote = in.u8() != 0;
     member.replaces = ReplicaId(in.varint());
+    if (with_quorum) member.place = in.string();
     configuration.put(std::move(member));
   }
   return in.ok();

@@ -56,7 +56,21 @@ struct HardState {
   bool operator==(const HardState&) const = default;
 };
 
-// What is known of one who takes part. Only `promote` and `replaces` mean something to consensus.
+// Which sets of voters decide. Fixed when the cell is founded. Stored: DO NOT CHANGE the numbers.
+enum class QuorumKind : std::uint8_t {
+  kMajority = 0,
+  kFlexible = 1,  // so many elect, so many commit ("Flexible Paxos", Howard et al. 2016)
+  kPlaces = 2,    // a majority of the places, and in each a majority of its voters
+};
+struct QuorumRule {
+  QuorumKind kind = QuorumKind::kMajority;
+  std::uint64_t elect = 0, commit = 0;  // kFlexible: how many; elect + commit > voters
+
+  bool operator==(const QuorumRule&) const = default;
+};
+
+// What is known of one who takes part. Only `promote`, `replaces` and `place` mean something to
+// consensus.
 struct Member {
   ReplicaId id;
   std::string name;
@@ -64,6 +78,7 @@ struct Member {
   std::string client;    // HOST:PORT where clients reach it; empty until it has said so
   bool promote = false;  // a learner that becomes a voter by itself as soon as it has caught up
   ReplicaId replaces = kNoReplica;  // and in the place of this voter, which leaves then
+  std::string place;  // what fails together: a room, a data centre; empty if nobody has said
 
   bool operator==(const Member&) const = default;
 };
@@ -74,7 +89,9 @@ struct Configuration {
   std::vector<ReplicaId> voters_outgoing;  // sorted; empty outside a change
   std::vector<ReplicaId> learners;         // sorted; receive the log, do not vote
   std::vector<Member> members;             // sorted by id; may lack who is known by id alone
+  QuorumRule quorum;
 
+  bool names_places() const;  // whether anyone's place is known
   bool joint() const { return !voters_outgoing.empty(); }
   bool is_voter(ReplicaId id) const;
   bool is_learner(ReplicaId id) const;
@@ -108,8 +125,8 @@ void encode(Writer& out, const SnapshotMark& mark);
 bool decode(Reader& in, SnapshotMark& mark);
 
 // The largest number of voters in one configuration; a cell of more gains no availability and loses
-// speed.
-inline constexpr std::size_t kVotersMax = 7;
+// speed. With places nine: three in each of three survive the loss of a place and one more.
+constexpr std::size_t voters_max(QuorumKind kind) { return kind == QuorumKind::kPlaces ? 9 : 7; }
 inline constexpr std::size_t kMembersMax = 16;
 
 }  // namespace polis::consensus

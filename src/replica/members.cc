@@ -93,7 +93,8 @@ void Replica::maybe_begin_change() {
                                    .peer = request.peer(),
                                    .client = request.client(),
                                    .promote = request.promote(),
-                                   .replaces = ReplicaId(request.replaces())});
+                                   .replaces = ReplicaId(request.replaces()),
+                                   .place = request.place()});
     } else {
       front.member = ReplicaId(request.id());
       if (request.kind() == v1::ChangeRequest::PROMOTE)

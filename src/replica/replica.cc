@@ -6,6 +6,7 @@
 
 #include "base/check.hh"
 #include "consensus/paxos/paxos_log.hh"
+#include "consensus/quorum.hh"
 #include "consensus/raft/raft_log.hh"
 #include "replica/wire.hh"
 
@@ -82,6 +83,7 @@ Result<void> Replica::recover() {
   options_.consensus.id = options_.identity.replica;
   options_.consensus.seed = options_.seed;
   if (auto valid = options_.consensus.validate(); !valid) return valid;
+  if (auto safe = consensus::check_quorums(store_.applied_mark().configuration); !safe) return safe;
   if (options_.protocol == Protocol::kPaxos) {
     log_ = std::make_unique<paxos::PaxosLog>(options_.consensus, std::move(*restored),
                                              env_.loop.now());

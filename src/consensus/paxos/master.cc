@@ -160,7 +160,7 @@ void Paxos::maybe_commit() {
   const LogIndex before = commit_;
   while (commit_ < opened_) {
     const LogIndex slot = commit_.next();
-    const Verdict verdict = vote([&](ReplicaId id) {
+    const Verdict verdict = vote(Phase::kCommit, [&](ReplicaId id) {
       if (id == options_.id) return is_durable(slot) ? 1 : 0;
       auto peer = peers_.find(id);
       return peer != peers_.end() && peer->second.accepted.has(slot) ? 1 : 0;
@@ -183,7 +183,7 @@ void Paxos::on_heartbeat_reply(const Message& message) {
 // Raft thesis 6.2: a master that no quorum hears stops being one, so that its clients go elsewhere.
 void Paxos::maybe_step_down_without_quorum() {
   quorum_check_due_ = now_ + options_.election_timeout_min;
-  const Verdict verdict = vote([this](ReplicaId id) {
+  const Verdict verdict = vote(Phase::kCommit, [this](ReplicaId id) {
     if (id == options_.id) return 1;
     auto peer = peers_.find(id);
     return peer != peers_.end() && now_ - peer->second.heard < options_.election_timeout_max ? 1

@@ -74,10 +74,10 @@ void Paxos::enter_configuration(LogIndex slot) {
   }
 }
 
-Verdict Paxos::vote(const std::function<int(ReplicaId)>& answer) const {
+Verdict Paxos::vote(Phase phase, const std::function<int(ReplicaId)>& answer) const {
   Verdict all = Verdict::kWon;
   for (const Configuration& configuration : voting_) {
-    const Verdict one = consensus::quorum_vote(configuration, answer);
+    const Verdict one = consensus::quorum_vote(configuration, phase, answer);
     if (one == Verdict::kLost) return one;
     if (one == Verdict::kPending) all = one;
   }
@@ -87,7 +87,7 @@ Verdict Paxos::vote(const std::function<int(ReplicaId)>& answer) const {
 std::uint64_t Paxos::reached(const std::function<std::uint64_t(ReplicaId)>& by) const {
   std::uint64_t all = UINT64_MAX;
   for (const Configuration& configuration : voting_)
-    all = std::min(all, consensus::quorum_reached(configuration, by));
+    all = std::min(all, consensus::quorum_reached(configuration, Phase::kCommit, by));
   return all;
 }
 
@@ -135,7 +135,7 @@ void Paxos::maybe_open_configuration() {
   if (!configuration_waiting_ || commit_ != opened_) return;
   Configuration own = *configuration_waiting_;
   own.voters_outgoing.clear();
-  const Verdict known = consensus::quorum_vote(own, [this](ReplicaId id) {
+  const Verdict known = consensus::quorum_vote(own, Phase::kCommit, [this](ReplicaId id) {
     if (id == options_.id) return ready_ >= commit_ ? 1 : 0;
     auto peer = peers_.find(id);
     return peer != peers_.end() && peer->second.learned >= commit_ ? 1 : 0;

@@ -35,6 +35,7 @@ namespace polis::paxos {
 using consensus::Configuration;
 using consensus::HardState;
 using consensus::Options;
+using consensus::Phase;
 using consensus::Role;
 using consensus::RoleState;
 using consensus::Verdict;
@@ -153,7 +154,7 @@ class Paxos {
   void note_configuration(const Entry& entry);
   void enter_configuration(LogIndex slot);
   void recount_voting();
-  Verdict vote(const std::function<int(ReplicaId)>& answer) const;
+  Verdict vote(Phase phase, const std::function<int(ReplicaId)>& answer) const;
   std::uint64_t reached(const std::function<std::uint64_t(ReplicaId)>& by) const;
   bool is_voting(ReplicaId id) const;
   bool may_lead() const;

@@ -50,7 +50,7 @@ void Paxos::on_poll_reply(const Message& message) {
   if (role_ != Role::kPreCandidate || message.ballot != ballot_) return;
   seen_ = std::max(seen_, Term(message.round));
   polls_.emplace(message.from, !message.reject);
-  const Verdict verdict = vote([this](ReplicaId id) {
+  const Verdict verdict = vote(Phase::kElect, [this](ReplicaId id) {
     auto found = polls_.find(id);
     return found == polls_.end() ? 0 : found->second ? 1 : -1;
   });
@@ -148,7 +148,7 @@ void Paxos::on_reject(const Message& message) {
 
 // From every set of voters that may have chosen something, or be about to.
 bool Paxos::has_promises() const {
-  return vote([this](ReplicaId id) {
+  return vote(Phase::kElect, [this](ReplicaId id) {
            auto found = promises_.find(id);
            return found != promises_.end() && found->second.complete ? 1 : 0;
          }) == Verdict::kWon;

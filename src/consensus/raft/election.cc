@@ -107,7 +107,7 @@ void Raft::on_vote_reply(const Message& message) {
   // An answer to an earlier ballot says nothing about this one.
   if (pre && !message.reject && message.from != options_.id && message.term != term_.next()) return;
   votes_.emplace(message.from, !message.reject);
-  auto verdict = consensus::quorum_vote(configuration_, [this](ReplicaId id) {
+  auto verdict = consensus::quorum_vote(configuration_, Phase::kElect, [this](ReplicaId id) {
     auto found = votes_.find(id);
     return found == votes_.end() ? 0 : found->second ? 1 : -1;
   });
@@ -121,7 +121,7 @@ void Raft::on_vote_reply(const Message& message) {
 // Raft thesis 6.2: a leader that no quorum hears stops being one, so that its clients go elsewhere.
 void Raft::maybe_step_down_without_quorum() {
   quorum_check_due_ = now_ + options_.election_timeout_min;
-  auto verdict = consensus::quorum_vote(configuration_, [this](ReplicaId id) {
+  auto verdict = consensus::quorum_vote(configuration_, Phase::kCommit, [this](ReplicaId id) {
     if (id == options_.id) return 1;
     return now_ - peers_.at(id).heard < options_.election_timeout_max ? 1 : -1;
   });

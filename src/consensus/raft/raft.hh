@@ -20,6 +20,7 @@
 #include "consensus/election_clock.hh"
 #include "consensus/encoded_log.hh"
 #include "consensus/log.hh"
+#include "consensus/quorum.hh"
 #include "consensus/raft/message.hh"
 #include "consensus/raft/progress.hh"
 #include "consensus/read_rounds.hh"
@@ -31,6 +32,7 @@ using consensus::Configuration;
 using consensus::HardState;
 using consensus::Log;
 using consensus::Options;
+using consensus::Phase;
 using consensus::ReadReady;
 using consensus::Role;
 using consensus::RoleState;

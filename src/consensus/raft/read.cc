@@ -32,9 +32,9 @@ void Raft::flush_waiting_reads() {
 }
 
 void Raft::maybe_confirm_round() {
-  std::uint64_t confirmed = consensus::quorum_reached(configuration_, [this](ReplicaId id) {
-    return id == options_.id ? rounds_.newest() : peers_.at(id).round;
-  });
+  std::uint64_t confirmed = consensus::quorum_reached(
+      configuration_, Phase::kCommit,
+      [this](ReplicaId id) { return id == options_.id ? rounds_.newest() : peers_.at(id).round; });
   for (const auto& [asked, index] : rounds_.confirm(confirmed))
     answer_read(asked.id, asked.origin, index);
 }

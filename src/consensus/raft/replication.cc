@@ -171,7 +171,7 @@ void Raft::on_append_reply(const Message& message) {
 // Raft thesis 3.6.2: only an entry of the own term is committed by counting; the ones before it
 // come along.
 void Raft::maybe_commit() {
-  LogIndex agreed(consensus::quorum_reached(configuration_, [this](ReplicaId id) {
+  LogIndex agreed(consensus::quorum_reached(configuration_, Phase::kCommit, [this](ReplicaId id) {
     return id == options_.id ? persisted_.value : peers_.at(id).match.value;
   }));
   if (agreed <= commit_ || log_.term_at(agreed) != term_) return;
