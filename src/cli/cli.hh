@@ -68,5 +68,6 @@ void add_doctor_command(CLI::App& app, Run& run);
 void add_completion_command(CLI::App& app, Run& run);
 void add_sim_command(CLI::App& app, Run& run);
 void add_estimate_command(CLI::App& sim, Run& run);
+void add_explore_command(CLI::App& sim, Run& run);
 
 }  // namespace polis::cli

@@ -54,6 +54,9 @@ class ReadRounds {
   Instant lease_until() const { return lease_.until(); }
 
  private:
+  template <class>
+  friend struct testing::Inspector;
+
   struct Pending {
     std::uint64_t round;
     Answer answer;

@@ -16,6 +16,12 @@
 
 namespace polis::consensus {
 
+namespace testing {
+// May read what T keeps to itself, to tell its states apart (testing/digest.hh).
+template <class T>
+struct Inspector;
+}  // namespace testing
+
 using Term = Strong<struct TermTag>;
 using LogIndex = Strong<struct LogIndexTag>;
 using ReplicaId = Strong<struct ReplicaIdTag>;

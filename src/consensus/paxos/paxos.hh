@@ -77,6 +77,9 @@ class Paxos {
   const Configuration& configuration() const { return configuration_; }
 
  private:
+  template <class>
+  friend struct consensus::testing::Inspector;
+
   // --- paxos.cc: roles, output
   void send(Message message);                // stamps from; goes out at once
   void send_after_persist(Message message);  // stamps from; waits for the disk

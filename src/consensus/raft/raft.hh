@@ -75,6 +75,9 @@ class Raft {
   const Configuration& configuration() const { return configuration_; }
 
  private:
+  template <class>
+  friend struct consensus::testing::Inspector;
+
   // --- raft.cc: terms, roles, output
   void become_follower(Term term, ReplicaId leader);
   void become_leader();

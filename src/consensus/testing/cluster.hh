@@ -12,7 +12,7 @@
 #include <deque>
 #include <list>
 #include <map>
-#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -56,7 +56,7 @@ class Cluster {
 
   Core& core(std::uint64_t id) { return *nodes_.at(id).core; }
   std::uint64_t count() const { return nodes_.size(); }
-  bool up(std::uint64_t id) const { return nodes_.at(id).core != nullptr; }
+  bool up(std::uint64_t id) const { return nodes_.at(id).core.has_value(); }
   Instant now() const { return now_; }
   const std::list<Message>& network() const { return network_; }
   std::list<Message>& network() { return network_; }
@@ -70,6 +70,8 @@ class Cluster {
   // Moves time for all nodes, or for one.
   void advance(Duration by);
   void tick(std::uint64_t id);
+  // Lets the node alone notice that a heartbeat is due.
+  void beat(std::uint64_t id);
   // Lets the node's election timeout pass; the others do not notice the time.
   void campaign(std::uint64_t id);
   bool propose(std::uint64_t id, const std::string& text);
@@ -102,6 +104,9 @@ class Cluster {
   void check();
 
  private:
+  template <class>
+  friend struct Inspector;
+
   struct Pending {
     Ticket ticket;
     std::optional<HardState> hard_state;
@@ -117,7 +122,7 @@ class Cluster {
     Configuration configuration;  // as of `applied`
   };
   struct Node {
-    std::unique_ptr<Core> core;
+    std::optional<Core> core;
     Disk disk;
     std::deque<Pending> pending;
     std::map<LogIndex, std::string> applied;
@@ -175,6 +180,12 @@ void Cluster<Kind>::tick(std::uint64_t id) {
   if (!up(id)) return;
   core(id).tick(now_);
   perform(id);
+}
+
+template <class Kind>
+void Cluster<Kind>::beat(std::uint64_t id) {
+  now_ += Options().heartbeat_interval;
+  tick(id);
 }
 
 template <class Kind>
@@ -415,7 +426,7 @@ void Cluster<Kind>::restart(std::uint64_t id) {
                   .pre_vote = settings_.pre_vote,
                   .lease = {.reads = settings_.reads},
                   .seed = settings_.seed};
-  node.core = std::make_unique<Core>(options, std::move(restored), now_);
+  node.core.emplace(options, std::move(restored), now_);
   perform(id);
 }
 

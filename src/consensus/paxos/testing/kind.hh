@@ -37,6 +37,9 @@ class Checker {
   void compare(const Paxos&, const Paxos&) const {}
 
  private:
+  template <class>
+  friend struct consensus::testing::Inspector;
+
   // P2c: what may have been chosen is what a new master proposes.
   void look_at_master(std::uint64_t id, const Paxos& paxos, const Committed& committed) {
     const Ballot ballot{paxos.status().role.term, ReplicaId(id)};
@@ -59,6 +62,7 @@ struct Kind {
   using Core = Paxos;
   using Checker = testing::Checker;
   static constexpr bool kGaps = true;
+  static constexpr bool kIdsAreOrdered = true;  // in ballots
   static constexpr const char* kName = "paxos";
   static Term term_at(const Paxos& paxos, LogIndex index) {
     const Entry* held = paxos.slots().find(index);
