@@ -73,6 +73,7 @@ class Node final : public replica::Transport {
   store::WatchHub& watches() { return *hub_; }
   Machine& machine() { return machine_; }
   DiskFaults& disk_faults() { return *disk_faults_; }
+  std::uint64_t syncs() const { return contents_->syncs; }  // of its disk, ever
   std::uint64_t incarnation() const { return incarnation_; }
   // Called after every turn of a running replica, and before its store is replaced or its process
   // dies.

@@ -110,6 +110,7 @@ class SimulatedFile final : public io::File {
     return fail(ErrorCode::kIo, "simulated sync failed");
   }
   void make_durable(std::size_t writes) {
+    ++disk_.contents_->syncs;
     for (std::size_t i = 0; i < writes; ++i) {
       put(contents_->durable, contents_->unsynced[i].offset, contents_->unsynced[i].bytes);
     }

@@ -30,6 +30,7 @@ struct FileContents {
 struct DiskContents {
   std::map<std::string, std::shared_ptr<FileContents>> names;          // as the process sees them
   std::map<std::string, std::shared_ptr<FileContents>> durable_names;  // as they are after a crash
+  std::uint64_t syncs = 0;
 
   // What the machine finds when it starts again.
   void crash(Random& random);

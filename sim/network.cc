@@ -14,6 +14,7 @@ Duration Network::delay() {
 
 void Network::send(std::size_t from, std::size_t to, std::string message) {
   ++sent_;
+  sent_bytes_ += message.size();
   int copies = 1 + random_.chance(faults_.repeat);
   for (int i = 0; i < copies; ++i) {
     if (random_.chance(faults_.loss)) continue;

@@ -41,6 +41,7 @@ class Network {
     distance_ = std::move(distance);
   }
   std::uint64_t sent() const { return sent_; }
+  std::uint64_t sent_bytes() const { return sent_bytes_; }
 
  private:
   Duration delay();
@@ -51,7 +52,7 @@ class Network {
   std::function<Duration(const std::string&)> slow_;
   std::function<Duration(std::size_t, std::size_t)> distance_;
   std::set<std::pair<std::size_t, std::size_t>> cut_;
-  std::uint64_t sent_ = 0;
+  std::uint64_t sent_ = 0, sent_bytes_ = 0;
 };
 
 }  // namespace polis::sim

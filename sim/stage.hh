@@ -58,6 +58,7 @@ class Stage {
   void heal() { cell_.network().heal(); }
   void watch(std::size_t clients);
   Workload& load() { return workload_; }
+  const History& history() const { return history_; }
 
   // What a message between replicas says, in either protocol.
   struct Said {

@@ -69,5 +69,6 @@ void add_completion_command(CLI::App& app, Run& run);
 void add_sim_command(CLI::App& app, Run& run);
 void add_estimate_command(CLI::App& sim, Run& run);
 void add_explore_command(CLI::App& sim, Run& run);
+void add_compare_command(CLI::App& sim, Run& run);
 
 }  // namespace polis::cli

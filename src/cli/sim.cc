@@ -143,6 +143,7 @@ void add_sim_command(CLI::App& app, Run& run) {
   command->add_flag("--trace", flags->trace, "print what happened when");
   add_estimate_command(*command, run);
   add_explore_command(*command, run);
+  add_compare_command(*command, run);
   command->callback([=, &run] {
     if (!command->get_subcommands().empty()) return;
     run = [=] {

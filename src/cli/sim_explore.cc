@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
 
 #include "cli/cli.hh"
 #include "sim/explore.hh"
@@ -18,14 +17,11 @@ struct Flags {
 };
 
 bool go_through(consensus::Protocol protocol, const sim::ExploreBounds& bounds) {
-  const auto begun = std::chrono::steady_clock::now();
   const sim::Explored found = sim::explore(protocol, bounds);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begun;
   fmt::print(
-      "{}, {}: {} distinct states, {} steps, at most {} in a row and {} entries committed; "
-      "{:.1f} s; {}\n",
+      "{}, {}: {} distinct states, {} steps, at most {} in a row and {} entries committed; {}\n",
       to_string(protocol), describe(bounds), found.states, found.transitions, found.deepest,
-      found.committed_most, took.count(),
+      found.committed_most,
       !found.violation.empty() ? "BROKEN"
       : found.complete         ? "complete, nothing broken"
                                : "nothing broken, but cut off by --states-max");

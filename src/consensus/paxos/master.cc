@@ -8,6 +8,13 @@ namespace {
 
 // So many answers to what was sent later, and what was sent before them is lost.
 constexpr int kPassedMax = 3;
+// No network lets messages overtake each other by less and is then taken to lose them.
+constexpr Duration kOvertakingMin = std::chrono::milliseconds(1);
+// An answer may take so many round trips, and so long at least: disks have bad moments. Doubled
+// with each time that it does not come.
+constexpr int kAnswerRoundTrips = 4;
+constexpr Duration kAnswerMin = std::chrono::milliseconds(5);
+constexpr int kDoubledMax = 6;
 
 }  // namespace
 
@@ -73,6 +80,7 @@ void Paxos::send_accept(ReplicaId to, Peer& peer, LogIndex first) {
 void Paxos::send_again(Peer& peer, ReplicaId to, InFlight& item) {
   item.sent = now_;
   item.passed = 0;
+  ++item.tries;
   const LogIndex first = std::max(item.first, commit_.next());
   peer.commit_sent = commit_;
   send({.type = MessageType::kAccept,
@@ -83,15 +91,31 @@ void Paxos::send_again(Peer& peer, ReplicaId to, InFlight& item) {
         .entries = slots_.run(first, item.last, SIZE_MAX)});
 }
 
-// With each heartbeat: what should have been answered by now.
+// When it is to be sent again, if no answer comes.
+Instant Paxos::answer_due(const Peer& peer, const InFlight& item) const {
+  const Duration patience = peer.round_trip == Duration()
+                                ? options_.heartbeat_interval
+                                : std::max(kAnswerMin, kAnswerRoundTrips * peer.round_trip);
+  return item.sent + patience * (1 << std::min(item.tries, kDoubledMax));
+}
+
+Instant Paxos::first_answer_due() const {
+  Instant first = Instant::max();
+  for (auto& [id, peer] : peers_) {
+    for (auto item = peer.in_flight.rbegin(); item != peer.in_flight.rend() && item->last > commit_;
+         ++item)
+      first = std::min(first, answer_due(peer, *item));
+  }
+  return first;
+}
+
+// What should have been answered by now.
 void Paxos::send_lost(ReplicaId to, Peer& peer) {
-  const Duration patience = std::max(options_.heartbeat_interval, 2 * peer.round_trip);
   for (auto item = peer.in_flight.begin(); item != peer.in_flight.end();) {
-    const Duration age = now_ - item->sent;
     if (item->last > commit_) {
-      if (age >= patience) send_again(peer, to, *item);
+      if (now_ >= answer_due(peer, *item)) send_again(peer, to, *item);
       ++item;
-    } else if (age >= std::max(patience, options_.election_timeout_max)) {
+    } else if (now_ - item->sent >= std::max(options_.election_timeout_max, 2 * peer.round_trip)) {
       peer.in_flight_bytes -= item->bytes;
       item = peer.in_flight.erase(item);
     } else {
@@ -140,11 +164,14 @@ void Paxos::on_accepted(const Message& message) {
     peer->accepted.add(std::max(message.slot, commit_.next()), message.through);
   for (auto item = peer->in_flight.begin(); item != peer->in_flight.end(); ++item) {
     if (item->first != message.slot && item->last != message.through) continue;
-    const Duration took = now_ - item->sent;
-    peer->round_trip += (took - peer->round_trip) / 8;
+    if (item->tries == 0) peer->note_round_trip(now_ - item->sent);
+    // Lost is what was sent so much before this one that it would have been answered, or what was
+    // passed several times (RFC 8985, 3.1 and 6.2).
+    const Instant sent = item->sent;
+    const Duration overtaking = std::max(kOvertakingMin, peer->round_trip / 4);
     for (auto before = peer->in_flight.begin(); before != item; ++before) {
-      if (++before->passed >= kPassedMax && before->last > commit_)
-        send_again(*peer, message.from, *before);
+      const bool lost = ++before->passed >= kPassedMax || sent - before->sent >= overtaking;
+      if (lost && before->last > commit_) send_again(*peer, message.from, *before);
     }
     // Perhaps only what had not been chosen when it was sent again, or what there was room for.
     if (item->last == message.through) peer->drop(item);

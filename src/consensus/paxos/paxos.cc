@@ -91,12 +91,12 @@ void Paxos::tick(Instant now) {
     if (!is_master()) return;
     if (transfer_target_ != consensus::kNoReplica && now_ >= transfer_deadline_)
       transfer_target_ = consensus::kNoReplica;
+    for (auto& [id, peer] : peers_) send_lost(id, peer);
     if (now_ < heartbeat_due_) return;
     heartbeat_due_ = now_ + options_.heartbeat_interval;
     for (auto& [id, peer] : peers_) {
       peer.caught_up = peer.learned >= peer.commit_at_heartbeat;
       peer.commit_at_heartbeat = commit_;
-      send_lost(id, peer);
     }
     maybe_promote_learner();
     if (!has_promises()) ask_for_promises();
@@ -111,7 +111,7 @@ void Paxos::tick(Instant now) {
 }
 
 Instant Paxos::next_deadline() const {
-  Instant own = is_master()      ? std::min(heartbeat_due_, quorum_check_due_)
+  Instant own = is_master()      ? std::min({heartbeat_due_, quorum_check_due_, first_answer_due()})
                 : is_candidate() ? std::min(promises_due_, clock_.deadline())
                                  : clock_.deadline();
   return std::min(own, ask_at_);

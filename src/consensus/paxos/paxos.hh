@@ -122,6 +122,8 @@ class Paxos {
   void feed(ReplicaId to, Peer& peer);
   void send_accept(ReplicaId to, Peer& peer, LogIndex first);
   void send_again(Peer& peer, ReplicaId to, InFlight& item);
+  Instant answer_due(const Peer& peer, const InFlight& item) const;
+  Instant first_answer_due() const;
   void send_lost(ReplicaId to, Peer& peer);
   void send_commit(ReplicaId to, Peer& peer);
   void broadcast_heartbeat();

@@ -15,6 +15,7 @@ struct InFlight {
   std::size_t bytes = 0;
   Instant sent{};
   int passed = 0;  // answers to what was sent later
+  int tries = 0;   // how often it was sent again
 };
 
 struct Peer {
@@ -31,11 +32,15 @@ struct Peer {
 
   std::deque<InFlight> in_flight;  // not yet answered, in the order of sending
   std::size_t in_flight_bytes = 0;
-  Duration round_trip{};  // of an accept, with the peer's disk; moving average
+  Duration round_trip{};  // of an accept, with the peer's disk; moving average; 0: not known yet
 
   void sent(LogIndex first, LogIndex last, std::size_t bytes, Instant now) {
     in_flight.push_back({first, last, bytes, now});
     in_flight_bytes += bytes;
+  }
+  // Of what was sent once: who knows which time it was that was answered (Karn and Partridge 1987)?
+  void note_round_trip(Duration took) {
+    round_trip = round_trip == Duration() ? took : round_trip + (took - round_trip) / 8;
   }
   void drop(std::deque<InFlight>::iterator item) {
     in_flight_bytes -= item->bytes;

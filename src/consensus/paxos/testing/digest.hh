@@ -88,6 +88,7 @@ struct Inspector<paxos::Paxos> {
       out.index(item.last);
       out.time(item.sent);
       out.number(static_cast<std::uint64_t>(item.passed));
+      out.number(static_cast<std::uint64_t>(item.tries));
     }
     out.number(static_cast<std::uint64_t>(peer.round_trip.count()));
   }
