@@ -24,7 +24,7 @@ def leader(peer, timeout=30):
     """The place of the master among the processes; waits for one whom all agree on."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
-        done = subprocess.run(["etcdctl", "--endpoints", peer.endpoints, "--command-timeout", "2s", "endpoint", "status", "-w", "json"],
+        done = subprocess.run(peer.near("etcdctl", "--endpoints", peer.endpoints, "--command-timeout", "2s", "endpoint", "status", "-w", "json"),
                               capture_output=True, text=True, env={**os.environ, "ETCDCTL_API": "3"})
         try:
             all_of = [s["Status"] for s in json.loads(done.stdout)]

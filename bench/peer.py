@@ -73,6 +73,10 @@ class Peer:
                 total += next(int(line.split()[1]) for line in f if line.startswith("RssAnon")) * 1024
         return total
 
+    def near(self, *command):
+        """The command as it runs where the replicas can be reached."""
+        return list(command)
+
     def load(self, load, *args):
         pids = [a for p in self.processes for a in ("--pid", str(p.pid))]
         return self.load_at(load, self.endpoints, *args, *pids)

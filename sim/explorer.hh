@@ -11,7 +11,8 @@
 // ordered by id, so a renaming has to keep the order of those who have stood; and as long as
 // anybody may still stand, that of all. States are known by 64 bits of their bytes ("hash
 // compaction", Wolper and Leroy 1993): with a million states the chance that one is taken for
-// another and left out is about one in thirty million.
+// another and left out is about one in forty million. A disk finishes all that it was given, or
+// nothing yet.
 //
 // Source: Holzmann, "The SPIN Model Checker" (2003), chapters 8 and 9; Ip and Dill, "Better
 // Verification Through Symmetry" (1996).

@@ -1,16 +1,9 @@
+// The write-ahead log on a simulated disk.
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
-#include <csignal>
-#include <cstdlib>
-#include <filesystem>
-
-#include "io/posix_disk.hh"
-#include "io/reactor.hh"
 #include "sim/disk.hh"
-#include "storage/lmdb_engine.hh"
-#include "storage/memory_engine.hh"
 #include "storage/wal.hh"
 #include "storage/wal_format.hh"
 
@@ -28,14 +21,15 @@ Entry entry(std::uint64_t index, std::uint64_t term, const std::string& text) {
 // One simulated machine whose log can be closed and opened again.
 class WalTest : public ::testing::Test {
  protected:
-  WalTest() { open(); }
+  explicit WalTest(bool gaps = false) : gaps_(gaps) { open(); }
 
   Result<void> try_open(Identity identity = {7, ReplicaId(1)}) {
     wal_.reset();
     disk_ = std::make_unique<sim::SimulatedDisk>(machine_, contents_, faults_, Random(1));
     recovered_ = {};
-    auto wal = Wal::open(*disk_, {.directory = "/wal", .identity = identity, .segment_bytes = 4096},
-                         recovered_);
+    auto wal = Wal::open(
+        *disk_, {.directory = "/wal", .identity = identity, .gaps = gaps_, .segment_bytes = 4096},
+        recovered_);
     if (!wal) return std::unexpected(wal.error());
     wal_ = std::move(*wal);
     return {};
@@ -67,6 +61,7 @@ class WalTest : public ::testing::Test {
     return all;
   }
 
+  bool gaps_;
   sim::World world_{1};
   sim::Machine machine_{world_, 0};
   std::shared_ptr<sim::DiskContents> contents_ = std::make_shared<sim::DiskContents>();
@@ -402,184 +397,119 @@ TEST(WalFormat, no_mutation_of_a_record_is_accepted) {
   }
 }
 
-// The same tests for both engines.
-class EngineTest : public ::testing::TestWithParam<bool> {
+// The log of a cell with protocol paxos: entries come in any order, each instead of its own alone.
+class GapsTest : public WalTest {
  protected:
-  EngineTest() {
-    directory_ =
-        (std::filesystem::temp_directory_path() / ("polis-engine-" + std::to_string(io::entropy())))
-            .string();
-    std::filesystem::create_directories(directory_);
-    reopen();
-  }
-  ~EngineTest() override {
-    engine_.reset();
-    std::filesystem::remove_all(directory_);
-  }
-  void reopen() {
-    engine_.reset();
-    if (GetParam()) {
-      auto opened = LmdbEngine::open(reactor_, {.directory = directory_, .map_bytes = 1 << 30});
-      ASSERT_TRUE(opened.has_value()) << opened.error().text;
-      engine_ = std::move(*opened);
-    } else {
-      engine_ = std::make_unique<MemoryEngine>(state_, reactor_, disk_, Random(1));
-    }
-  }
-  Result<void> wait(const std::function<void(io::Done)>& start) {
-    Result<void> result;
-    start([&](Result<void> r) {
-      result = std::move(r);
-      reactor_.stop();
-    });
-    reactor_.run();
-    return result;
-  }
-  Result<void> commit(WriteBatch batch) {
-    return wait([&](io::Done done) { engine_->commit_later(std::move(batch), std::move(done)); });
-  }
-  std::string dump() {
+  GapsTest() : WalTest(true) {}
+
+  std::string accepted() {
     std::string all;
-    EXPECT_TRUE(engine_
-                    ->scan({},
-                           [&](RecordKey k, std::string_view v) {
-                             all += std::to_string(k.revision) + "." + std::to_string(k.sub) + "=" +
-                                    std::string(v) + " ";
-                             return true;
-                           })
-                    .has_value());
-    EXPECT_TRUE(engine_
-                    ->scan_named("",
-                                 [&](std::string_view k, std::string_view v) {
-                                   all += std::string(k) + ":" + std::string(v) + " ";
-                                 })
-                    .has_value());
+    for (auto& [index, held] : recovered_.accepted)
+      all += fmt::format("{}:{} ", index.value, *held.data);
     return all;
   }
-
-  std::string directory_;
-  io::Reactor reactor_;
-  io::PosixDisk disk_{reactor_};
-  std::shared_ptr<MemoryEngineState> state_ = std::make_shared<MemoryEngineState>();
-  std::unique_ptr<Engine> engine_;
 };
 
-TEST_P(EngineTest, a_batch_is_there_after_reopening) {
-  ASSERT_TRUE(
-      commit({{{{2, 0}, share("b")}, {{300, 1}, share("c")}}, {}, {{"applied", "9"}}}).has_value());
-  reopen();
-  EXPECT_EQ(dump(), "2.0=b 300.1=c applied:9 ");
-  std::string got;
-  EXPECT_TRUE(engine_->get({300, 1}, [&](std::string_view v) { got = v; }).value());
-  EXPECT_EQ(got, "c");
-  EXPECT_FALSE(engine_->get({300, 0}, [](std::string_view) {}).value());
+TEST_F(GapsTest, what_was_accepted_in_any_order_is_recovered) {
+  append(5, 1, "e");
+  append(2, 1, "b");
+  append(9, 2, "i");
+  sync();
+  crash(1);
+  open();
+  EXPECT_EQ(accepted(), "2:b 5:e 9:i ");
+  EXPECT_TRUE(recovered_.entries.empty());
 }
 
-TEST_P(EngineTest, removed_records_and_names_are_gone) {
-  ASSERT_TRUE(commit({{{{1, 0}, share("a")}, {{2, 0}, share("b")}}, {}, {{"x", "1"}, {"y", "2"}}})
-                  .has_value());
-  ASSERT_TRUE(
-      commit({{}, {{1, 0}, {7, 7}}, {{"x", std::nullopt}, {"z", std::nullopt}}}).has_value());
-  EXPECT_EQ(dump(), "2.0=b y:2 ");
+TEST_F(GapsTest, a_later_entry_replaces_its_own_slot_alone) {
+  for (std::uint64_t i = 1; i <= 4; ++i) append(i, 1, "old");
+  append(2, 3, "new");
+  sync();
+  open();
+  EXPECT_EQ(accepted(), "1:old 2:new 3:old 4:old ");
+  EXPECT_EQ(recovered_.accepted.at(LogIndex(2)).term, Term(3));
 }
 
-TEST_P(EngineTest, a_snapshot_carries_everything_into_another_engine) {
-  std::string big(300'000, 'v');
-  ASSERT_TRUE(
-      commit({{{{1, 0}, share(big)}, {{2, 0}, share("")}}, {}, {{"applied", "2"}}}).has_value());
-  std::string before = dump();
-  std::string path = directory_ + "/snapshot";
-  ASSERT_TRUE(wait([&](io::Done done) {
-                engine_->save_snapshot_later(path, "applied", {}, [done](Result<SnapshotFile> r) {
-                  EXPECT_GT(r.value().bytes, 300'000u);
-                  EXPECT_EQ(r->named, "2");
-                  done({});
-                });
-              }).has_value());
-  ASSERT_TRUE(commit({{{{3, 0}, share("later")}}, {{1, 0}}, {{"other", "1"}}}).has_value());
-  std::string now = dump(), seen;
-  SnapshotRows also{[&](std::string_view name, std::string_view value) -> Result<void> {
-                      seen += fmt::format("{}:{} ", name, value);
-                      return {};
-                    },
-                    [&](RecordKey key, std::string_view bytes) -> Result<void> {
-                      seen += fmt::format("{}.{}={} ", key.revision, key.sub, bytes);
-                      return {};
-                    }};
-  ASSERT_TRUE(
-      wait([&](io::Done done) { engine_->load_snapshot_later(path, also, done); }).has_value());
-  EXPECT_EQ(seen.size(), before.size());
-  EXPECT_TRUE(seen.starts_with("applied:2 1.0=v"));
-  EXPECT_EQ(dump(), now);
-  ASSERT_TRUE(wait([&](io::Done done) { engine_->adopt_loaded_later(done); }).has_value());
-  EXPECT_EQ(dump(), before);
-  reopen();
-  EXPECT_EQ(dump(), before);
+TEST_F(GapsTest, the_ballot_of_an_entry_is_recovered_whole) {
+  Entry accepted_one = entry(3, 7, "x");
+  accepted_one.proposer = ReplicaId(4);
+  ASSERT_TRUE(wal_->append(std::nullopt, {accepted_one}).has_value());
+  sync();
+  open();
+  ASSERT_TRUE(recovered_.accepted.contains(LogIndex(3)));
+  EXPECT_EQ(recovered_.accepted.at(LogIndex(3)).term, Term(7));
+  EXPECT_EQ(recovered_.accepted.at(LogIndex(3)).proposer, ReplicaId(4));
 }
 
-TEST_P(EngineTest, a_damaged_snapshot_changes_nothing) {
-  ASSERT_TRUE(commit({{{{1, 0}, share("a")}}, {}, {{"applied", "1"}}}).has_value());
-  std::string path = directory_ + "/snapshot";
-  ASSERT_TRUE(wait([&](io::Done done) {
-                engine_->save_snapshot_later(path, "applied", {},
-                                             [done](Result<SnapshotFile>) { done({}); });
-              }).has_value());
-  auto file = disk_.open(path);
-  ASSERT_TRUE((*file)->write(22, "X").has_value());
-  auto loaded = wait([&](io::Done done) { engine_->load_snapshot_later(path, {}, done); });
-  ASSERT_FALSE(loaded.has_value());
-  EXPECT_EQ(loaded.error().code, ErrorCode::kCorrupt);
-  EXPECT_EQ(dump(), "1.0=a applied:1 ");
+TEST_F(GapsTest, a_reset_forgets_what_is_before_it_and_keeps_what_is_behind) {
+  append(2, 1, "b");
+  append(8, 1, "h");
+  append(5, 1, "e");
+  sync();
+  ASSERT_TRUE(wal_->reset(LogIndex(5), Term(1)).has_value());
+  sync();
+  open();
+  EXPECT_EQ(accepted(), "8:h ");
+  EXPECT_EQ(recovered_.base_index, LogIndex(5));
 }
 
-TEST_P(EngineTest, rows_that_are_refused_are_neither_saved_nor_loaded) {
-  ASSERT_TRUE(commit({{{{1, 0}, share("a")}}, {}, {{"applied", "1"}}}).has_value());
-  std::string path = directory_ + "/snapshot";
-  SnapshotRows refuse{.record = [](RecordKey, std::string_view) -> Result<void> {
-    return fail(ErrorCode::kCorrupt, "refused");
-  }};
-  auto save = [&](const SnapshotRows& rows) {
-    return wait([&](io::Done done) {
-      engine_->save_snapshot_later(path, "applied", rows, [done](Result<SnapshotFile> r) {
-        done(r ? Result<void>() : std::unexpected(r.error()));
-      });
-    });
-  };
-  EXPECT_EQ(save(refuse).error().text, "refused");
-  ASSERT_TRUE(save({}).has_value());
-  auto loaded = wait([&](io::Done done) { engine_->load_snapshot_later(path, refuse, done); });
-  EXPECT_EQ(loaded.error().text, "refused");
-  EXPECT_EQ(dump(), "1.0=a applied:1 ");
+TEST_F(GapsTest, released_segments_take_no_open_slot_with_them) {
+  append(100, 1, "far");
+  for (std::uint64_t i = 1; i <= 60; ++i) {
+    append(i, 1, std::string(200, 'x'));
+    sync();
+  }
+  const std::uint64_t before = wal_->bytes();
+  ASSERT_TRUE(wal_->release_through(LogIndex(60)).has_value());
+  sync();
+  open();
+  ASSERT_TRUE(recovered_.accepted.contains(LogIndex(100)));
+  EXPECT_EQ(*recovered_.accepted.at(LogIndex(100)).data, "far");
+  EXPECT_LE(wal_->bytes(), before);
 }
 
-class LmdbEngineTest : public EngineTest {};
-
-// The size limit ends within the write, as a disk may: the system writes what fits and fails
-// nothing.
-TEST_P(LmdbEngineTest, a_write_that_is_cut_short_is_a_full_disk_and_works_again_later) {
-  ASSERT_TRUE(commit({{{{1, 0}, share("a")}}, {}, {}}).has_value());
-  std::signal(SIGXFSZ, SIG_IGN);
-  rlimit before{};
-  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
-  rlimit small = before;
-  small.rlim_cur = std::filesystem::file_size(directory_ + "/state.mdb") + (100 << 10) + 2000;
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
-  const SharedBytes large = share(std::string(1 << 20, 'b'));
-  auto refused = commit({{{{2, 0}, large}}, {}, {}});
-  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
-  std::signal(SIGXFSZ, SIG_DFL);
-  ASSERT_FALSE(refused.has_value());
-  EXPECT_EQ(refused.error().code, ErrorCode::kNoSpace) << refused.error().text;
-  EXPECT_EQ(dump(), "1.0=a ");
-  ASSERT_TRUE(commit({{{{2, 0}, large}}, {}, {}}).has_value());
-  reopen();
-  EXPECT_EQ(dump(), "1.0=a 2.0=" + *large + " ");
+// What was synced is there whatever a crash leaves of the rest, and nothing is there that was not
+// appended.
+TEST_F(GapsTest, after_any_crash_all_that_was_synced_is_there) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    contents_ = std::make_shared<sim::DiskContents>();
+    open();
+    Random random(seed);
+    std::map<std::uint64_t, std::string> synced, appended;
+    for (int i = 0; i < 40; ++i) {
+      const std::uint64_t index = 1 + random.below(20);
+      const std::string text = fmt::format("{}.{}", index, i);
+      append(index, static_cast<std::uint64_t>(i) + 1, text);
+      appended[index] = text;
+      if (random.chance(0.3)) {
+        sync();
+        synced = appended;
+      }
+    }
+    crash(seed);
+    open();
+    for (auto& [index, text] : synced) {
+      ASSERT_TRUE(recovered_.accepted.contains(LogIndex(index))) << "seed " << seed;
+      const std::string& found = *recovered_.accepted.at(LogIndex(index)).data;
+      // Instead of it only something newer of the same slot.
+      EXPECT_GE(std::stoi(found.substr(found.find('.') + 1)),
+                std::stoi(text.substr(text.find('.') + 1)));
+      EXPECT_EQ(found.substr(0, found.find('.')), std::to_string(index));
+    }
+  }
 }
 
-INSTANTIATE_TEST_SUITE_P(Real, LmdbEngineTest, ::testing::Values(true),
-                         [](const auto&) { return "Lmdb"; });
-INSTANTIATE_TEST_SUITE_P(Both, EngineTest, ::testing::Bool(),
-                         [](const auto& engine) { return engine.param ? "Lmdb" : "Memory"; });
+TEST_F(GapsTest, a_log_of_the_other_protocol_is_refused) {
+  append(1, 1, "a");
+  sync();
+  gaps_ = false;
+  auto done = try_open();
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().code, ErrorCode::kInvalid);
+  gaps_ = true;
+  open();
+  EXPECT_EQ(accepted(), "1:a ");
+}
 
 }  // namespace
 }  // namespace polis::storage
