@@ -73,6 +73,7 @@ void Paxos::hear_master(const Message& message) {
   CHECK(!is_master());  // two masters with one ballot
   if (master_ != message.from || (role_ != Role::kFollower && role_ != Role::kLearner))
     become_follower(message.from);
+  polls_in_vain_ = 0;
   clock_.hear(now_);
 }
 

@@ -58,10 +58,11 @@ void Paxos::ask_now() {
     return;
   }
   ask_at_ = now_ + options_.election_timeout_min / 2;
-  if (arriving_ && !wants_snapshot(*arriving_)) arriving_.reset();
+  // Not wanted any more; or a part was not kept, for want of space: from the beginning then.
+  if (arriving_ && (!wants_snapshot(*arriving_) || arriving_chunk_under_way_)) arriving_.reset();
   if (!arriving_) {
     send({.type = MessageType::kLearn, .to = teacher_, .slot = commit_.next()});
-  } else if (!arriving_chunk_under_way_ && arriving_offset_ < arriving_size_) {
+  } else if (arriving_offset_ < arriving_size_) {
     ask_for_chunk(teacher_, *arriving_, arriving_offset_, false);
   }
 }
@@ -120,7 +121,8 @@ void Paxos::on_snapshot_ask(const Message& message) {
   if (!current) return on_learn(message);
   auto peer = peers_.find(message.from);
   if (peer != peers_.end()) peer->second.asked_snapshot = now_;
-  if (message.offset < snapshot_size_) send_chunk(message.from, message.offset);
+  // Another replica's snapshot of this mark may have been longer.
+  send_chunk(message.from, message.offset < snapshot_size_ ? message.offset : 0);
 }
 
 void Paxos::send_chunk(ReplicaId to, std::uint64_t offset) {
@@ -148,7 +150,12 @@ void Paxos::on_snapshot_chunk(Message message) {
   if (is_master() || !wants_snapshot(message.mark)) return;
   if (is_candidate()) clock_.restart(now_);
   if (!arriving_ || *arriving_ != message.mark || arriving_size_ != message.snapshot_size) {
-    if (message.offset != 0) return;
+    if (message.offset != 0) {
+      // Another replica goes on with a snapshot of the same mark, and made it differently.
+      if (arriving_ && *arriving_ == message.mark && message.from == teacher_)
+        ask_for_chunk(message.from, message.mark, 0, false);
+      return;
+    }
     arriving_ = message.mark;
     arriving_size_ = message.snapshot_size;
     arriving_offset_ = 0;

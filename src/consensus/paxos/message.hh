@@ -76,7 +76,8 @@ struct Message {
   // kPrepare: asked for by the master itself (kStand), whose ballot this is; else all zero.
   Ballot predecessor;
   std::uint64_t round = 0;  // kHeartbeat and reply; kStand and kPrepare that came of it: the
-                            // master's newest one when it handed over; kPollReply: the sender's
+                            // master's newest one when it handed over; kPollReply: the sender's;
+                            // kPoll: how many it asked before, in vain
   Duration promise{};       // kHeartbeat: how long the receiver is to help nobody else
   ReadId read;              // kReadIndex and reply
   // Rising slots; those of kAccept and kChosen without gaps, from `slot` on.

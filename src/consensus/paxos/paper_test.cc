@@ -222,6 +222,113 @@ TEST(Live_5_5, an_installed_snapshot_forgets_nothing_that_was_accepted_behind_it
   EXPECT_GE(cluster.applied(3).size(), 3u);
 }
 
+// A replica alone, to which a test says everything.
+struct Alone {
+  Paxos core{{.id = ReplicaId(3)},
+             {.mark = {.configuration = {.voters = {ReplicaId(1), ReplicaId(2), ReplicaId(3)}}}},
+             Instant(100s)};
+  Instant now{100s};
+
+  // Its messages of this type that came of it.
+  std::vector<Message> hear(Message message, MessageType type) {
+    message.to = ReplicaId(3);
+    core.step(std::move(message), now);
+    return say(type);
+  }
+  std::vector<Message> say(MessageType type) {
+    std::vector<Message> found;
+    for (Output out = core.take_output();
+         out.ticket || !out.messages.empty() || !out.messages_after_persist.empty() ||
+         !out.chunks.empty();
+         out = core.take_output()) {
+      if (out.ticket) core.on_persisted(*out.ticket, now);
+      for (auto* all : {&out.messages, &out.messages_after_persist}) {
+        std::copy_if(all->begin(), all->end(), std::back_inserter(found),
+                     [&](const Message& m) { return m.type == type; });
+      }
+      chunks += out.chunks.size();
+    }
+    return found;
+  }
+  std::size_t chunks = 0;  // handed to the driver
+};
+
+// That two replicas make the same bytes of one state is not promised.
+TEST(Live_5_5, a_snapshot_is_begun_again_where_another_replica_made_it_differently) {
+  Alone one;
+  const SnapshotMark mark{LogIndex(10), Term(1), {.voters = {ReplicaId(1), ReplicaId(2)}}};
+  auto chunk = [&](std::uint64_t from, std::uint64_t offset, std::uint64_t size) {
+    return Message{.type = MessageType::kSnapshotChunk,
+                   .from = ReplicaId(from),
+                   .mark = mark,
+                   .snapshot_size = size,
+                   .offset = offset,
+                   .chunk_length = 8,
+                   .chunk = "12345678"};
+  };
+  auto told = [&](std::uint64_t from, std::uint64_t round) {
+    return Message{.type = MessageType::kHeartbeat,
+                   .from = ReplicaId(from),
+                   .ballot = {Term(round), ReplicaId(from)},
+                   .commit = LogIndex(10)};
+  };
+  one.hear(told(1, 1), MessageType::kLearn);
+  one.hear(chunk(1, 0, 20), MessageType::kSnapshotAsk);
+  one.core.on_chunk_written(ReplicaId(1), mark, 8, one.now);
+  EXPECT_EQ(one.say(MessageType::kSnapshotAsk).at(0).offset, 8u);
+  one.hear(told(2, 2), MessageType::kLearn);  // another master, whose snapshot is longer
+  const auto asked = one.hear(chunk(2, 8, 30), MessageType::kSnapshotAsk);
+  ASSERT_EQ(asked.size(), 1u);
+  EXPECT_EQ(asked[0].offset, 0u);
+  one.hear(chunk(2, 0, 30), MessageType::kSnapshotAsk);
+  EXPECT_EQ(one.chunks, 2u);
+}
+
+TEST(Live_5_5, a_part_that_could_not_be_kept_is_asked_for_again_from_the_beginning) {
+  Alone one;
+  const SnapshotMark mark{LogIndex(10), Term(1), {.voters = {ReplicaId(1)}}};
+  one.hear({.type = MessageType::kHeartbeat,
+            .from = ReplicaId(1),
+            .ballot = {Term(1), ReplicaId(1)},
+            .commit = LogIndex(10)},
+           MessageType::kLearn);
+  one.hear({.type = MessageType::kSnapshotChunk,
+            .from = ReplicaId(1),
+            .mark = mark,
+            .snapshot_size = 20,
+            .chunk_length = 8,
+            .chunk = "12345678"},
+           MessageType::kSnapshotAsk);
+  EXPECT_EQ(one.chunks, 1u);  // and the driver has no room for it: on_chunk_written never comes
+  one.now += 200ms;
+  one.core.tick(one.now);
+  EXPECT_EQ(one.say(MessageType::kLearn).size(), 1u);
+}
+
+// The one who knows that the others may elect without who has left; they do not know it yet.
+TEST(Raft_9_6, who_loses_poll_after_poll_is_helped_although_it_needs_a_snapshot) {
+  Cluster cluster = led();
+  for (int i = 0; i < 4; ++i) cluster.propose(1, "v");
+  cluster.isolate(3);
+  for (int i = 0; i < 4; ++i) cluster.propose(1, "w");
+  cluster.settle();
+  cluster.compact(1, cluster.applied(1).size());
+  cluster.compact(2, cluster.applied(2).size());
+  cluster.heal();
+  cluster.crash(1);
+  int polls = 0;
+  for (; polls < 20 && cluster.leader() != 3; ++polls) {
+    cluster.campaign(3);
+    for (int i = 0; i < 10 && cluster.leader() != 3; ++i) {
+      cluster.settle();
+      cluster.perform(3);
+      cluster.tick(3);
+    }
+  }
+  EXPECT_EQ(cluster.leader(), 3u);
+  EXPECT_GT(polls, 3);
+}
+
 TEST(Raft_9_6, a_replica_that_was_cut_off_does_not_disturb_the_master) {
   Cluster cluster = led();
   const Ballot before = cluster.core(1).promised();

@@ -225,6 +225,7 @@ class Paxos {
   Term seen_;                         // the highest round that anyone was heard of
   std::optional<Message> hand_over_;  // the master asked for this ballot
   std::map<ReplicaId, bool> polls_;
+  std::uint64_t polls_in_vain_ = 0;  // since a master was last heard
   std::map<ReplicaId, Promised> promises_;
   std::map<LogIndex, Entry> found_;  // the newest of each slot that those who promised told of
   LogIndex chosen_elsewhere_;        // the furthest that any of them knows

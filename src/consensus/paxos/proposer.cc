@@ -8,6 +8,12 @@
 #include "consensus/paxos/paxos.hh"
 
 namespace polis::paxos {
+namespace {
+
+// Who has asked so often in a row is helped although it will have to be sent a snapshot.
+constexpr std::uint64_t kPollsInVainMax = 5;
+
+}  // namespace
 
 void Paxos::on_peer_lost(ReplicaId peer, Instant now) {
   now_ = now;
@@ -30,14 +36,22 @@ void Paxos::stand(bool poll) {
   clock_.restart(now_);
   for (ReplicaId id : configuration_.everyone()) {
     if (id == options_.id || !is_voting(id)) continue;
-    send({.type = MessageType::kPoll, .to = id, .ballot = ballot_, .slot = commit_.next()});
+    send({.type = MessageType::kPoll,
+          .to = id,
+          .ballot = ballot_,
+          .slot = commit_.next(),
+          .round = polls_in_vain_});
   }
+  ++polls_in_vain_;
   on_poll_reply({.type = MessageType::kPollReply, .from = options_.id, .ballot = ballot_});
 }
 
 void Paxos::on_poll(const Message& message) {
   // Whoever would need a snapshot first is no help to anyone now; this one will stand itself.
-  const bool granted = message.ballot > promised_ && message.slot >= slots_.first();
+  // Unless nobody else can be elected: those who could may lack the configuration that says so.
+  const bool needs_snapshot = message.slot < slots_.first();
+  const bool granted =
+      message.ballot > promised_ && (!needs_snapshot || message.round >= kPollsInVainMax);
   if (!may_help(message)) return;
   send_after_persist({.type = MessageType::kPollReply,
                       .to = message.from,
@@ -161,6 +175,7 @@ void Paxos::maybe_become_master() {
 void Paxos::become_master() {
   role_ = Role::kMaster;
   master_ = options_.id;
+  polls_in_vain_ = 0;
   hand_over_.reset();
   arriving_.reset();
   ask_at_ = Instant::max();
