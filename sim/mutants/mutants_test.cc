@@ -172,6 +172,53 @@ TEST(Which, of_all) {
   }
 }
 
+// Those that small cells show, with the bounds of the exploration in which they do. What the others
+// break needs more: leases and time, changes of members, snapshots, disks that fail, what the store
+// does with commands; or three masters with values of their own.
+struct Shown {
+  const char* name;
+  ExploreBounds bounds;
+};
+constexpr ExploreBounds kCrashOfTwo{.replicas = 2, .crashes = 1, .slow_disks = true};
+constexpr ExploreBounds kCrashesOfTwo{
+    .replicas = 2, .proposals = 2, .crashes = 2, .slow_disks = true};
+constexpr ExploreBounds kElectionsOfThree{.replicas = 3};
+constexpr ExploreBounds kCrashOfThree{
+    .replicas = 3, .proposals = 0, .crashes = 1, .slow_disks = true};
+constexpr ExploreBounds kCrashOfThreeWithValue{
+    .replicas = 3, .proposals = 1, .crashes = 1, .slow_disks = true};
+constexpr ExploreBounds kReadOfThree{.replicas = 3, .proposals = 0, .reads = 1};
+const Shown kShown[]{
+    {"acknowledge_before_the_quorum", kElectionsOfThree},
+    {"vote_twice_in_a_term", kCrashOfTwo},
+    {"vote_for_a_shorter_log", kElectionsOfThree},
+    {"promise_a_vote_before_it_is_durable", kCrashOfThree},
+    {"acknowledge_entries_before_they_are_durable", kCrashOfThree},
+    {"count_the_own_log_before_it_is_durable", kCrashOfThree},
+    {"commit_more_than_the_follower_is_known_to_have", kReadOfThree},
+    {"acknowledge_before_the_quorum_has_accepted", kCrashesOfTwo},
+    {"forget_a_promise_in_a_restart", kCrashesOfTwo},
+    {"use_a_ballot_of_somebody_else", kCrashOfTwo},
+    {"skip_phase_1", kElectionsOfThree},
+    {"become_master_without_learning_what_is_chosen", kElectionsOfThree},
+    {"accept_below_the_promise", kCrashOfTwo},
+    {"promise_before_it_is_durable", kCrashOfThreeWithValue},
+    {"accept_before_it_is_durable", kCrashOfThreeWithValue},
+};
+
+class ExplorationTest : public ::testing::TestWithParam<Shown> {};
+
+TEST_P(ExplorationTest, finds) {
+  for (mutant = 1; mutant < static_cast<int>(std::size(kMutants)); ++mutant) {
+    if (std::string_view(kMutants[mutant]) == GetParam().name) break;
+  }
+  ASSERT_LT(mutant, static_cast<int>(std::size(kMutants))) << "there is no such mutant";
+  EXPECT_TRUE(caught([] { return !explore(protocol(), GetParam().bounds).violation.empty(); }));
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ExplorationTest, ::testing::ValuesIn(kShown),
+                         [](const auto& shown) { return std::string(shown.param.name); });
+
 TEST(NoMutant, is_not_caught) {
   mutant = 0;
   for (const Scenario& scenario : scenarios())
