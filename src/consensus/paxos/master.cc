@@ -10,10 +10,12 @@ namespace {
 constexpr int kPassedMax = 3;
 // No network lets messages overtake each other by less and is then taken to lose them.
 constexpr Duration kOvertakingMin = std::chrono::milliseconds(1);
-// An answer may take so many round trips, and so long at least: disks have bad moments. Doubled
-// with each time that it does not come.
+// An answer may take so many round trips, and so long at least, since disks have bad moments; and
+// so long for each byte under way, on a link of a megabyte a second. Doubled each time that none
+// comes.
 constexpr int kAnswerRoundTrips = 4;
 constexpr Duration kAnswerMin = std::chrono::milliseconds(5);
+constexpr Duration kAnswerPerByte = std::chrono::microseconds(1);
 constexpr int kDoubledMax = 6;
 
 }  // namespace
@@ -96,7 +98,8 @@ Instant Paxos::answer_due(const Peer& peer, const InFlight& item) const {
   const Duration patience = peer.round_trip == Duration()
                                 ? options_.heartbeat_interval
                                 : std::max(kAnswerMin, kAnswerRoundTrips * peer.round_trip);
-  return item.sent + patience * (1 << std::min(item.tries, kDoubledMax));
+  const Duration bytes = kAnswerPerByte * static_cast<std::int64_t>(peer.in_flight_bytes);
+  return item.sent + (patience + bytes) * (1 << std::min(item.tries, kDoubledMax));
 }
 
 Instant Paxos::first_answer_due() const {

@@ -160,6 +160,51 @@ TEST(Simple_3, what_is_lost_is_sent_again_and_nothing_else) {
   EXPECT_EQ(cluster.applied(2).size(), 2u);
 }
 
+TEST(Simple_3, what_is_not_answered_is_sent_again_later_and_later) {
+  Cluster cluster = led();
+  cluster.propose(1, "to see how long an answer takes");
+  cluster.advance(2ms);
+  cluster.settle();
+  ASSERT_EQ(cluster.applied(1).size(), 1u);
+  lose(cluster, 2);
+  lose(cluster, 3);
+  cluster.propose(1, "x");
+  std::vector<int> sent_at;  // to replica 2, in milliseconds
+  for (int ms = 0; ms <= 70; ++ms) {
+    if (count(cluster, MessageType::kAccept) > 0) sent_at.push_back(ms);
+    lose(cluster, 2);
+    lose(cluster, 3);
+    cluster.advance(1ms);
+  }
+  ASSERT_GE(sent_at.size(), 4u);
+  EXPECT_EQ(sent_at[0], 0);
+  EXPECT_GE(sent_at[1], 8);  // four times the two that the first one took
+  EXPECT_LE(sent_at[1], 10);
+  EXPECT_GE(sent_at[2] - sent_at[1], 16);
+  EXPECT_GE(sent_at[3] - sent_at[2], 32);
+  cluster.settle();
+  cluster.advance(70ms);
+  cluster.settle();
+  EXPECT_EQ(cluster.applied(1).size(), 2u);
+}
+
+TEST(Simple_3, on_a_slow_link_much_is_not_sent_twice_before_it_can_have_arrived) {
+  Cluster cluster = led();
+  cluster.propose(1, "to see how long an answer takes");
+  cluster.advance(2ms);
+  cluster.settle();
+  cluster.propose(1, std::string(1 << 19, 'x'));
+  lose(cluster, 2);
+  lose(cluster, 3);
+  for (int i = 0; i < 40; ++i) {
+    cluster.advance(10ms);
+    EXPECT_EQ(count(cluster, MessageType::kAccept), 0);
+    cluster.settle();
+  }
+  for (int i = 0; i < 20; ++i) cluster.advance(10ms);
+  EXPECT_GT(count(cluster, MessageType::kAccept), 0);
+}
+
 TEST(Live_4, one_prepare_stands_for_all_that_is_proposed_after_it) {
   Cluster cluster = led();
   for (int i = 0; i < 10; ++i) cluster.propose(1, "v");
