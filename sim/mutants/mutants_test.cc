@@ -179,6 +179,7 @@ struct Shown {
   const char* name;
   ExploreBounds bounds;
 };
+void PrintTo(const Shown& shown, std::ostream* out) { *out << shown.name; }
 constexpr ExploreBounds kCrashOfTwo{.replicas = 2, .crashes = 1, .slow_disks = true};
 constexpr ExploreBounds kCrashesOfTwo{
     .replicas = 2, .proposals = 2, .crashes = 2, .slow_disks = true};

@@ -198,6 +198,7 @@ class Raft {
   std::uint64_t arriving_size_ = 0;
   std::uint64_t arriving_offset_ = 0;
   bool arriving_chunk_under_way_ = false;
+  Instant arriving_since_{};  // when the newest chunk was handed out
 
   Output output_;
 };

@@ -76,12 +76,20 @@ void Raft::on_snapshot_chunk(Message message) {
     arriving_offset_ = 0;
     arriving_chunk_under_way_ = false;
   }
+  // Sent again: the first time there was no room for it. From the beginning, so that the file is
+  // whole.
+  if (arriving_chunk_under_way_ && message.offset == arriving_offset_ &&
+      now_ - arriving_since_ >= options_.election_timeout_min) {
+    arriving_chunk_under_way_ = false;
+    arriving_offset_ = 0;
+  }
   if (message.offset != arriving_offset_) {
     if (!arriving_chunk_under_way_) reply_snapshot(message.from, message.mark, arriving_offset_);
     return;
   }
   if (arriving_chunk_under_way_ || message.chunk.empty()) return;
   arriving_chunk_under_way_ = true;
+  arriving_since_ = now_;
   output_.chunks.push_back({message.from, message.mark, message.snapshot_size, message.offset,
                             std::move(message.chunk)});
 }

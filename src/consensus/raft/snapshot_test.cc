@@ -54,6 +54,27 @@ TEST(Section_5, a_snapshot_continues_after_chunks_were_lost) {
   EXPECT_EQ(cluster.applied(3), cluster.applied(1));
 }
 
+TEST(Section_5, a_chunk_that_could_not_be_kept_begins_the_transfer_again) {
+  for (int kept : {0, 2}) {
+    Cluster cluster = with_one_far_behind();
+    int chunks = 0;
+    for (int i = 0; i < 40; ++i) {
+      cluster.advance(50ms);
+      while (!cluster.network().empty()) {
+        Message m = cluster.network().front();
+        cluster.network().pop_front();
+        if (m.type == MessageType::kSnapshotChunk && chunks++ == kept) cluster.fill_disk(3, true);
+        cluster.deliver(m);
+      }
+    }
+    EXPECT_GT(chunks, kept + 1);
+    EXPECT_NE(cluster.applied(3), cluster.applied(1));
+    cluster.fill_disk(3, false);
+    advance(cluster, 60);
+    EXPECT_EQ(cluster.applied(3), cluster.applied(1)) << kept;
+  }
+}
+
 TEST(Section_5, the_log_moves_on_while_a_snapshot_is_loaded) {
   Cluster cluster = with_one_far_behind({.install_at_once = false});
   advance(cluster, 20);

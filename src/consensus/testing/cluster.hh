@@ -88,6 +88,8 @@ class Cluster {
   // The snapshot that has arrived is loaded now: it is installed if it is still wanted. False:
   // there is none.
   bool install(std::uint64_t id);
+  // There is no room for a snapshot on the node's disk.
+  void fill_disk(std::uint64_t id, bool full) { nodes_.at(id).disk_full = full; }
   // The file of the snapshot that the node sends is damaged from now on.
   void damage_snapshot(std::uint64_t id);
   void crash(std::uint64_t id);  // forgets what was not persisted
@@ -131,6 +133,7 @@ class Cluster {
     std::vector<ReadId> refused;
     std::map<ReadId, LogIndex> asked_at;  // reads under way: what was applied anywhere when asked
     std::string arriving;
+    bool disk_full = false;                                     // chunks are not kept
     std::optional<std::pair<ReplicaId, SnapshotMark>> loading;  // what has arrived, and from whom
     std::optional<ChunkArrived> chunk_waiting;                  // of another one meanwhile
     std::string snapshot;                                       // the snapshot's file
@@ -319,6 +322,7 @@ void Cluster<Kind>::make_snapshot(Node& node) {
 
 template <class Kind>
 void Cluster<Kind>::on_chunk(Node& node, ChunkArrived chunk) {
+  if (node.disk_full) return;
   if (node.loading) {
     node.chunk_waiting = std::move(chunk);
     return;
