@@ -143,15 +143,6 @@ std::string how_caught(const std::string& name) {
   return "";
 }
 
-// The first exploration that finds it; "": none of the short ones does.
-std::string how_found() {
-  for (const ExploreBounds& bounds : short_explorations()) {
-    if (caught([&] { return !explore(protocol(), bounds).violation.empty(); }))
-      return describe(bounds);
-  }
-  return "";
-}
-
 class MutantTest : public ::testing::TestWithParam<int> {};
 
 TEST_P(MutantTest, is_caught) {
@@ -164,13 +155,6 @@ TEST_P(MutantTest, is_caught) {
 INSTANTIATE_TEST_SUITE_P(All, MutantTest,
                          ::testing::Range(1, static_cast<int>(std::size(kMutants))),
                          [](const auto& chosen) { return std::string(kMutants[chosen.param]); });
-
-TEST(Which, of_all) {
-  for (mutant = 1; mutant < static_cast<int>(std::size(kMutants)); ++mutant) {
-    std::printf("%s: %s\n", kMutants[mutant], how_found().c_str());
-    std::fflush(stdout);
-  }
-}
 
 // Those that small cells show, with the bounds of the exploration in which they do. What the others
 // break needs more: leases and time, changes of members, snapshots, disks that fail, what the store
