@@ -8,7 +8,7 @@ import tempfile
 import time
 import unittest
 
-from cell_process import Cell
+from cell_process import Cell, protocol_flags
 
 POLIS, LOAD = os.environ["POLIS"], os.environ["POLIS_LOAD"]
 
@@ -60,7 +60,7 @@ class BackupTest(unittest.TestCase):
         new = self.cell("new", flags=["--cluster", "restored"])
         for replica in new.replicas:
             self.assertIn("holds the state of revision", self.snapshot(
-                "restore", file, "--name", replica.name, "--data-dir", replica.directory, "--cluster", "restored", "--initial", new.initial))
+                "restore", file, "--name", replica.name, "--data-dir", replica.directory, "--cluster", "restored", "--initial", new.initial, *protocol_flags()))
         self.assertIn("is not empty", self.snapshot(
             "restore", file, "--name", "a", "--data-dir", new.replicas[0].directory, "--cluster", "restored", "--initial", new.initial, rc=2))
         new.start()
