@@ -120,7 +120,8 @@ Verdict quorum_vote(const Configuration& configuration, Phase phase,
   return possible ? Verdict::kPending : Verdict::kLost;
 }
 
-// Every set of voters, and the rest of them: nine at most, or ten while one replaces another: a thousand.
+// Every set of voters, and the rest of them: nine at most, or ten while one replaces another: a
+// thousand.
 Result<void> check_quorums(const Configuration& configuration) {
   if (configuration.voters.empty()) return {};  // who joins does not know yet
   if (auto done = check_rule(configuration); !done) return done;
