@@ -6,7 +6,7 @@
 //
 // The figures are of the protocol, the network and the disks; no processor time is in them.
 //
-// Threads: one; a run of it takes the whole process (Stage::with).
+// Threads: one at a time in each (Stage::with).
 
 #include <string>
 #include <vector>

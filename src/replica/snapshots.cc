@@ -106,7 +106,7 @@ void Replica::on_chunk(consensus::ChunkArrived chunk) {
     arriving_.reset();
     [[maybe_unused]] auto removed = env_.disk.remove(arriving_path());
     auto file = env_.disk.create(arriving_path());
-    if (!file) return;  // no space, most likely: the master sends the chunk again
+    if (!file) return;  // no space, most likely: the transfer begins again
     arriving_ = std::move(*file);
   }
   if (!arriving_much_) arriving_much_ = env_.disk.expect_much();
