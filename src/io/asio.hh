@@ -8,6 +8,7 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
+#include <map>
 
 #include "io/reactor.hh"
 
@@ -22,6 +23,8 @@ struct Reactor::Impl {
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   std::vector<std::function<void()>> turn_end;
   std::unique_ptr<asio::signal_set> signals;
+  // Timers that wait in no timerfd: the loop waits no longer than until the first of them.
+  std::multimap<Instant, std::function<void()>> coarse;
   bool stopped = false;
   std::vector<char> read_buffer = std::vector<char>(256 << 10);  // one for all connections
 };

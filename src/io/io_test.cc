@@ -50,6 +50,31 @@ TEST(Reactor, timers_fire_in_order_and_destroyed_ones_never) {
   EXPECT_EQ(order, "ba");
 }
 
+TEST(Reactor, a_long_timer_is_never_early_and_may_end_itself_and_others) {
+  Reactor reactor;
+  const Instant start = reactor.now();
+  std::unique_ptr<Timer> first, second;
+  bool fired = false;
+  second = reactor.after(12ms, [&] { FAIL() << "its timer is gone"; });
+  first = reactor.after(10ms, [&] {
+    fired = true;
+    first.reset();
+    second.reset();
+    second = reactor.after(Loop::kCoarseMin, [&] { reactor.stop(); });
+  });
+  reactor.run();
+  EXPECT_TRUE(fired);
+  EXPECT_GE(reactor.now() - start, 10ms + Loop::kCoarseMin);
+}
+
+TEST(Reactor, a_long_timer_fires_although_the_loop_is_never_idle) {
+  Reactor reactor;
+  std::function<void()> again = [&] { reactor.post(again); };
+  again();
+  auto timer = reactor.after(5ms, [&] { reactor.stop(); });
+  reactor.run();
+}
+
 TEST(Reactor, the_end_of_a_turn_comes_after_all_that_was_ready) {
   Reactor reactor;
   int handled = 0, seen_at_end = 0;

@@ -26,7 +26,10 @@ class Loop {
   virtual Instant now() const = 0;
   // Calls `f` on the loop's thread, later.
   virtual void post(std::function<void()> f) = 0;
-  // Calls `f` once, `delay` from now or a little later.
+  // Calls `f` once, `delay` from now or a little later: up to a millisecond where `delay` is at
+  // least kCoarseMin, and as soon as the system can below that. The long ones cost nothing when
+  // they are made and destroyed, so a deadline that moves all the time can have one.
+  static constexpr Duration kCoarseMin = std::chrono::milliseconds(3);
   [[nodiscard]] virtual std::unique_ptr<Timer> after(Duration delay, std::function<void()> f) = 0;
 };
 

@@ -12,6 +12,8 @@ namespace {
 // Handlers of one turn: enough to batch well, few enough that replies are not held back.
 constexpr int kHandlersPerTurnMax = 1024;
 
+// For short delays: exact, at the price of a system call for each, and of a wake-up for nothing
+// when it is destroyed before its time.
 class AsioTimer final : public Timer {
  public:
   AsioTimer(asio::io_context& context, Duration delay, std::function<void()> f) : timer_(context) {
@@ -25,6 +27,23 @@ class AsioTimer final : public Timer {
   asio::steady_timer timer_;
   // Shared with the handler alone: it may already be queued when the timer is destroyed.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>();
+};
+
+class CoarseTimer final : public Timer {
+ public:
+  CoarseTimer(Reactor::Impl& impl, Instant at, std::function<void()> f)
+      : impl_(impl), place_(impl.coarse.emplace(at, [this, f = std::move(f)] {
+          armed_ = false;
+          f();  // this may be gone behind it
+        })) {}
+  ~CoarseTimer() override {
+    if (armed_) impl_.coarse.erase(place_);
+  }
+
+ private:
+  Reactor::Impl& impl_;
+  bool armed_ = true;
+  std::multimap<Instant, std::function<void()>>::iterator place_;
 };
 
 }  // namespace
@@ -41,7 +60,8 @@ Instant Reactor::now() const {
 void Reactor::post(std::function<void()> f) { asio::post(impl_->context, std::move(f)); }
 
 std::unique_ptr<Timer> Reactor::after(Duration delay, std::function<void()> f) {
-  return std::make_unique<AsioTimer>(impl_->context, delay, std::move(f));
+  if (delay < kCoarseMin) return std::make_unique<AsioTimer>(impl_->context, delay, std::move(f));
+  return std::make_unique<CoarseTimer>(*impl_, now() + delay, std::move(f));
 }
 
 void Reactor::at_turn_end(std::function<void()> hook) {
@@ -51,10 +71,29 @@ void Reactor::at_turn_end(std::function<void()> hook) {
 void Reactor::run() {
   impl_->stopped = false;
   while (!impl_->stopped) {
-    impl_->context.run_one();
+    wait();
     for (int i = 0; i < kHandlersPerTurnMax && impl_->context.poll_one() > 0; ++i) {
     }
+    fire_coarse();
     for (auto& hook : impl_->turn_end) hook();
+  }
+}
+
+// Until something is ready, which it handles, or the first coarse timer is due.
+void Reactor::wait() {
+  if (impl_->coarse.empty()) {
+    impl_->context.run_one();
+  } else {
+    impl_->context.run_one_for(std::max(impl_->coarse.begin()->first - now(), Duration::zero()));
+  }
+}
+
+void Reactor::fire_coarse() {
+  // Those that are made meanwhile wait for the next turn.
+  const Instant until = now();
+  while (!impl_->coarse.empty() && impl_->coarse.begin()->first <= until) {
+    auto due = impl_->coarse.extract(impl_->coarse.begin());
+    due.mapped()();
   }
 }
 

@@ -37,6 +37,9 @@ class Reactor final : public Loop {
   Impl& impl() { return *impl_; }
 
  private:
+  void wait();
+  void fire_coarse();
+
   std::unique_ptr<Impl> impl_;
 };
 

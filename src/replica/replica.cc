@@ -14,6 +14,9 @@ namespace polis::replica {
 namespace {
 
 constexpr Duration kInstallingTick = std::chrono::milliseconds(10);
+// A deadline this near that moves is followed at once. One that is further away is found to have
+// moved when it comes: one wake-up for many moves.
+constexpr Duration kNearDeadline = std::chrono::milliseconds(20);
 constexpr Duration kSyncWindow = std::chrono::seconds(10);
 
 }  // namespace
@@ -298,9 +301,12 @@ void Replica::on_role(const consensus::RoleState& role) {
 void Replica::schedule_tick() {
   // While a snapshot is installed the log stands still, and its deadline may be long past.
   Instant deadline = installing_ ? env_.loop.now() + kInstallingTick : log_->next_deadline();
-  if (tick_timer_ && tick_at_ <= deadline) return;  // it will look again when it fires
+  const Instant now = env_.loop.now();
+  if (tick_timer_ && tick_at_ <= deadline &&
+      (tick_at_ == deadline || tick_at_ - now > kNearDeadline))
+    return;
   tick_at_ = deadline;
-  tick_timer_ = env_.loop.after(deadline - env_.loop.now(), [this] {
+  tick_timer_ = env_.loop.after(deadline - now, [this] {
     auto keep = std::move(tick_timer_);
     if (!failed_ && !installing_) log_->tick(env_.loop.now());
     if (!failed_) {
