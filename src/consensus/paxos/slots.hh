@@ -5,6 +5,7 @@
 //
 // Threads: none of its own; owned by one protocol object.
 
+#include <array>
 #include <map>
 
 #include "consensus/paxos/message.hh"
@@ -23,13 +24,13 @@ class Slots {
   LogIndex last() const { return last_; }  // the highest one held; base() if there is none
   std::size_t bytes() const { return bytes_; }
 
-  bool holds(LogIndex slot) const { return slots_.contains(slot); }
-  // Null: not held.
+  bool holds(LogIndex slot) const { return look(slot) != nullptr; }
+  // Null: not held. Valid until that slot is replaced or forgotten.
   const Entry* find(LogIndex slot) const;
   // Precondition: holds(slot).
-  const Entry& at(LogIndex slot) const { return slots_.at(slot).entry; }
+  const Entry& at(LogIndex slot) const;
   // When it is durable. Precondition: holds(slot).
-  Ticket ticket(LogIndex slot) const { return slots_.at(slot).ticket; }
+  Ticket ticket(LogIndex slot) const;
 
   // Replaces what was there. Precondition: entry.index > base().
   void put(Entry entry, Ticket ticket);
@@ -43,12 +44,24 @@ class Slots {
 
  private:
   struct Slot {
-    Entry entry;
+    Entry entry;  // index 0: not held
     Ticket ticket;
+    bool held() const { return entry.index != LogIndex(); }
   };
+  // Slots that follow each other lie together. Most questions are about the newest few, which are
+  // found without a search, and gaps of any width cost nothing.
+  static constexpr std::uint64_t kChunk = 64;
+  using Chunk = std::array<Slot, kChunk>;
+
+  const Slot* look(LogIndex slot) const;
+  Slot& make(LogIndex slot);
+  // Calls `f` with each slot held from `from` through `through`, in order, until it says false.
+  template <class F>
+  void each(LogIndex from, LogIndex through, F f) const;
+
   LogIndex base_, last_;
-  std::map<LogIndex, Slot> slots_;
-  std::size_t bytes_ = 0;  // sum of the payloads, and a fixed cost for each entry
+  std::map<std::uint64_t, Chunk> chunks_;  // by slot / kChunk
+  std::size_t bytes_ = 0;                  // sum of the payloads, and a fixed cost for each entry
 };
 
 // A set of slots, held as ranges.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "base/random.hh"
@@ -38,6 +39,43 @@ TEST(Slots, bytes_are_those_of_what_is_held) {
   EXPECT_EQ(slots.bytes(), 0u);
   EXPECT_EQ(slots.first(), LogIndex(6));
   EXPECT_EQ(slots.last(), LogIndex(5));
+}
+
+TEST(Slots, is_a_map_with_gaps_of_any_width) {
+  Random random(11);
+  for (int round = 0; round < 100; ++round) {
+    const std::uint64_t base = random.below(200);
+    Slots slots((LogIndex(base)));
+    std::map<std::uint64_t, Ticket> model;
+    std::uint64_t forgotten = base;
+    for (std::uint64_t i = 1; i <= 200; ++i) {
+      const std::uint64_t gap = random.chance(0.02) ? 1'000'000'000 : random.below(300);
+      const std::uint64_t slot = forgotten + 1 + gap;
+      if (random.chance(0.05)) {
+        slots.forget_through(LogIndex(slot));
+        model.erase(model.begin(), model.upper_bound(slot));
+        forgotten = slot;
+      } else {
+        slots.put(entry(slot), Ticket(i));
+        model[slot] = Ticket(i);
+      }
+      ASSERT_EQ(slots.first(), LogIndex(forgotten + 1));
+      ASSERT_EQ(slots.last(), LogIndex(model.empty() ? forgotten : model.rbegin()->first));
+      ASSERT_EQ(slots.bytes() == 0, model.empty());
+      for (std::uint64_t at = forgotten; at < forgotten + 320; ++at) {
+        ASSERT_EQ(slots.holds(LogIndex(at)), model.contains(at)) << at;
+        if (!model.contains(at)) continue;
+        ASSERT_EQ(slots.ticket(LogIndex(at)), model[at]);
+      }
+      LogIndex through(UINT64_MAX);
+      const std::uint64_t from = forgotten + 1 + random.below(300);
+      ASSERT_EQ(slots.held(LogIndex(from), through, SIZE_MAX).size(),
+                static_cast<std::size_t>(std::distance(model.lower_bound(from), model.end())));
+      std::uint64_t end = from;
+      while (model.contains(end)) ++end;
+      ASSERT_EQ(slots.run(LogIndex(from), LogIndex(UINT64_MAX), SIZE_MAX).size(), end - from);
+    }
+  }
 }
 
 TEST(SlotSet, is_a_set) {
