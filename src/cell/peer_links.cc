@@ -1,141 +1,99 @@
 #include "cell/peer_links.hh"
 
 #include "cell/log.hh"
-#include "cell/peer_frame.hh"
+#include "cell/peer_lane.hh"
 #include "cell/version.hh"
 #include "store/cell_version.hh"
 
 namespace polis::cell {
 namespace {
 
-constexpr Duration kReconnectMin = std::chrono::milliseconds(50);
-constexpr Duration kReconnectMax = std::chrono::milliseconds(300);
-constexpr Duration kConnectTimeout = std::chrono::seconds(1);
-// What a peer has not acknowledged by then is of no use any more, and a new connection is made
-// sooner than TCP would try this one again.
-constexpr Duration kUnacknowledgedMax = std::chrono::seconds(1);
-// A peer that takes nothing for this long is connected to anew: what waits for it is of no use any
-// more.
-constexpr Duration kStallMax = std::chrono::seconds(3);
 constexpr Duration kLetGoAfter = std::chrono::seconds(2);
 constexpr std::size_t kQueueBytesMax = 64 << 20;
+// Enough that some go on while others stand still; the less a connection carries, the later TCP
+// notices that something was lost there.
+constexpr std::size_t kLanesOfPaxos = 4;
 
 }  // namespace
 
-// The connection to one peer, made again and again.
+// The lanes to one peer.
 class PeerLinks::Outgoing {
  public:
   Outgoing(PeerLinks& links, Peer peer)
       : links_(links), peer_(std::move(peer)), state_(links.states_[peer_.id]) {
-    connect();
+    for (std::size_t i = 0; i < links.lanes(); ++i)
+      lanes_.push_back(std::make_unique<PeerLane>(
+          links_.reactor_, peer_.address,
+          PeerLane::Events{[this] { return encode(links_.greeting_for(peer_.id)); },
+                           [this] { on_up(); },
+                           [this](const std::string& reason) { on_down(reason); },
+                           [this](const Refusal& refusal) { on_refused(refusal); }}));
   }
 
   const Peer& peer() const { return peer_; }
 
   void send(std::string_view message) {
-    if (!stream_ || queue_.size() - at_ + message.size() > kQueueBytesMax) {
-      ++state_.messages_lost;
-      return;
-    }
-    append_frame(queue_, message);
+    if (state_.connected && queue_.size() + message.size() <= kQueueBytesMax)
+      append_frame(queue_, message);
   }
 
   void flush() {
-    if (!stream_ || blocked_ || at_ == queue_.size()) {
-      if (blocked_ && links_.reactor_.now() - progressed_ > kStallMax)
-        reconnect("it takes no bytes");
-      return;
-    }
-    std::size_t n = stream_->write(std::string_view(queue_).substr(at_));
-    state_.bytes_sent += n;
-    at_ += n;
-    if (n > 0) progressed_ = links_.reactor_.now();
-    if (at_ == queue_.size()) {
-      queue_.clear();
-      at_ = 0;
-    } else {
-      blocked_ = true;
-      if (at_ > (1 << 20)) {
-        queue_.erase(0, at_);
-        at_ = 0;
+    if (!queue_.empty()) {
+      PeerLane* lane = emptiest();
+      if (lane == nullptr || lane->waiting() + queue_.size() > kQueueBytesMax) {
+        queue_.clear();
+      } else {
+        lane->add(queue_);
       }
     }
+    for (auto& lane : lanes_) lane->flush();
   }
 
  private:
-  void connect() {
-    connecting_ = io::connect_tcp(
-        links_.reactor_, peer_.address, kConnectTimeout,
-        [this](Result<std::unique_ptr<io::TcpStream>> result) {
-          if (!result) return reconnect(result.error().text);
-          stream_ = std::move(*result);
-          stream_->give_up_unacknowledged_after(kUnacknowledgedMax);
-          state_.connected = true;
-          delay_ = kReconnectMin;
-          complained_ = false;
-          progressed_ = links_.reactor_.now();
-          log_info("connected to replica {} at {}", peer_.name, peer_.address.text());
-          answer_ = {};
-          stream_->start({[this](std::string_view bytes) { on_answer(bytes); },
-                          [this](const std::string& reason) { reconnect(reason); },
-                          [this] {
-                            blocked_ = false;
-                            flush();
-                          }});
-          append_frame(queue_, encode(Greeting{.cell = links_.own_.cell,
-                                               .from = links_.own_.id,
-                                               .to = peer_.id,
-                                               .name = links_.own_.name,
-                                               .client_address = links_.own_.client_address,
-                                               .version = kVersion,
-                                               .blank = links_.own_.blank(),
-                                               .cell_version = store::kCellVersionNewest,
-                                               .consensus = links_.own_.consensus}));
-          flush();
-        });
+  // Whoever stands still keeps what it has, and is passed by.
+  PeerLane* emptiest() const {
+    PeerLane* best = nullptr;
+    std::size_t least = SIZE_MAX;
+    for (auto& lane : lanes_) {
+      if (!lane->is_up()) continue;
+      if (lanes_.size() == 1) return lane.get();
+      const std::size_t pending = lane->pending();
+      if (pending >= least) continue;
+      best = lane.get();
+      least = pending;
+      if (pending == 0) break;
+    }
+    return best;
   }
 
-  // A peer says nothing here but why it does not take us.
-  void on_answer(std::string_view bytes) {
-    answer_.add(bytes);
-    auto frame = answer_.next();
-    auto refusal = frame && *frame ? decode_refusal(**frame) : std::nullopt;
-    if (!refusal) return;
-    if (refusal->text != refused_)
-      log_error("replica {} refuses this one: {}", peer_.name, refusal->text);
-    refused_ = refusal->text;
-    state_.disowns = refusal->reason == Refusal::Reason::kNoMember;
-    if (links_.refused_) links_.refused_(refusal->reason, refusal->text);
+  void on_up() {
+    if (std::exchange(state_.connected, true)) return;
+    complained_ = false;
+    log_info("connected to replica {} at {}", peer_.name, peer_.address.text());
   }
 
-  void reconnect(const std::string& reason) {
+  void on_down(const std::string& reason) {
+    if (emptiest() != nullptr) return;
     if (!complained_) log_warn("no connection to replica {}: {}; trying again", peer_.name, reason);
     complained_ = true;
+    queue_.clear();
     if (std::exchange(state_.connected, false)) links_.maybe_tell_lost(peer_.id);
-    // Not here: the stream or the attempt may be the caller.
-    retry_ = links_.reactor_.after(delay_, [this] {
-      auto keep = std::move(retry_);
-      stream_.reset();
-      queue_.clear();
-      at_ = 0;
-      blocked_ = false;
-      connect();
-    });
-    delay_ = std::min(delay_ * 2, kReconnectMax);
+  }
+
+  void on_refused(const Refusal& refusal) {
+    if (refusal.text != refused_)
+      log_error("replica {} refuses this one: {}", peer_.name, refusal.text);
+    refused_ = refusal.text;
+    state_.disowns = refusal.reason == Refusal::Reason::kNoMember;
+    if (links_.refused_) links_.refused_(refusal.reason, refusal.text);
   }
 
   PeerLinks& links_;
   Peer peer_;
   PeerState& state_;
-  std::unique_ptr<io::Connecting> connecting_;
-  std::unique_ptr<io::TcpStream> stream_;
-  std::unique_ptr<io::Timer> retry_;
-  Duration delay_ = kReconnectMin;
-  std::string queue_;
-  std::size_t at_ = 0;
-  bool blocked_ = false, complained_ = false;
-  Instant progressed_;
-  FrameReader answer_;
+  std::vector<std::unique_ptr<PeerLane>> lanes_;
+  std::string queue_;  // of this turn
+  bool complained_ = false;
   std::string refused_;  // why, the last time
 };
 
@@ -163,7 +121,6 @@ class PeerLinks::Incoming {
       greeted_ ? links_.received_(from_, **frame) : greet(**frame);
     }
     if (!greeted_) return;
-    links_.states_[from_].bytes_received += bytes.size();
     links_.states_[from_].heard = links_.reactor_.now();
   }
 
@@ -243,6 +200,22 @@ class PeerLinks::Incoming {
 
 PeerLinks::PeerLinks(io::Reactor& reactor, Own own) : reactor_(reactor), own_(std::move(own)) {}
 
+std::size_t PeerLinks::lanes() const {
+  return own_.consensus == consensus::Protocol::kPaxos ? kLanesOfPaxos : 1;
+}
+
+Greeting PeerLinks::greeting_for(ReplicaId peer) const {
+  return {.cell = own_.cell,
+          .from = own_.id,
+          .to = peer,
+          .name = own_.name,
+          .client_address = own_.client_address,
+          .version = kVersion,
+          .blank = own_.blank(),
+          .cell_version = store::kCellVersionNewest,
+          .consensus = own_.consensus};
+}
+
 void PeerLinks::set_peers(const std::vector<Peer>& peers) {
   wanted_.clear();
   for (const Peer& peer : peers) {
@@ -286,8 +259,8 @@ Result<void> PeerLinks::start(Received received, Lost lost, Refused refused) {
 }
 
 void PeerLinks::accept(std::unique_ptr<io::TcpStream> stream) {
-  // Every peer has one; a few more are there while old ones die.
-  if (incoming_.size() > 8 * (outgoing_.size() + 1)) return;
+  // Every peer has its lanes; more are there while old ones die.
+  if (incoming_.size() > 8 * lanes() * (outgoing_.size() + 1)) return;
   std::uint64_t id = next_incoming_++;
   incoming_[id] = std::make_unique<Incoming>(*this, id, std::move(stream));
 }

@@ -1,7 +1,13 @@
 #pragma once
 
-// The real transport between replicas: one TCP connection in each direction, frames with a
-// checksum. What cannot be sent is lost; the protocol above copes. See docs/formats/peer.md.
+// The real transport between replicas: TCP connections, called lanes, of which each carries
+// messages in one direction, in frames with a checksum. What cannot be sent is lost; the protocol
+// above copes. See docs/formats/peer.md.
+//
+// A segment that the network loses holds up all that is behind it on its connection, for a round
+// trip at least and 200 ms if nothing else is sent there (RFC 9293 3.8.1). Paxos does not mind what
+// overtakes what, so its messages are spread over several lanes, and what is sent again goes past
+// the lane that stands still. Raft refuses what comes behind a gap: it has one lane.
 //
 // Threads: the reactor's.
 
@@ -26,14 +32,13 @@ struct Peer {
 };
 
 struct PeerState {
-  bool connected = false;      // we reach it
+  bool connected = false;      // we reach it, by one lane at least
   std::size_t incoming = 0;    // connections by which it reaches us
   Instant heard{};             // when it was heard last; the beginning of time: never
   bool disowns = false;        // it refuses us: we are no member
   std::string client_address;  // as it told us; empty until it has
   std::string version;
   std::uint32_t cell_version = 0;  // the newest that it knows; 0: it has not told
-  std::uint64_t bytes_sent = 0, bytes_received = 0, messages_lost = 0;
 };
 
 class PeerLinks final : public replica::Transport {
@@ -53,7 +58,7 @@ class PeerLinks final : public replica::Transport {
     std::function<std::uint32_t()> cell_version;
   };
   using Received = std::function<void(ReplicaId from, std::string_view message)>;
-  // Both connections, the one that it made and the one to it, have ended: so has its process, most
+  // All connections, those that it made and those to it, have ended: so has its process, most
   // likely.
   using Lost = std::function<void(ReplicaId)>;
 
@@ -75,6 +80,8 @@ class PeerLinks final : public replica::Transport {
  private:
   class Outgoing;
   class Incoming;
+  std::size_t lanes() const;
+  Greeting greeting_for(ReplicaId peer) const;
   void accept(std::unique_ptr<io::TcpStream> stream);
   void maybe_tell_lost(ReplicaId peer);
   void let_go_of_others();

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 
 #include <charconv>
 
@@ -40,6 +42,12 @@ class AsioStream final : public TcpStream, public std::enable_shared_from_this<A
     }
     if (n < bytes.size() && !waiting_writable_) wait_writable();
     return n;
+  }
+
+  std::size_t unacknowledged() override {
+    int bytes = 0;
+    if (closed_ || ::ioctl(socket_.native_handle(), SIOCOUTQ, &bytes) != 0) return 0;
+    return static_cast<std::size_t>(bytes);
   }
 
   void pause_reading() override { paused_ = true; }
@@ -124,6 +132,7 @@ class OwnedStream final : public TcpStream {
   ~OwnedStream() override { stream_->shut(); }
   void start(Handlers handlers) override { stream_->start(std::move(handlers)); }
   std::size_t write(std::string_view bytes) override { return stream_->write(bytes); }
+  std::size_t unacknowledged() override { return stream_->unacknowledged(); }
   void pause_reading() override { stream_->pause_reading(); }
   void resume_reading() override { stream_->resume_reading(); }
   void give_up_unacknowledged_after(Duration limit) override {

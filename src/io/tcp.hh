@@ -38,6 +38,8 @@ class TcpStream {
   // Takes as much as the socket has room for now and says how much. After less than all,
   // Handlers::writable follows.
   virtual std::size_t write(std::string_view bytes) = 0;
+  // Bytes that were written and that the other side's system has not acknowledged yet.
+  virtual std::size_t unacknowledged() = 0;
   // No more bytes are delivered until resume: this is how a slow reader slows its sender.
   virtual void pause_reading() = 0;
   virtual void resume_reading() = 0;

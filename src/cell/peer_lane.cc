@@ -1,0 +1,102 @@
+#include "cell/peer_lane.hh"
+
+namespace polis::cell {
+namespace {
+
+constexpr Duration kReconnectMin = std::chrono::milliseconds(50);
+constexpr Duration kReconnectMax = std::chrono::milliseconds(300);
+constexpr Duration kConnectTimeout = std::chrono::seconds(1);
+// What a peer has not acknowledged by then is of no use any more, and a new connection is made
+// sooner than TCP would try this one again.
+constexpr Duration kUnacknowledgedMax = std::chrono::seconds(1);
+// A peer that takes nothing for this long is connected to anew: what waits for it is of no use any
+// more.
+constexpr Duration kStallMax = std::chrono::seconds(3);
+constexpr std::size_t kSentBytesKept = 1 << 20;
+
+}  // namespace
+
+PeerLane::PeerLane(io::Reactor& reactor, io::Address address, Events events)
+    : reactor_(reactor),
+      address_(std::move(address)),
+      events_(std::move(events)),
+      delay_(kReconnectMin) {
+  connect();
+}
+
+std::size_t PeerLane::pending() { return waiting() + (stream_ ? stream_->unacknowledged() : 0); }
+
+void PeerLane::add(std::string& frames) {
+  if (queue_.empty()) {
+    queue_.swap(frames);
+  } else {
+    queue_ += frames;
+    frames.clear();
+  }
+}
+
+void PeerLane::flush() {
+  if (blocked_ && reactor_.now() - progressed_ > kStallMax) return reconnect("it takes no bytes");
+  if (!stream_ || blocked_ || at_ == queue_.size()) return;
+  const std::size_t n = stream_->write(std::string_view(queue_).substr(at_));
+  at_ += n;
+  if (n > 0) progressed_ = reactor_.now();
+  if (at_ == queue_.size()) {
+    queue_.clear();
+    at_ = 0;
+  } else {
+    blocked_ = true;
+    if (at_ > kSentBytesKept) {
+      queue_.erase(0, at_);
+      at_ = 0;
+    }
+  }
+}
+
+void PeerLane::connect() {
+  connecting_ = io::connect_tcp(reactor_, address_, kConnectTimeout,
+                                [this](Result<std::unique_ptr<io::TcpStream>> result) {
+                                  if (!result) return reconnect(result.error().text);
+                                  on_connected(std::move(*result));
+                                });
+}
+
+void PeerLane::on_connected(std::unique_ptr<io::TcpStream> stream) {
+  stream_ = std::move(stream);
+  stream_->give_up_unacknowledged_after(kUnacknowledgedMax);
+  delay_ = kReconnectMin;
+  progressed_ = reactor_.now();
+  answer_ = {};
+  stream_->start({[this](std::string_view bytes) { on_bytes(bytes); },
+                  [this](const std::string& reason) { reconnect(reason); },
+                  [this] {
+                    blocked_ = false;
+                    flush();
+                  }});
+  append_frame(queue_, events_.greeting());
+  flush();
+  events_.up();
+}
+
+void PeerLane::on_bytes(std::string_view bytes) {
+  answer_.add(bytes);
+  auto frame = answer_.next();
+  auto refusal = frame && *frame ? decode_refusal(**frame) : std::nullopt;
+  if (refusal) events_.refused(*refusal);
+}
+
+void PeerLane::reconnect(const std::string& reason) {
+  ended_ = std::move(stream_);
+  queue_.clear();
+  at_ = 0;
+  blocked_ = false;
+  retry_ = reactor_.after(delay_, [this] {
+    auto keep = std::move(retry_);
+    ended_.reset();
+    connect();
+  });
+  delay_ = std::min(delay_ * 2, kReconnectMax);
+  events_.down(reason);
+}
+
+}  // namespace polis::cell
