@@ -73,7 +73,8 @@ class PeerLinks::Outgoing {
   }
 
   void on_down(const std::string& reason) {
-    if (emptiest() != nullptr) return;
+    if (std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->is_up(); }))
+      return;
     if (!complained_) log_warn("no connection to replica {}: {}; trying again", peer_.name, reason);
     complained_ = true;
     queue_.clear();

@@ -5,7 +5,8 @@
 // above copes. See docs/formats/peer.md.
 //
 // A segment that the network loses holds up all that is behind it on its connection, for a round
-// trip at least and 200 ms if nothing else is sent there (RFC 9293 3.8.1). Paxos does not mind what
+// trip at least, and for Linux's least retransmission timeout, 200 ms, if nothing else is sent
+// there. Paxos does not mind what
 // overtakes what, so its messages are spread over several lanes, and what is sent again goes past
 // the lane that stands still. Raft refuses what comes behind a gap: it has one lane.
 //
