@@ -194,10 +194,10 @@ std::uint32_t Node::cell_version_of(consensus::ReplicaId peer) const {
 SimulatedCell::SimulatedCell(World& world, CellConfig config)
     : config_(config),
       network_(world, config.network,
-               [this](std::size_t from, std::size_t to, const std::string& message) {
+               [this](std::size_t from, std::size_t to, std::string message) {
                  Node& node = *nodes_[to];
                  if (!node.up()) return;
-                 node.machine().deliver([this, &node, from, message] {
+                 node.machine().deliver([this, &node, from, message = std::move(message)] {
                    if (node.up()) node.replica().on_message(nodes_[from]->id(), message);
                  });
                }) {
@@ -214,7 +214,11 @@ std::size_t SimulatedCell::place_of(consensus::ReplicaId id) const {
 void SimulatedCell::note_configuration(std::size_t place) {
   if (!nodes_[place]->up()) return;
   const auto& mark = nodes_[place]->replica().store().applied_mark();
-  if (mark.index >= newest_.index && !mark.configuration.voters.empty()) newest_ = mark;
+  if (mark.configuration.voters.empty()) return;
+  if (mark.index <= newest_.index && !newest_.configuration.voters.empty()) return;
+  newest_.index = mark.index;
+  newest_.term = mark.term;
+  if (mark.configuration != newest_.configuration) newest_.configuration = mark.configuration;
 }
 
 bool SimulatedCell::is_member(std::size_t place) const {

@@ -143,23 +143,20 @@ void check_linearizable(const History& history) {
   check_real_time(place);
 }
 
-void ProtocolChecker::look(SimulatedCell& cell) {
-  for (std::size_t i = 0; i < cell.size(); ++i) {
-    Node& node = cell.node(i);
-    if (!node.up()) continue;
-    if (auto* log = dynamic_cast<const raft::RaftLog*>(&node.replica().log())) {
-      const raft::Raft& raft = log->protocol();
-      if (raft.role() == consensus::Role::kMaster) look_at_leader(node.id(), raft.term());
-      look_at_chosen(i, node, raft.log().first_index(), raft.commit(),
-                     [&](consensus::LogIndex index) { return raft.log().at(index); });
-    } else {
-      const auto& paxos = dynamic_cast<const paxos::PaxosLog&>(node.replica().log()).protocol();
-      look_at_chosen(i, node, paxos.slots().first(), paxos.commit(), [&](consensus::LogIndex slot) {
-        consensus::Entry entry = paxos.slots().at(slot);
-        entry.term = {};  // a value may be chosen under several ballots
-        return entry;
-      });
-    }
+void ProtocolChecker::look(std::size_t place, Node& node) {
+  if (auto* log = dynamic_cast<const raft::RaftLog*>(&node.replica().log())) {
+    const raft::Raft& raft = log->protocol();
+    if (raft.role() == consensus::Role::kMaster) look_at_leader(node.id(), raft.term());
+    look_at_chosen(place, node, raft.log().first_index(), raft.commit(),
+                   [&](consensus::LogIndex index) { return raft.log().at(index); });
+  } else {
+    const auto& paxos = dynamic_cast<const paxos::PaxosLog&>(node.replica().log()).protocol();
+    look_at_chosen(place, node, paxos.slots().first(), paxos.commit(),
+                   [&](consensus::LogIndex slot) {
+                     consensus::Entry entry = paxos.slots().at(slot);
+                     entry.term = {};  // a value may be chosen under several ballots
+                     return entry;
+                   });
   }
 }
 

@@ -26,10 +26,11 @@ struct Violation : std::runtime_error {
 // using the system's own order as the witness makes the check linear in the history.
 void check_linearizable(const History& history);
 
-// The protocol's own safety, looked at after every step: what one calls committed, all do.
+// The protocol's own safety, looked at after every turn of a replica that runs: what one calls
+// committed, all do.
 class ProtocolChecker {
  public:
-  void look(SimulatedCell& cell);
+  void look(std::size_t place, Node& node);
 
  private:
   void look_at_leader(consensus::ReplicaId id, consensus::Term term);

@@ -20,8 +20,9 @@ void Network::send(std::size_t from, std::size_t to, std::string message) {
     if (random_.chance(faults_.loss)) continue;
     Duration more = slow_ ? slow_(message) : Duration();
     if (distance_) more += distance_(from, to);
-    world_.after(delay() + more, [this, from, to, message] {
-      if (reaches(from, to)) deliver_(from, to, message);
+    std::string copy = i + 1 < copies ? message : std::move(message);
+    world_.after(delay() + more, [this, from, to, copy = std::move(copy)]() mutable {
+      if (reaches(from, to)) deliver_(from, to, std::move(copy));
     });
   }
 }

@@ -23,7 +23,7 @@ struct NetworkFaults {
 
 class Network {
  public:
-  using Deliver = std::function<void(std::size_t from, std::size_t to, const std::string& message)>;
+  using Deliver = std::function<void(std::size_t from, std::size_t to, std::string message)>;
   Network(World& world, NetworkFaults faults, Deliver deliver)
       : world_(world), random_(world.fork()), faults_(faults), deliver_(std::move(deliver)) {}
 

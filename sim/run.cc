@@ -85,7 +85,7 @@ class Run {
     if (node.failed())
       throw Violation(fmt::format("replica {} stopped: {}", place + 1, node.failure()));
     collector_.look(place, node);
-    protocol_.look(cell_);
+    protocol_.look(place, node);
     cell_.note_configuration(place);
     if (node.removed()) retire_soon(place);
     auto role = node.replica().status_role();

@@ -57,7 +57,7 @@ void Stage::look(std::size_t place) {
   if (node.failed())
     throw Violation(fmt::format("replica {} stopped: {}", place + 1, node.failure()));
   collector_.look(place, node);
-  protocol_.look(cell_);
+  protocol_.look(place, node);
   cell_.note_configuration(place);
 }
 

@@ -44,6 +44,7 @@ void Paxos::open(Entry entry) {
 }
 
 void Paxos::open_waiting() {
+  if (waiting_.empty() && !configuration_waiting_) return;
   if (!has_promises()) return;
   maybe_open_configuration();
   if (configuration_waiting_ || !has_promises()) return;
