@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "base/check.hh"
 #include "storage/wal.hh"
 #include "storage/wal_format.hh"
@@ -57,17 +59,27 @@ std::optional<wal::Record> parse_first(std::string_view bytes) {
   return wal::parse_record(bytes, in.u64());
 }
 
-// Whether any intact record behind `at` proves that everything through `at` was durable once.
-bool proven_durable(std::string_view bytes, std::size_t at, std::uint64_t base) {
-  for (std::size_t i = at + wal::kAlign; i + wal::kHeaderBytes <= bytes.size(); i += wal::kAlign) {
+bool all_zero(std::string_view bytes) {
+  return bytes.empty() ||
+         (bytes[0] == '\0' && std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
+// Behind the last byte that is not zero. Most of a segment is not written yet.
+std::size_t end_of_data(std::string_view bytes) {
+  constexpr std::size_t kBlock = 4096;
+  while (bytes.size() >= kBlock && all_zero(bytes.substr(bytes.size() - kBlock)))
+    bytes.remove_suffix(kBlock);
+  return bytes.find_last_not_of('\0') + 1;
+}
+
+// Whether any intact record from behind `at` to `end` proves that everything through `at` was
+// durable once.
+bool proven_durable(std::string_view bytes, std::size_t at, std::size_t end, std::uint64_t base) {
+  for (std::size_t i = at + wal::kAlign; i < end; i += wal::kAlign) {
     auto record = wal::parse_record(bytes.substr(i), base + i);
     if (record && record->durable > base + at) return true;
   }
   return false;
-}
-
-bool all_zero(std::string_view bytes) {
-  return bytes.find_first_not_of('\0') == std::string_view::npos;
 }
 
 void forget_from(Recovered& recovered, LogIndex index) {
@@ -259,9 +271,10 @@ Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recover
     record =
         at < bytes.size() ? wal::parse_record(bytes.substr(at), segment.base + at) : std::nullopt;
   }
-  std::string_view rest = bytes.substr(std::min(at, bytes.size()));
+  const std::size_t end = end_of_data(bytes);
+  const bool torn = end > at;
   // A segment that another one follows was durable to its end before that one began.
-  bool acknowledged = proven_durable(bytes, at, segment.base) || (!newest && !all_zero(rest));
+  const bool acknowledged = torn && (!newest || proven_durable(bytes, at, end, segment.base));
   if (acknowledged) {
     return fail(ErrorCode::kCorrupt,
                 fmt::format("{}: record {} at byte {} fails its checksum, and later records prove "
@@ -269,10 +282,10 @@ Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recover
                             "write. {}",
                             segment.path, records, at, kRemedy));
   }
-  if (!all_zero(rest)) {
+  if (torn) {
     // What is left of a torn write must not come to life behind records that are written later.
-    recovered.torn_bytes = rest.find_last_not_of('\0') + 1;
-    if (auto done = (*file)->write(at, std::string(rest.size(), '\0')); !done) return done;
+    recovered.torn_bytes = end - at;
+    if (auto done = (*file)->write(at, std::string(end - at, '\0')); !done) return done;
     if (auto done = (*file)->sync(); !done) return done;
   }
   end_.position = newest ? segment.base + at : segment.base + options_.segment_bytes;
