@@ -15,26 +15,9 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from peer import Peer, find_etcd, provenance  # noqa: E402
+from peer import Peer, find_etcd, leader, provenance  # noqa: E402
 
 RATE = 500
-
-
-def leader(peer, timeout=30):
-    """The place of the master among the processes; waits for one whom all agree on."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        done = subprocess.run(peer.near("etcdctl", "--endpoints", peer.endpoints, "--command-timeout", "2s", "endpoint", "status", "-w", "json"),
-                              capture_output=True, text=True, env={**os.environ, "ETCDCTL_API": "3"})
-        try:
-            all_of = [s["Status"] for s in json.loads(done.stdout)]
-        except (json.JSONDecodeError, TypeError):
-            continue
-        leaders = {s.get("leader", 0) for s in all_of}
-        if len(all_of) == peer.size and len(leaders) == 1 and leaders != {0}:
-            ids = [s["header"]["member_id"] for s in all_of]
-            return ids.index(leaders.pop())
-    raise TimeoutError(f"{peer.kind}: no master")
 
 
 def trial(peer, load, how, busy):

@@ -13,8 +13,7 @@ import time
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from peer import Peer, provenance  # noqa: E402
-from failover import leader  # noqa: E402
+from peer import Peer, leader, provenance  # noqa: E402
 
 LOADS = {1: 1, 10: 10, 100: 100, 1000: 100}  # clients: connections
 

@@ -13,8 +13,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from peer import ROOT, Peer, find_etcd, provenance  # noqa: E402
-from failover import leader  # noqa: E402
+from peer import ROOT, Peer, find_etcd, leader, provenance  # noqa: E402
 
 sys.path.insert(0, os.path.join(ROOT, "test"))
 import netlab  # noqa: E402

@@ -87,6 +87,43 @@ class Peer:
         return json.loads(done.stdout)
 
 
+def etcdctl(peer, endpoints, *args):
+    """What etcdctl did, and said."""
+    return subprocess.run(peer.near("etcdctl", "--endpoints", endpoints, "--command-timeout", "2s", *args), capture_output=True, text=True,
+                          env={**os.environ, "ETCDCTL_API": "3"}, check=False)
+
+
+def statuses(peer):
+    """Of all replicas, as they stand in the peer; nothing if not all of them answer."""
+    try:
+        found = [s["Status"] for s in json.loads(etcdctl(peer, peer.endpoints, "endpoint", "status", "-w", "json").stdout)]
+    except (json.JSONDecodeError, TypeError):
+        return []
+    return found if len(found) == peer.size else []
+
+
+def leader(peer, timeout=30):
+    """The place of the master among the processes; waits for one whom all agree on."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        found = statuses(peer)
+        leaders = {s.get("leader", 0) for s in found}
+        if len(leaders) == 1 and leaders != {0}:
+            return [s["header"]["member_id"] for s in found].index(leaders.pop())
+    raise TimeoutError(f"{peer.kind}: no master")
+
+
+def seat_master(peer, place=0):
+    """Makes this replica the master: who is elected is chance, and clients of the master take a shorter way than others."""
+    at = leader(peer)
+    if at == place:
+        return
+    target = statuses(peer)[place]["header"]["member_id"]
+    done = etcdctl(peer, peer.clients[at], "move-leader", f"{target:x}")
+    if done.returncode != 0 or leader(peer) != place:
+        raise RuntimeError(f"{peer.kind}: mastership did not move: {done.stderr}")
+
+
 def find_etcd():
     """The path of etcd; unpacks it on first use."""
     done = subprocess.run([os.path.join(ROOT, "bench/get-etcd"), os.path.join(ROOT, "peers")], check=True, capture_output=True, text=True)

@@ -14,7 +14,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from peer import Peer, find_etcd, provenance  # noqa: E402
+from peer import Peer, find_etcd, provenance, seat_master  # noqa: E402
 
 LOADS = {
     "put, 1 client": ["--operation", "put", "--clients", "1"],
@@ -29,6 +29,7 @@ def one_round(kind, binary, size, load, seconds, flags=()):
     try:
         peer.start()
         peer.wait_readable(load)
+        seat_master(peer)  # where a single client goes
         peer.load(load, "--clients", "100", "--connections", "10", "--operations", "100000", "--sequential", "--keys", "100000")
         return {name: peer.load(load, *args, "--seconds", str(seconds)) for name, args in LOADS.items()}
     finally:

@@ -16,8 +16,7 @@ import time
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from failover import leader  # noqa: E402
-from peer import Peer, provenance  # noqa: E402
+from peer import Peer, leader, provenance  # noqa: E402
 
 RATE = 200  # puts per second
 
