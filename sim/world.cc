@@ -51,23 +51,7 @@ Instant Machine::now() const {
   return Instant(Duration(static_cast<std::int64_t>(elapsed * (1.0 + drift_))));
 }
 
-void Machine::run(std::uint64_t epoch, std::function<void()> f) {
-  if (epoch != epoch_) return;
-  if (paused()) {
-    world_.at(paused_until_,
-              [this, epoch, f = std::move(f)]() mutable { run(epoch, std::move(f)); });
-    return;
-  }
-  f();
-  if (epoch == epoch_ && turn_end_) turn_end_();
-}
-
 void Machine::post(std::function<void()> f) { deliver(std::move(f)); }
-
-void Machine::deliver(std::function<void()> f) {
-  world_.after(Duration::zero(),
-               [this, epoch = epoch_, f = std::move(f)]() mutable { run(epoch, std::move(f)); });
-}
 
 std::unique_ptr<io::Timer> Machine::after(Duration delay, std::function<void()> f) {
   auto alive = std::make_shared<bool>(true);
@@ -75,9 +59,7 @@ std::unique_ptr<io::Timer> Machine::after(Duration delay, std::function<void()> 
       Duration(static_cast<std::int64_t>(static_cast<double>(delay.count()) / (1.0 + drift_)) + 1);
   world_.after(std::max(real, Duration(1)),
                [this, epoch = epoch_, alive, f = std::move(f)]() mutable {
-                 run(epoch, [alive = std::move(alive), f = std::move(f)] {
-                   if (*alive) f();
-                 });
+                 run(epoch, alive, std::move(f));
                });
   return std::make_unique<SimulatedTimer>(alive);
 }

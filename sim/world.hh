@@ -65,8 +65,14 @@ class Machine final : public io::Loop {
   std::unique_ptr<io::Timer> after(Duration delay, std::function<void()> f) override;
 
   // Runs `f` on this machine, unless it crashes before; when it is paused, after it resumes.
-  void deliver(std::function<void()> f);
-  // After every event of this machine: where the real loop has its turn's end.
+  template <class F>
+  void deliver(F f) {
+    world_.after(Duration::zero(), [this, epoch = epoch_, f = std::move(f)]() mutable {
+      run(epoch, nullptr, std::move(f));
+    });
+  }
+  // After every event of this machine: where the real loop has its turn's end. A timer that was
+  // cancelled wakes nobody and ends no turn.
   void at_turn_end(std::function<void()> hook) { turn_end_ = std::move(hook); }
 
   // Forgets every event planned so far. The caller destroys the process.
@@ -75,7 +81,20 @@ class Machine final : public io::Loop {
   bool paused() const { return world_.now() < paused_until_; }
 
  private:
-  void run(std::uint64_t epoch, std::function<void()> f);
+  // `alive`: null, or whether the timer is still wanted.
+  template <class F>
+  void run(std::uint64_t epoch, const std::shared_ptr<bool>& alive, F&& f) {
+    if (epoch != epoch_ || (alive && !*alive)) return;
+    if (paused()) {
+      world_.at(paused_until_, [this, epoch, alive, f = std::move(f)]() mutable {
+        run(epoch, alive, std::move(f));
+      });
+      return;
+    }
+    f();
+    if (epoch == epoch_ && turn_end_) turn_end_();
+  }
+
   World& world_;
   double drift_;
   std::uint64_t epoch_ = 0;

@@ -9,25 +9,9 @@
 
 namespace polis::consensus {
 
-// As Output, with messages not yet encoded.
-template <class Message>
-struct TypedOutput {
-  std::optional<Ticket> ticket;
-  std::optional<HardState> hard_state;
-  std::vector<Entry> entries;
-  std::vector<Message> messages;
-  std::vector<Message> messages_after_persist;
-  std::vector<Entry> committed;
-  std::vector<ReadReady> reads;
-  std::vector<ReadId> reads_refused;
-  bool snapshot_wanted = false, snapshot_damaged = false;
-  std::vector<ChunkArrived> chunks;
-  std::optional<RoleState> role;
-  std::optional<Configuration> configuration;
-};
-
 // Protocol: a class with the functions of ReplicatedLog, whose step() takes a Protocol::Message and
-// whose outputs are TypedOutput<Message>.
+// whose outputs are OutputOf<Message>. And conclude(), which says whether there is any; most turns
+// have none, and pay for none.
 template <class Protocol>
 class EncodedLog final : public ReplicatedLog {
  public:
@@ -79,7 +63,8 @@ class EncodedLog final : public ReplicatedLog {
     protocol_.on_snapshot_installed(from, mark, now);
   }
   Output take_output() override {
-    auto from = protocol_.take_output();
+    if (!protocol_.conclude()) return {};
+    auto from = protocol_.take_concluded();
     return {.ticket = from.ticket,
             .hard_state = from.hard_state,
             .entries = std::move(from.entries),

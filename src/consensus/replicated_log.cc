@@ -18,10 +18,4 @@ const char* to_string(Role role) {
   return "?";
 }
 
-bool Output::empty() const {
-  return !ticket && messages.empty() && messages_after_persist.empty() && committed.empty() &&
-         reads.empty() && reads_refused.empty() && !snapshot_wanted && !snapshot_damaged &&
-         chunks.empty() && !role && !configuration;
-}
-
 }  // namespace polis::consensus

@@ -65,8 +65,10 @@ struct RoleState {
   bool operator==(const RoleState&) const = default;
 };
 
-// What the driver has to do, in this order.
-struct Output {
+// What the driver has to do, in this order. `Message`: as the driver sends it; within a protocol,
+// as that one knows it.
+template <class Message>
+struct OutputOf {
   // 1. Write to the write-ahead log, under `ticket`. Entries replace whatever the log held from
   // entries.front().index on.
   //    Nothing here may be acted on by anyone before it is durable. When it is, call
@@ -76,10 +78,10 @@ struct Output {
   std::vector<Entry> entries;
 
   // 2. Send at once; what they say does not depend on this replica's disk.
-  std::vector<Outgoing> messages;
+  std::vector<Message> messages;
 
   // 3. Send when everything that was to be persisted in this and all earlier outputs is durable.
-  std::vector<Outgoing> messages_after_persist;
+  std::vector<Message> messages_after_persist;
 
   // 4. Apply to the state machine, in order. They are durable here and on a quorum.
   std::vector<Entry> committed;
@@ -103,8 +105,13 @@ struct Output {
   // has to be reachable; who is not any more should be for a second or two, to be told.
   std::optional<Configuration> configuration;
 
-  bool empty() const;
+  bool empty() const {
+    return !ticket && messages.empty() && messages_after_persist.empty() && committed.empty() &&
+           reads.empty() && reads_refused.empty() && !snapshot_wanted && !snapshot_damaged &&
+           chunks.empty() && !role && !configuration;
+  }
 };
+using Output = OutputOf<Outgoing>;
 
 // How one peer stands, as the master sees it.
 struct PeerProgress {

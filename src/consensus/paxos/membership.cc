@@ -160,9 +160,11 @@ void Paxos::maybe_finish_change() {
 }
 
 // Raft thesis 4.2.2: a master that has been removed goes when that is chosen, and here when it has
-// been applied, so that whoever asked for it gets an answer.
+// been applied, so that whoever asked for it gets an answer. One whom a configuration that is
+// not chosen yet makes a voter stays, and has it chosen.
 void Paxos::maybe_leave() {
-  if (configuration_.is_voter(options_.id) || configuration_slot_ > handed_out_) return;
+  if (configuration_.is_voter(options_.id) || may_lead() || configuration_slot_ > handed_out_)
+    return;
   ReplicaId best;
   LogIndex furthest;
   for (ReplicaId id : configuration_.voters) {
@@ -178,6 +180,7 @@ void Paxos::maybe_leave() {
 void Paxos::maybe_promote_learner() {
   std::erase_if(peers_, [this](const auto& peer) { return now_ >= peer.second.leaves_at; });
   for (ReplicaId id : configuration_.learners) {
+    if (id == options_.id) continue;  // and master: a change that makes it a voter is under way
     const consensus::Member* member = configuration_.find(id);
     if (member == nullptr || !member->promote || !peers_.at(id).caught_up) continue;
     auto target = consensus::with_promoted(configuration_, id);

@@ -511,6 +511,56 @@ TEST(Membership, who_has_never_been_heard_is_not_promoted) {
   EXPECT_TRUE(cluster.core(1).configuration().is_voter(ReplicaId(4)));
 }
 
+// It votes from when it holds the configuration that says so, and may be elected; what is chosen
+// still calls it a learner. It goes on, and chooses the rest of the change.
+TEST(Membership, who_is_promoted_by_what_is_not_chosen_yet_can_be_master) {
+  Cluster cluster = led({.voters = 3, .spares = 1});
+  ASSERT_EQ(cluster.change(1, with_learner(cluster.core(1).configuration(),
+                                           {.id = ReplicaId(4), .peer = "4", .promote = true})),
+            "");
+  // Until a configuration that makes it a voter is under way; nobody hears that it is chosen.
+  auto makes_it_voter = [](const Entry& entry) {
+    if (entry.kind != consensus::EntryKind::kConfiguration) return false;
+    consensus::Configuration told;
+    Reader in(*entry.data);
+    return decode(in, told) && told.is_voter(ReplicaId(4));
+  };
+  auto accept_of_joint = [&] {
+    return std::any_of(cluster.network().begin(), cluster.network().end(), [&](const Message& m) {
+      return m.to == ReplicaId(4) &&
+             std::any_of(m.entries.begin(), m.entries.end(), makes_it_voter);
+    });
+  };
+  for (int i = 0; i < 10'000 && !accept_of_joint(); ++i) {
+    if (cluster.network().empty()) cluster.advance(30ms);
+    if (cluster.network().empty() || accept_of_joint()) continue;
+    const Message m = cluster.network().front();
+    cluster.network().pop_front();
+    cluster.deliver(m);
+  }
+  ASSERT_TRUE(accept_of_joint());
+  cluster.crash(1);
+  cluster.settle();
+  ASSERT_TRUE(cluster.core(4).configuration().is_learner(ReplicaId(4)));
+  cluster.campaign(4);
+  for (int i = 0; i < 1000 && cluster.leader() != 4 && !cluster.network().empty(); ++i) {
+    const Message m = cluster.network().front();
+    cluster.network().pop_front();
+    cluster.deliver(m);
+  }
+  ASSERT_EQ(cluster.leader(), 4u);
+  cluster.network().clear();
+  cluster.beat(4);
+  EXPECT_EQ(cluster.leader(), 4u);
+  for (int i = 0; i < 20; ++i) {
+    cluster.settle();
+    cluster.advance(30ms);
+  }
+  EXPECT_EQ(cluster.leader(), 4u);
+  EXPECT_TRUE(cluster.core(4).configuration().is_voter(ReplicaId(4)));
+  EXPECT_FALSE(cluster.core(4).configuration().joint());
+}
+
 class Plays : public ::testing::TestWithParam<testing::Play> {};
 
 TEST_P(Plays, hold) { EXPECT_EQ(outcome(GetParam()), std::nullopt); }

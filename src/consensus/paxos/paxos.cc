@@ -171,7 +171,7 @@ void Paxos::compact(LogIndex index) {
   slots_.forget_through(index);
 }
 
-Output Paxos::take_output() {
+bool Paxos::conclude() {
   if (is_master()) {
     maybe_finish_change();
     open_waiting();
@@ -206,7 +206,7 @@ Output Paxos::take_output() {
     output_.role = role;
   }
   if (std::exchange(configuration_changed_, false)) output_.configuration = configuration_;
-  return std::exchange(output_, {});
+  return !output_.empty();
 }
 
 consensus::Status Paxos::status() const {

@@ -242,7 +242,7 @@ void Raft::compact(LogIndex index) {
   log_.compact_through(index, configurations_.begin()->second);
 }
 
-Output Raft::take_output() {
+bool Raft::conclude() {
   if (is_leader()) {
     maybe_finish_change();
     flush_waiting_reads();
@@ -277,7 +277,7 @@ Output Raft::take_output() {
     output_.role = role;
   }
   if (std::exchange(configuration_changed_, false)) output_.configuration = configuration_;
-  return std::exchange(output_, {});
+  return !output_.empty();
 }
 
 consensus::Status Raft::status() const {

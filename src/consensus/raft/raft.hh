@@ -39,7 +39,7 @@ using consensus::RoleState;
 using consensus::Ticket;
 
 // What it decides, with messages not yet encoded.
-using Output = consensus::TypedOutput<Message>;
+using Output = consensus::OutputOf<Message>;
 
 class Raft {
  public:
@@ -64,7 +64,14 @@ class Raft {
   void on_snapshot_damaged(ReplicaId from, const SnapshotMark& mark, Instant now);
   bool wants_snapshot(const SnapshotMark& mark) const;
   void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now);
-  Output take_output();
+  // take_output() in two steps. conclude(): decides what the inputs call for; whether that is
+  // anything.
+  bool conclude();
+  Output take_concluded() { return std::exchange(output_, {}); }
+  Output take_output() {
+    conclude();
+    return take_concluded();
+  }
   consensus::Status status() const;
 
   // For invariant checkers.

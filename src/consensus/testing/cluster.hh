@@ -49,7 +49,7 @@ class Cluster {
  public:
   using Core = typename Kind::Core;
   using Message = typename Core::Message;
-  using Output = TypedOutput<Message>;
+  using Output = OutputOf<Message>;
   using Settings = testing::Settings;
 
   explicit Cluster(Settings settings);
