@@ -2,6 +2,7 @@
 
 #include "base/random.hh"
 #include "consensus/log.hh"
+#include "consensus/options.hh"
 
 namespace polis::consensus {
 namespace {
@@ -42,6 +43,13 @@ TEST(Types, a_snapshot_mark_survives_the_wire) {
   SnapshotMark read;
   ASSERT_TRUE(decode(in, read));
   EXPECT_EQ(read, mark);
+}
+
+TEST(Options, an_impossible_relation_is_named) {
+  Options options{.id = ReplicaId(1)};
+  options.election_timeout_min = std::chrono::milliseconds(100);
+  ASSERT_FALSE(options.validate().has_value());
+  EXPECT_NE(options.validate().error().text.find("heartbeat"), std::string::npos);
 }
 
 }  // namespace
