@@ -183,7 +183,7 @@ void Node::lose_peer(std::size_t place) {
 
 void Node::send(consensus::ReplicaId to, std::string message) {
   std::size_t place = cell_.place_of(to);
-  if (place < cell_.size()) network_.send(place_, place, std::move(message));
+  if (place < cell_.size()) network_.send(place_, place, message);
 }
 
 std::uint32_t Node::cell_version_of(consensus::ReplicaId peer) const {

@@ -12,7 +12,7 @@ Duration Network::delay() {
   return d;
 }
 
-void Network::send(std::size_t from, std::size_t to, std::string message) {
+void Network::send(std::size_t from, std::size_t to, const std::string& message) {
   ++sent_;
   sent_bytes_ += message.size();
   int copies = 1 + random_.chance(faults_.repeat);
@@ -20,8 +20,7 @@ void Network::send(std::size_t from, std::size_t to, std::string message) {
     if (random_.chance(faults_.loss)) continue;
     Duration more = slow_ ? slow_(message) : Duration();
     if (distance_) more += distance_(from, to);
-    std::string copy = i + 1 < copies ? message : std::move(message);
-    world_.after(delay() + more, [this, from, to, copy = std::move(copy)]() mutable {
+    world_.after(delay() + more, [this, from, to, copy = message]() mutable {
       if (reaches(from, to)) deliver_(from, to, std::move(copy));
     });
   }

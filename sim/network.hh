@@ -27,7 +27,7 @@ class Network {
   Network(World& world, NetworkFaults faults, Deliver deliver)
       : world_(world), random_(world.fork()), faults_(faults), deliver_(std::move(deliver)) {}
 
-  void send(std::size_t from, std::size_t to, std::string message);
+  void send(std::size_t from, std::size_t to, const std::string& message);
   void cut(std::size_t from, std::size_t to) { cut_.insert({from, to}); }
   void heal() { cut_.clear(); }
   bool reaches(std::size_t from, std::size_t to) const { return !cut_.contains({from, to}); }
