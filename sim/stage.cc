@@ -113,14 +113,16 @@ Stage::Said Stage::what_is(std::string_view bytes) const {
     const auto type = message->type;
     return {message->to, type == MessageType::kStand, type == MessageType::kReadIndexReply,
             type == MessageType::kAccept || type == MessageType::kChosen ||
-                type == MessageType::kCommit};
+                type == MessageType::kCommit,
+            type == MessageType::kChosen};
   }
   using raft::MessageType;
   auto message = raft::Message::decode(bytes);
   if (!message) return {};
   const auto type = message->type;
   return {message->to, type == MessageType::kTimeoutNow, type == MessageType::kReadIndexReply,
-          type == MessageType::kAppend || type == MessageType::kCommit};
+          type == MessageType::kAppend || type == MessageType::kCommit,
+          type == MessageType::kAppend};
 }
 
 consensus::Term Stage::term() { return node(master()).replica().status_role().term; }

@@ -66,6 +66,7 @@ class Stage {
     bool take_over = false;   // mastership
     bool read_index = false;  // as of which a read may be answered
     bool teaches = false;     // what is chosen, or may be
+    bool fills = false;       // what somebody lacks of the log
   };
   Said what_is(std::string_view bytes) const;
 

@@ -120,10 +120,20 @@ Result<consensus::Restored> Replica::restore_log(storage::Recovered& found) {
 
 // Slots, some of which may be missing: paxos. Those that the state holds are kept as far back as
 // none is missing, for others who ask.
+//
+// Unless the state is ahead of what the log says is chosen: then it may be that of a snapshot, and
+// the crash came before the log said so. What was accepted at those slots need not be what was
+// chosen there, and nobody may ever be taught it.
 Result<consensus::Restored> Replica::restore_slots(storage::Recovered& found) {
   const SnapshotMark& state = store_.applied_mark();
   LogIndex first = state.index.next();
-  while (first > LogIndex(1) && found.accepted.contains(first.previous())) first = first.previous();
+  if (state.index <= found.hard_state.commit) {
+    while (first > LogIndex(1) && found.accepted.contains(first.previous()))
+      first = first.previous();
+  } else if (!found.accepted.empty() && found.accepted.begin()->first <= state.index) {
+    if (auto done = wal_->reset(state.index, state.term); !done)
+      return std::unexpected(done.error());
+  }
   consensus::Restored restored{
       found.hard_state, {first.previous(), state.term, state.configuration}, {}, state.index};
   for (auto& [slot, entry] : found.accepted) {
