@@ -91,6 +91,17 @@ std::uint64_t Paxos::reached(const std::function<std::uint64_t(ReplicaId)>& by) 
   return all;
 }
 
+// Some of them may be in no configuration that is known to be chosen.
+std::set<ReplicaId> Paxos::other_voters() const {
+  std::set<ReplicaId> all;
+  for (const Configuration& one : voting_) {
+    all.insert(one.voters.begin(), one.voters.end());
+    all.insert(one.voters_outgoing.begin(), one.voters_outgoing.end());
+  }
+  all.erase(options_.id);
+  return all;
+}
+
 bool Paxos::is_voting(ReplicaId id) const {
   return std::any_of(voting_.begin(), voting_.end(),
                      [id](const Configuration& one) { return one.is_voter(id); });

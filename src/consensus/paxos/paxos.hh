@@ -21,6 +21,7 @@
 // batch of inputs.
 
 #include <map>
+#include <set>
 
 #include "consensus/election_clock.hh"
 #include "consensus/encoded_log.hh"
@@ -168,6 +169,7 @@ class Paxos {
   void recount_voting();
   Verdict vote(Phase phase, const std::function<int(ReplicaId)>& answer) const;
   std::uint64_t reached(const std::function<std::uint64_t(ReplicaId)>& by) const;
+  std::set<ReplicaId> other_voters() const;  // those that count, but for this one
   bool is_voting(ReplicaId id) const;
   bool may_lead() const;
   Result<void> may_change_to(const Configuration& target) const;

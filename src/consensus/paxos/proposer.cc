@@ -34,8 +34,7 @@ void Paxos::stand(bool poll) {
   role_ = Role::kPreCandidate;
   ballot_ = ballot;
   clock_.restart(now_);
-  for (ReplicaId id : configuration_.everyone()) {
-    if (id == options_.id || !is_voting(id)) continue;
+  for (ReplicaId id : other_voters()) {
     send({.type = MessageType::kPoll,
           .to = id,
           .ballot = ballot_,
@@ -98,14 +97,8 @@ void Paxos::prepare(Ballot ballot, const Message* hand_over) {
 
 void Paxos::ask_for_promises() {
   promises_due_ = now_ + options_.election_timeout_min / 2;
-  std::vector<ReplicaId> asked;
-  for (const Configuration& configuration : voting_) {
-    for (ReplicaId id : configuration.everyone()) {
-      if (id == options_.id || !configuration.is_voter(id) || promises_[id].complete) continue;
-      if (std::find(asked.begin(), asked.end(), id) != asked.end()) continue;
-      asked.push_back(id);
-      send_prepare(id, std::max(promises_[id].next, commit_.next()));
-    }
+  for (ReplicaId id : other_voters()) {
+    if (!promises_[id].complete) send_prepare(id, std::max(promises_[id].next, commit_.next()));
   }
 }
 
