@@ -49,6 +49,7 @@ void Paxos::recount_voting() {
   }
   if (voting == voting_) return;
   voting_ = std::move(voting);
+  configuration_changed_ = true;
   // What another quorum answered says nothing about this one (lease.hh).
   if (is_master()) rounds_.give_up_lease();
 }
@@ -99,6 +100,17 @@ std::set<ReplicaId> Paxos::other_voters() const {
     all.insert(one.voters_outgoing.begin(), one.voters_outgoing.end());
   }
   all.erase(options_.id);
+  return all;
+}
+
+// Whom a vote may be asked of has to be reached, too.
+Configuration Paxos::reachable() const {
+  Configuration all = configuration_;
+  for (const Configuration& one : voting_) {
+    for (const consensus::Member& member : one.members) {
+      if (all.find(member.id) == nullptr) all.put(member);
+    }
+  }
   return all;
 }
 

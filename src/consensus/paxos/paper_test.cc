@@ -292,10 +292,12 @@ struct Alone {
                      [&](const Message& m) { return m.type == type; });
       }
       chunks += out.chunks.size();
+      if (out.configuration) reachable = out.configuration;
     }
     return found;
   }
   std::size_t chunks = 0;  // handed to the driver
+  std::optional<consensus::Configuration> reachable;
 };
 
 // That two replicas make the same bytes of one state is not promised.
@@ -559,6 +561,31 @@ TEST(Membership, who_is_promoted_by_what_is_not_chosen_yet_can_be_master) {
   EXPECT_EQ(cluster.leader(), 4u);
   EXPECT_TRUE(cluster.core(4).configuration().is_voter(ReplicaId(4)));
   EXPECT_FALSE(cluster.core(4).configuration().joint());
+}
+
+// It holds the end of a change of which it does not know that any of it is chosen.
+TEST(Membership, who_votes_only_by_what_is_held_is_polled_too) {
+  Alone replica;
+  const consensus::Configuration to{.voters = {ReplicaId(1), ReplicaId(3), ReplicaId(4)},
+                                    .members = {{.id = ReplicaId(4), .peer = "4"}}};
+  std::string bytes;
+  Writer out(bytes);
+  encode(out, to);
+  replica.hear({.type = MessageType::kAccept,
+                .from = ReplicaId(1),
+                .ballot = {Term(1), ReplicaId(1)},
+                .slot = LogIndex(5),
+                .entries = {{Term(1), LogIndex(5), consensus::EntryKind::kConfiguration,
+                             share(std::move(bytes)), ReplicaId(1)}}},
+               MessageType::kAccepted);
+  ASSERT_TRUE(replica.reachable);
+  EXPECT_NE(replica.reachable->find(ReplicaId(4)), nullptr);
+  EXPECT_EQ(replica.core.configuration().find(ReplicaId(4)), nullptr);
+  replica.now += 5s;
+  replica.core.tick(replica.now);
+  std::vector<ReplicaId> polled;
+  for (const Message& poll : replica.say(MessageType::kPoll)) polled.push_back(poll.to);
+  EXPECT_EQ(polled, (std::vector{ReplicaId(1), ReplicaId(4)}));
 }
 
 class Plays : public ::testing::TestWithParam<testing::Play> {};

@@ -205,7 +205,7 @@ bool Paxos::conclude() {
     announced_ = role;
     output_.role = role;
   }
-  if (std::exchange(configuration_changed_, false)) output_.configuration = configuration_;
+  if (std::exchange(configuration_changed_, false)) output_.configuration = reachable();
   return !output_.empty();
 }
 

@@ -170,6 +170,7 @@ class Paxos {
   Verdict vote(Phase phase, const std::function<int(ReplicaId)>& answer) const;
   std::uint64_t reached(const std::function<std::uint64_t(ReplicaId)>& by) const;
   std::set<ReplicaId> other_voters() const;  // those that count, but for this one
+  Configuration reachable() const;  // the chosen one, with the addresses of all others that count
   bool is_voting(ReplicaId id) const;
   bool may_lead() const;
   Result<void> may_change_to(const Configuration& target) const;
