@@ -4,6 +4,7 @@
 
 #include "api/polis/cell.pb.h"
 #include "replica/wire.hh"
+#include "sim/snapshot_scenarios.hh"
 #include "sim/stage.hh"
 #include "store/watch_hub.hh"
 
@@ -410,65 +411,6 @@ void replaced_on_both_sides_of_a_cut() {
     stage.heal();
     stage.finish();
   }
-}
-
-// Cut off when it was removed, and then too far behind for the log: the state that it is given says
-// so alone.
-void removed_in_a_snapshot() {
-  Stage stage({.replicas = 4, .log_retain_bytes = 1 << 10});
-  const std::size_t master = stage.master(), leaves = (master + 1) % 4;
-  stage.cut_off(leaves);
-  for (int i = 0; i < 40; ++i) stage.put(master, "k", std::to_string(i) + std::string(100, 'v'));
-  v1::ChangeRequest remove;
-  remove.set_kind(v1::ChangeRequest::REMOVE);
-  remove.set_id(stage.node(leaves).id().value);
-  stage.ask_for(master, remove);
-  stage.until("it is removed, durably", [&] {
-    const auto& mark = stage.node(master).replica().store().durable_mark();
-    return mark.configuration.voters.size() == 3 && !mark.configuration.joint();
-  });
-  stage.heal();
-  stage.until("it has been given the state",
-              [&] { return stage.node(leaves).replica().counters().snapshots_installed == 1; });
-  stage.until("it knows that it was removed", [&] { return stage.node(leaves).removed(); });
-  stage.finish();
-}
-
-// A replica holds a value that was never chosen, is given a state from behind it, and loses power
-// before its log says so. What becomes of the log's last bytes is chance: several times.
-void power_fails_behind_a_snapshot(std::uint64_t seed) {
-  Stage stage({.replicas = 5, .log_retain_bytes = 2 << 10}, {}, seed);
-  const std::size_t old = stage.master(), lags = (old + 1) % 5;
-  for (std::size_t i = 0; i < 5; ++i) {
-    if (i == old || i == lags) continue;
-    stage.cut(old, i);
-    stage.cut(lags, i);
-  }
-  const auto last = stage.status(lags).last;
-  stage.begin_put(old, "k", "never chosen");
-  stage.until("it is held and not chosen", [&] { return stage.status(lags).last > last; });
-  stage.crash(old);
-  std::size_t master = old;
-  stage.until("there is another master", [&] {
-    for (master = 0; master < 5; ++master)
-      if (master != old && master != lags && stage.is_master(master)) return true;
-    return false;
-  });
-  expect(stage.put(master, "k", "chosen there").has_value(), "no write succeeds");
-  // It accepts what follows, and only what it lacks does not come.
-  const consensus::ReplicaId id = stage.node(lags).id();
-  stage.cell().network().set_slow([&stage, id](const std::string& message) {
-    const Stage::Said said = stage.what_is(message);
-    return said.fills && said.to == id ? Duration(30s) : Duration();
-  });
-  stage.heal();
-  for (int i = 0; i < 60; ++i) stage.put(master, "k", std::to_string(i) + std::string(100, 'v'));
-  stage.until("it has been given the state",
-              [&] { return stage.node(lags).replica().counters().snapshots_installed == 1; });
-  stage.crash(lags);
-  stage.cell().network().set_slow(nullptr);
-  stage.start(lags);
-  stage.finish();
 }
 
 void slow_disk_hands_over(Duration sync) {
