@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures cells of three with Raft, with Paxos, and etcd in turn, in one run, and prints the ratios.
 
-They take turns in every order, since the speed of a machine wanders, and a virtual one may run faster after a rest, which a slower peer gives
-it. Each number is the median of the rounds.
+They take turns in every order, since the speed of a machine wanders and rounds that only rotate have each come after the same other one. Each
+number is the median of the rounds.
 """
 
 import argparse

@@ -1,7 +1,5 @@
 #include "sim/snapshot_scenarios.hh"
 
-#include <fmt/format.h>
-
 #include "api/polis/cell.pb.h"
 #include "sim/stage.hh"
 

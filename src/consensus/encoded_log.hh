@@ -10,8 +10,7 @@
 namespace polis::consensus {
 
 // Protocol: a class with the functions of ReplicatedLog, whose step() takes a Protocol::Message and
-// whose outputs are OutputOf<Message>. And conclude(), which says whether there is any; most turns
-// have none, and pay for none.
+// whose outputs are OutputOf<Message>.
 template <class Protocol>
 class EncodedLog final : public ReplicatedLog {
  public:
@@ -63,8 +62,7 @@ class EncodedLog final : public ReplicatedLog {
     protocol_.on_snapshot_installed(from, mark, now);
   }
   Output take_output() override {
-    if (!protocol_.conclude()) return {};
-    auto from = protocol_.take_concluded();
+    auto from = protocol_.take_output();
     return {.ticket = from.ticket,
             .hard_state = from.hard_state,
             .entries = std::move(from.entries),

@@ -171,7 +171,7 @@ void Paxos::compact(LogIndex index) {
   slots_.forget_through(index);
 }
 
-bool Paxos::conclude() {
+Output Paxos::take_output() {
   if (is_master()) {
     maybe_finish_change();
     open_waiting();
@@ -206,7 +206,7 @@ bool Paxos::conclude() {
     output_.role = role;
   }
   if (std::exchange(configuration_changed_, false)) output_.configuration = reachable();
-  return !output_.empty();
+  return std::exchange(output_, {});
 }
 
 consensus::Status Paxos::status() const {

@@ -242,7 +242,7 @@ void Raft::compact(LogIndex index) {
   log_.compact_through(index, configurations_.begin()->second);
 }
 
-bool Raft::conclude() {
+Output Raft::take_output() {
   if (is_leader()) {
     maybe_finish_change();
     flush_waiting_reads();
@@ -277,7 +277,7 @@ bool Raft::conclude() {
     output_.role = role;
   }
   if (std::exchange(configuration_changed_, false)) output_.configuration = configuration_;
-  return !output_.empty();
+  return std::exchange(output_, {});
 }
 
 consensus::Status Raft::status() const {

@@ -64,14 +64,7 @@ class Raft {
   void on_snapshot_damaged(ReplicaId from, const SnapshotMark& mark, Instant now);
   bool wants_snapshot(const SnapshotMark& mark) const;
   void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now);
-  // take_output() in two steps. conclude(): decides what the inputs call for; whether that is
-  // anything.
-  bool conclude();
-  Output take_concluded() { return std::exchange(output_, {}); }
-  Output take_output() {
-    conclude();
-    return take_concluded();
-  }
+  Output take_output();
   consensus::Status status() const;
 
   // For invariant checkers.

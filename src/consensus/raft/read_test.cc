@@ -130,6 +130,16 @@ TEST(Section_6_4_1, a_leader_whose_lease_ran_out_asks_a_quorum) {
   EXPECT_TRUE(cluster.reads(1).empty());
 }
 
+// Of replica 3, which 2 would grant if it had not promised.
+Message vote_request() {
+  return {.type = MessageType::kVote,
+          .from = ReplicaId(3),
+          .to = ReplicaId(2),
+          .term = Term(9),
+          .index = LogIndex(100),
+          .log_term = Term(8)};
+}
+
 TEST(Section_6_4_1, whoever_promised_elects_nobody_even_if_it_forgot_its_leader) {
   Cluster cluster = led_by_lease();
   // A newer term makes replica 2 forget its leader; the promise stands.
@@ -140,12 +150,7 @@ TEST(Section_6_4_1, whoever_promised_elects_nobody_even_if_it_forgot_its_leader)
                        cluster.now());
   cluster.perform(2);
   cluster.network().clear();
-  Message request{.type = MessageType::kVote,
-                  .from = ReplicaId(3),
-                  .to = ReplicaId(2),
-                  .term = Term(9),
-                  .index = LogIndex(100),
-                  .log_term = Term(8)};
+  const Message request = vote_request();
   cluster.deliver(request);
   EXPECT_TRUE(cluster.network().empty());
   cluster.advance(301ms);
@@ -159,12 +164,7 @@ TEST(Section_6_4_1, a_promise_survives_a_restart) {
   Cluster cluster = led_by_lease();
   cluster.crash(2);
   cluster.restart(2);
-  Message request{.type = MessageType::kVote,
-                  .from = ReplicaId(3),
-                  .to = ReplicaId(2),
-                  .term = Term(9),
-                  .index = LogIndex(100),
-                  .log_term = Term(8)};
+  Message request = vote_request();
   for (bool transfer :
        {false, true}) {  // it cannot know whether the leader still wants to hand over
     request.transfer = transfer;
