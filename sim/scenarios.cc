@@ -541,6 +541,9 @@ const std::vector<Scenario>& scenarios() {
                  NetworkFaults far{.delay_min = 5ms, .delay_max = 10ms};
                  masters_are_cut_off({.replicas = 3, .network = far, .lease_margin = {}}, 290ms);
                }),
+      scenario("a_cell_that_stops_in_silence_keeps_its_log",
+               "seen in simulation: with paxos, who lagged was given the whole state",
+               all_stop_in_silence),
       scenario("a_change_of_voters_never_makes_two_majorities", "Raft thesis 4.3",
                replaced_on_both_sides_of_a_cut),
       scenario("who_was_removed_learns_it_from_a_snapshot_too",

@@ -66,4 +66,27 @@ void power_fails_behind_a_snapshot(std::uint64_t seed) {
   stage.finish();
 }
 
+// Each replica stops after some silence, when its state on disk is ahead of its last write to the
+// log. What lags must still be fed from a log.
+void all_stop_in_silence() {
+  Stage stage({.replicas = 3});
+  const std::size_t master = stage.master(), lags = (master + 1) % 3, third = (master + 2) % 3;
+  stage.crash(lags);
+  for (int i = 0; i < 20; ++i) stage.put(master, "k", std::to_string(i));
+  for (std::size_t place : {master, third}) {
+    stage.until("its state is durable", [&] {
+      const auto& store = stage.node(place).replica().store();
+      return store.durable_mark().index == store.applied() &&
+             store.applied() == stage.status(master).last;
+    });
+  }
+  stage.run_for(1s);
+  stage.crash(master);
+  stage.crash(third);
+  for (std::size_t place = 0; place < 3; ++place) stage.start(place);
+  stage.finish();
+  if (stage.node(lags).replica().counters().snapshots_installed > 0)
+    broken_because("a log that nobody lacked was thrown away");
+}
+
 }  // namespace polis::sim

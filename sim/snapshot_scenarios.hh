@@ -8,5 +8,6 @@ namespace polis::sim {
 
 void removed_in_a_snapshot();
 void power_fails_behind_a_snapshot(std::uint64_t seed);
+void all_stop_in_silence();
 
 }  // namespace polis::sim

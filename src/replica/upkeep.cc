@@ -55,7 +55,7 @@ void Replica::check_disk_space() {
 
 void Replica::seal_log() {
   if (env_.loop.now() - persisted_last_ < kSealAfter) return;
-  wal_->seal([this, alive = std::weak_ptr(alive_)](Result<void> result) {
+  wal_->seal(store_.applied(), [this, alive = std::weak_ptr(alive_)](Result<void> result) {
     if (!alive.expired() && !result) fail_with(result.error());
   });
 }

@@ -120,15 +120,19 @@ Result<void> Wal::roll() {
   return start_segment(segments_.back().number + 1);
 }
 
-bool Wal::seal(io::Done done) {
-  if (sealed_ || failure_ || sync_under_way_ || durable_ != end_.position) return false;
+bool Wal::seal(LogIndex committed, io::Done done) {
+  if (failure_ || sync_under_way_ || durable_ != end_.position) return false;
+  if (sealed_ && committed <= hard_state_.commit) return false;
+  HardState says = hard_state_;
+  says.commit = std::max(says.commit, committed);
   std::string payload;
   Writer out(payload);
-  encode(out, hard_state_);
+  encode(out, says);
   const std::uint64_t used = end_.position - segments_.back().base;
   // The next segment will say it.
   if (used + wal::Record::padded(wal::kHeaderBytes + payload.size()) > options_.segment_bytes)
     return false;
+  hard_state_ = says;
   add_record(wal::kHardState, payload);
   sealed_ = true;
   if (auto written = write_pending(); !written) {

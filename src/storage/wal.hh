@@ -76,10 +76,12 @@ class Wal {
   // Calls `done` when everything appended so far is durable; may be called before this returns. The
   // calls that come while a sync is under way share the next one.
   void sync_later(io::Done done);
-  // Says on disk that everything so far was durable, if nothing says it yet: otherwise the last
-  // write before a long silence, were it damaged then, would look like a torn one. Call when
-  // nothing has been written for a while. False: nothing to do, or not now.
-  bool seal(io::Done done);
+  // Says on disk that everything so far was durable and that everything through `committed` is
+  // committed, if nothing says it yet: otherwise the last write before a long silence, were it
+  // damaged then, would look like a torn one, and a next life would begin with the commit index of
+  // that write. Call when nothing has been written for a while, with what was applied: entries
+  // that this log holds, or that a reset covers. False: nothing to do, or not now.
+  bool seal(LogIndex committed, io::Done done);
   // Damage to anything before this position is recognised as such.
   std::uint64_t proven() const { return proven_; }
   struct Place {
@@ -132,7 +134,7 @@ class Wal {
   std::uint64_t durable_ = 0;  // everything before this position is durable
   std::uint64_t said_ = 0;     // what the last record says of that
   std::uint64_t proven_ = 0;   // what the last durable record says
-  bool sealed_ = false;        // the last record says nothing new
+  bool sealed_ = false;        // the last record was written by seal()
   std::string pending_;        // records not yet handed to the system
 
   // The newest state, repeated at the head of each segment so that older ones can go.

@@ -327,16 +327,33 @@ TEST_F(WalTest, a_flipped_bit_in_a_sealed_end_is_called_corruption) {
   ASSERT_EQ(texts(), "first last ");
   EXPECT_EQ(wal_->proven(), 0u);
   bool sealed = false;
-  ASSERT_TRUE(wal_->seal([&](Result<void> r) { sealed = r.has_value(); }));
+  ASSERT_TRUE(wal_->seal({}, [&](Result<void> r) { sealed = r.has_value(); }));
   world_.run_until(world_.now() + 1s);
   EXPECT_TRUE(sealed);
   EXPECT_EQ(wal_->proven(), written);
-  EXPECT_FALSE(wal_->seal([](Result<void>) {}));  // once is enough
+  EXPECT_FALSE(wal_->seal({}, [](Result<void>) {}));  // once is enough
   auto opened = open_with_flipped_bit();
   ASSERT_FALSE(opened.has_value());
   EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
   open();
   EXPECT_EQ(texts(), "first last ");
+}
+
+// What is committed is told after the last write, by a heartbeat.
+TEST_F(WalTest, a_sealed_end_says_what_is_committed) {
+  append(1, 1, "first");
+  append(2, 1, "last");
+  sync();
+  ASSERT_TRUE(wal_->seal(LogIndex(1), [](Result<void>) {}));
+  world_.run_until(world_.now() + 1s);
+  EXPECT_FALSE(wal_->seal(LogIndex(1), [](Result<void>) {}));
+  ASSERT_TRUE(wal_->seal(LogIndex(2), [](Result<void>) {}));
+  world_.run_until(world_.now() + 1s);
+  EXPECT_FALSE(wal_->seal(LogIndex(1), [](Result<void>) {}));  // nothing is taken back
+  wal_.reset();
+  open();
+  EXPECT_EQ(texts(), "first last ");
+  EXPECT_EQ(recovered_.hard_state.commit, LogIndex(2));
 }
 
 // What the disk holds is unknown after that; the system may well call clean what it never wrote.
@@ -350,7 +367,7 @@ TEST_F(WalTest, nothing_is_written_behind_a_failed_sync) {
   world_.run_until(world_.now() + 1s);
   ASSERT_FALSE(result.has_value());
   EXPECT_FALSE(wal_->append({}, {entry(3, 1, "more")}).has_value());
-  EXPECT_FALSE(wal_->seal([](Result<void>) {}));
+  EXPECT_FALSE(wal_->seal({}, [](Result<void>) {}));
   result = {};
   wal_->sync_later([&](Result<void> r) { result = std::move(r); });
   world_.run_until(world_.now() + 1s);
