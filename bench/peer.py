@@ -102,23 +102,27 @@ def statuses(peer):
     return found if len(found) == peer.size else []
 
 
-def leader(peer, timeout=30):
-    """The place of the master among the processes; waits for one whom all agree on."""
+def settled(peer, timeout=30):
+    """The place of the master among the processes, and the statuses that say so; waits for one whom all agree on."""
     deadline = time.monotonic() + timeout
     while time.monotonic() < deadline:
         found = statuses(peer)
         leaders = {s.get("leader", 0) for s in found}
         if len(leaders) == 1 and leaders != {0}:
-            return [s["header"]["member_id"] for s in found].index(leaders.pop())
+            return [s["header"]["member_id"] for s in found].index(leaders.pop()), found
     raise TimeoutError(f"{peer.kind}: no master")
+
+
+def leader(peer, timeout=30):
+    return settled(peer, timeout)[0]
 
 
 def seat_master(peer, place=0):
     """Makes this replica the master: who is elected is chance, and clients of the master take a shorter way than others."""
-    at = leader(peer)
+    at, found = settled(peer)
     if at == place:
         return
-    target = statuses(peer)[place]["header"]["member_id"]
+    target = found[place]["header"]["member_id"]
     done = etcdctl(peer, peer.clients[at], "move-leader", f"{target:x}")
     if done.returncode != 0 or leader(peer) != place:
         raise RuntimeError(f"{peer.kind}: mastership did not move: {done.stderr}")

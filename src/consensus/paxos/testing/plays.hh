@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "consensus/paxos/testing/kind.hh"
+#include "consensus/paxos/testing/led.hh"
 
 namespace polis::paxos::testing {
 
@@ -14,11 +14,6 @@ struct Play {
   const char* name;  // a fact that must hold
   void (*play)();    // throws InvariantBroken
 };
-
-inline void lose(Cluster& cluster, std::initializer_list<std::uint64_t> to) {
-  for (std::uint64_t id : to)
-    std::erase_if(cluster.network(), [&](const Message& m) { return m.to == ReplicaId(id); });
-}
 
 // Delivers what the messages that are there lead to, with the disks of those named as well.
 inline void settle(Cluster& cluster, std::initializer_list<std::uint64_t> disks) {
