@@ -124,6 +124,26 @@ class CliTest(unittest.TestCase):
         self.assertIn("NAME=REPLICAS", self.polis("sim", "estimate", "--places", "a=1,,b=2", rc=2))
         self.assertIn("nobody could stay master", self.polis("sim", "estimate", "--places", "a=1,b=2", "--ping", "900", rc=2))
 
+    def test_what_the_simulator_says_can_be_read_by_programs(self):
+        def lines(*command):
+            return [json.loads(line) for line in self.polis("sim", *command, "-o", "json").splitlines()]
+        one, two, total = lines("--seeds", "2", "--seconds", "1", "--protocol", "paxos")
+        self.assertIsNone(one["violation"])
+        self.assertEqual([one["seed"], two["seed"], total["runs"], total["failed"]], [1, 2, 2, 0])
+        self.assertEqual(total["operations"], one["operations"] + two["operations"])
+        (traced,) = lines("--seconds", "1", "--trace")
+        self.assertTrue(traced["trace"])
+        (played,) = lines("--scenario", "a_restart_does_not_break_a_promise")
+        self.assertIsNone(played["violation"])
+        self.assertTrue(all(listed["about"] for listed in lines("--scenario", "list")))
+        (explored,) = lines("explore", "--replicas", "2", "--timeouts", "1")
+        self.assertTrue(explored["complete"])
+        self.assertGreater(explored["states"], 10)
+        raft, paxos = json.loads(self.polis("sim", "compare", "raft", "paxos", "--trials", "1", "-o", "json"))
+        self.assertEqual([raft["who"], paxos["who"]], ["raft", "paxos"])
+        self.assertEqual([w["loss"] for w in paxos["writes"]], [0, 0.01, 0.05])
+        self.assertGreater(paxos["writes"][0]["p50_ms"], 0)
+
     def test_sim_is_the_same_for_the_same_seed(self):
         first = self.polis("sim", "--seed", "5", "--seconds", "3")
         self.assertEqual(first, self.polis("sim", "--seed", "5", "--seconds", "3"))

@@ -16,8 +16,10 @@ struct SimFlags {
   std::uint64_t seed = 1, seeds = 1;
   std::size_t replicas = 0;
   double seconds = 20;
-  std::string protocol = "raft", profile = "mixed", scenario;
+  std::string protocol = "raft", profile = "mixed", scenario, output = "text";
   bool trace = false;
+
+  bool json() const { return output == "json"; }
 };
 
 sim::Profile profile_of(const std::string& name) {
@@ -69,6 +71,36 @@ void print(const Total& total) {
       total.changes, total.snapshots, total.damages);
 }
 
+std::string json_or_null(const std::optional<std::string>& text) {
+  return text ? json_string(*text) : "null";
+}
+
+void print_json(const sim::RunResult& run) {
+  std::string trace;
+  for (const std::string& line : run.trace)
+    trace += (trace.empty() ? "" : ", ") + json_string(line);
+  fmt::print(
+      R"({{"seed": {}, "violation": {}, "config": {}, "operations": {}, "acknowledged": {}, )"
+      R"("unknown": {}, "crashes": {}, "elections": {}, "changes": {}, "snapshots": {}, )"
+      R"("damaged_disks": {}, "revision": {}, "events": {}, "digest": "{:08x}", "trace": [{}]}})"
+      "\n",
+      run.seed, json_or_null(run.violation), json_string(run.config), run.operations,
+      run.acknowledged, run.unknown, run.crashes, run.elections, run.changes, run.snapshots,
+      run.damages, run.revision, run.events, run.digest, trace);
+  std::fflush(stdout);
+}
+
+void print_json(const Total& total) {
+  fmt::print(
+      R"({{"runs": {}, "failed": {}, "hours": {:.3f}, "operations": {}, "acknowledged": {}, )"
+      R"("unknown": {}, "crashes": {}, "elections": {}, "changes": {}, "snapshots": {}, )"
+      R"("damaged_disks": {}}})"
+      "\n",
+      total.runs, total.failed, std::chrono::duration<double>(total.simulated).count() / 3600,
+      total.operations, total.acknowledged, total.unknown, total.crashes, total.elections,
+      total.changes, total.snapshots, total.damages);
+}
+
 int simulate(const SimFlags& flags) {
   Total total;
   std::uint32_t digest = 0;
@@ -80,27 +112,45 @@ int simulate(const SimFlags& flags) {
          .faults = std::chrono::milliseconds(static_cast<std::int64_t>(flags.seconds * 1000)),
          .profile = profile_of(flags.profile),
          .trace = flags.trace});
-    print(result);
+    flags.json() ? print_json(result) : print(result);
     total.add(result);
     digest = result.digest;
   }
-  if (flags.seeds > 1) print(total);
-  if (flags.seeds == 1) fmt::print("digest {:08x}\n", digest);
+  if (flags.seeds > 1) flags.json() ? print_json(total) : print(total);
+  if (flags.seeds == 1 && !flags.json()) fmt::print("digest {:08x}\n", digest);
   return total.failed == 0 ? kDone : kRefused;
 }
 
-int play(const std::string& name, consensus::Protocol protocol) {
+void list_scenarios(bool json) {
+  for (const sim::Scenario& scenario : sim::scenarios()) {
+    if (json) {
+      fmt::print("{{\"scenario\": {}, \"about\": {}}}\n", json_string(scenario.name),
+                 json_string(scenario.about));
+    } else {
+      fmt::print("{:<66} {}\n", scenario.name, scenario.about);
+    }
+  }
+}
+
+int play(const std::string& name, consensus::Protocol protocol, bool json) {
+  if (name == "list") {
+    list_scenarios(json);
+    return kDone;
+  }
   bool found = false, good = true;
   for (const sim::Scenario& scenario : sim::scenarios()) {
-    if (name == "list") fmt::print("{:<66} {}\n", scenario.name, scenario.about);
     if (name != "all" && name != scenario.name) continue;
     found = true;
-    auto broken = scenario.run(protocol);
-    fmt::print("{:<66} {}\n", scenario.name, broken ? "BROKEN: " + *broken : "holds");
+    const auto broken = scenario.run(protocol);
+    if (json) {
+      fmt::print("{{\"scenario\": {}, \"protocol\": \"{}\", \"violation\": {}}}\n",
+                 json_string(scenario.name), to_string(protocol), json_or_null(broken));
+    } else {
+      fmt::print("{:<66} {}\n", scenario.name, broken ? "BROKEN: " + *broken : "holds");
+    }
     std::fflush(stdout);
     good = good && !broken;
   }
-  if (name == "list") return kDone;
   if (!found) {
     fmt::print(stderr, "polis: there is no scenario '{}'; --scenario list shows them\n", name);
     return kWrongUsage;
@@ -141,6 +191,9 @@ void add_sim_command(CLI::App& app, Run& run) {
   command->add_option("--scenario", flags->scenario,
                       "play one by name, or 'all'; 'list' shows them");
   command->add_flag("--trace", flags->trace, "print what happened when");
+  command->add_option("-o,--output", flags->output, "text, or json: an object a line")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   add_estimate_command(*command, run);
   add_explore_command(*command, run);
   add_compare_command(*command, run);
@@ -149,7 +202,7 @@ void add_sim_command(CLI::App& app, Run& run) {
     run = [=] {
       return flags->scenario.empty()
                  ? simulate(*flags)
-                 : play(flags->scenario, *consensus::protocol_of(flags->protocol));
+                 : play(flags->scenario, *consensus::protocol_of(flags->protocol), flags->json());
     };
   });
 }

@@ -13,7 +13,7 @@ namespace {
 
 struct Flags {
   std::vector<std::string> contenders;
-  std::string profile = "lan", svg;
+  std::string profile = "lan", svg, output = "text";
   std::size_t trials = 10;
   std::uint64_t seed = 1;
 };
@@ -42,6 +42,26 @@ void print(const std::vector<sim::Compared>& all) {
   }
 }
 
+void print_json(const std::vector<sim::Compared>& all) {
+  fmt::print("[");
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const sim::Compared& one = all[i];
+    fmt::print(R"({}{{"who": "{}", "writes": [)", i ? ",\n " : "", one.who.name());
+    for (std::size_t j = 0; j < one.writes.size(); ++j) {
+      const auto& w = one.writes[j];
+      fmt::print(R"({}{{"loss": {}, "p50_ms": {}, "p90_ms": {}, "p99_ms": {}, "p999_ms": {}, )"
+                 R"("messages": {:.2f}, "bytes": {:.0f}, "syncs": {:.2f}, "unanswered": {}}})",
+                 j ? ", " : "", w.loss, ms(w.took.at(0.5)), ms(w.took.at(0.9)), ms(w.took.at(0.99)),
+                 ms(w.took.at(0.999)), w.messages, w.bytes, w.syncs, w.unanswered);
+    }
+    fmt::print(R"(], "fail_over_ms": {{"p50": {}, "worst": {}}}, )"
+               R"("return": {{"ms": {}, "messages": {:.0f}, "bytes": {:.0f}}}}})",
+               ms(one.fail_over.at(0.5)), ms(one.fail_over.at(1)), ms(one.back.took),
+               one.back.messages, one.back.bytes);
+  }
+  fmt::print("]\n");
+}
+
 int compare(const Flags& flags) {
   auto where = sim::parse_surroundings(flags.profile);
   if (!where) return complain(where.error());
@@ -51,11 +71,15 @@ int compare(const Flags& flags) {
     if (!who) return complain(who.error());
     all.push_back(sim::compare(*who, *where, flags.trials, flags.seed));
   }
-  fmt::print(
-      "{}\n100 writes a second of 100 bytes, by a client beside the master; {} simulated "
-      "cells for each figure\n\n",
-      where->about, flags.trials);
-  print(all);
+  if (flags.output == "json") {
+    print_json(all);
+  } else {
+    fmt::print(
+        "{}\n100 writes a second of 100 bytes, by a client beside the master; {} simulated "
+        "cells for each figure\n\n",
+        where->about, flags.trials);
+    print(all);
+  }
   if (flags.svg.empty()) return kDone;
   std::FILE* file = std::fopen(flags.svg.c_str(), "w");
   const std::string drawn =
@@ -83,6 +107,9 @@ void add_compare_command(CLI::App& sim, Run& run) {
       ->check(CLI::Range(1, 10000))
       ->capture_default_str();
   app->add_option("--seed", flags->seed, "seed of the first trial")->capture_default_str();
+  app->add_option("-o,--output", flags->output, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
   app->callback([=, &run] { run = [=] { return compare(*flags); }; });
 }
 

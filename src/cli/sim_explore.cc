@@ -14,10 +14,21 @@ struct Flags {
   std::string protocol = "raft";
   sim::ExploreBounds bounds;
   bool every_short = false;
+  std::string output = "text";
 };
 
-bool go_through(consensus::Protocol protocol, const sim::ExploreBounds& bounds) {
-  const sim::Explored found = sim::explore(protocol, bounds);
+void print_json(const sim::Explored& found, consensus::Protocol protocol,
+                const sim::ExploreBounds& bounds) {
+  fmt::print(R"({{"protocol": "{}", "bounds": {}, "states": {}, "steps": {}, "longest": {}, )"
+             R"("committed_most": {}, "complete": {}, "violation": {}}})"
+             "\n",
+             to_string(protocol), json_string(describe(bounds)), found.states, found.transitions,
+             found.deepest, found.committed_most, found.complete,
+             found.violation.empty() ? "null" : json_string(found.violation));
+}
+
+void print(const sim::Explored& found, consensus::Protocol protocol,
+           const sim::ExploreBounds& bounds) {
   fmt::print(
       "{}, {}: {} distinct states, {} steps, at most {} in a row and {} entries committed; {}\n",
       to_string(protocol), describe(bounds), found.states, found.transitions, found.deepest,
@@ -26,16 +37,22 @@ bool go_through(consensus::Protocol protocol, const sim::ExploreBounds& bounds) 
       : found.complete         ? "complete, nothing broken"
                                : "nothing broken, but cut off by --states-max");
   if (!found.violation.empty()) fmt::print("{}\n", found.violation);
+}
+
+bool go_through(consensus::Protocol protocol, const sim::ExploreBounds& bounds, bool json) {
+  const sim::Explored found = sim::explore(protocol, bounds);
+  json ? print_json(found, protocol, bounds) : print(found, protocol, bounds);
   std::fflush(stdout);
   return found.violation.empty();
 }
 
 int explore(const Flags& flags) {
   const auto protocol = *consensus::protocol_of(flags.protocol);
-  if (!flags.every_short) return go_through(protocol, flags.bounds) ? kDone : kRefused;
+  const bool json = flags.output == "json";
+  if (!flags.every_short) return go_through(protocol, flags.bounds, json) ? kDone : kRefused;
   bool good = true;
   for (const sim::ExploreBounds& bounds : sim::short_explorations())
-    good = go_through(protocol, bounds) && good;
+    good = go_through(protocol, bounds, json) && good;
   return good ? kDone : kRefused;
 }
 
@@ -70,6 +87,9 @@ void add_explore_command(CLI::App& sim, Run& run) {
   app->add_flag("--short", flags->every_short, "go through the bounds that every test run does");
   app->add_option("--states-max", flags->bounds.states_max, "give up at so many states")
       ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app->add_option("-o,--output", flags->output, "text, or json: an object a line")
+      ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   app->callback([=, &run] { run = [=] { return explore(*flags); }; });
 }
