@@ -111,18 +111,24 @@ Stage::Said Stage::what_is(std::string_view bytes) const {
     auto message = paxos::Message::decode(bytes);
     if (!message) return {};
     const auto type = message->type;
-    return {message->to, type == MessageType::kStand, type == MessageType::kReadIndexReply,
+    return {message->to,
+            type == MessageType::kStand,
+            type == MessageType::kReadIndexReply,
             type == MessageType::kAccept || type == MessageType::kChosen ||
                 type == MessageType::kCommit,
-            type == MessageType::kChosen};
+            type == MessageType::kChosen,
+            type == MessageType::kSnapshotChunk};
   }
   using raft::MessageType;
   auto message = raft::Message::decode(bytes);
   if (!message) return {};
   const auto type = message->type;
-  return {message->to, type == MessageType::kTimeoutNow, type == MessageType::kReadIndexReply,
+  return {message->to,
+          type == MessageType::kTimeoutNow,
+          type == MessageType::kReadIndexReply,
           type == MessageType::kAppend || type == MessageType::kCommit,
-          type == MessageType::kAppend};
+          type == MessageType::kAppend,
+          type == MessageType::kSnapshotChunk};
 }
 
 consensus::Term Stage::term() { return node(master()).replica().status_role().term; }

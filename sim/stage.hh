@@ -67,6 +67,7 @@ class Stage {
     bool read_index = false;  // as of which a read may be answered
     bool teaches = false;     // what is chosen, or may be
     bool fills = false;       // what somebody lacks of the log
+    bool state = false;       // a part of one
   };
   Said what_is(std::string_view bytes) const;
 

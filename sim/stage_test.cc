@@ -32,5 +32,50 @@ TEST(Paxos, a_lost_accept_with_nothing_behind_it_costs_round_trips_and_no_heartb
   stage.finish();
 }
 
+// With flexible:1,3 a replica needs nobody to be elected but its own disk. That may say so at any
+// time, and not while the log stands still because a state takes the place of another.
+TEST(Paxos, nobody_is_elected_while_a_state_is_installed) {
+  const auto paxos = Stage::with(consensus::Protocol::kPaxos);
+  std::size_t met = 0;
+  for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE(seed);
+    CellConfig config{.quorum = {.kind = consensus::QuorumKind::kFlexible, .elect = 1, .commit = 3},
+                      .engine_commit_max = 1s,
+                      .log_retain_bytes = 1,
+                      .snapshot_chunk_bytes = 64 << 10};
+    Stage stage(config, {}, seed);
+    const std::size_t first = stage.master(), lags = (first + 1) % 3, second = (first + 2) % 3;
+    ASSERT_TRUE(stage.put(first, "k", "1"));
+    // It accepts the next one and does not hear that it is chosen.
+    const auto before = stage.status(first).commit;
+    stage.begin_put(first, "k", "2");
+    stage.until("it is chosen", [&] { return stage.status(first).commit > before; });
+    stage.crash(lags);
+    stage.until("the other one has forgotten it",
+                [&] { return stage.status(second).first > stage.status(first).commit; });
+    stage.crash(first);
+    stage.until("the other one is master", [&] { return stage.is_master(second); });
+    stage.start(lags);
+    bool sent = false;
+    stage.cell().network().set_slow([&](const std::string& message) {
+      const Stage::Said said = stage.what_is(message);
+      sent = sent || (said.state && said.to == stage.node(lags).id());
+      return Duration();
+    });
+    stage.until("a state is sent", [&] { return sent; });
+    stage.run_for(5ms);
+    stage.crash(second);
+    stage.node(lags).disk_faults().sync_min = stage.node(lags).disk_faults().sync_max = 500ms;
+    bool candidate = false;
+    stage.until("it is installed", [&] {
+      candidate = candidate || stage.status(lags).role.role == consensus::Role::kCandidate;
+      return stage.node(lags).replica().counters().snapshots_installed == 1;
+    });
+    met += candidate;
+    stage.finish();
+  }
+  EXPECT_GT(met, 0u);
+}
+
 }  // namespace
 }  // namespace polis::sim

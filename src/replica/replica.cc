@@ -264,7 +264,11 @@ void Replica::on_persisted(Ticket ticket, const Result<void>& result) {
     sync_times_.add(env_.loop.now() - held.since, env_.loop.now());
     for (consensus::Outgoing& message : held.messages) send(message);
   }
-  log_->on_persisted(ticket, env_.loop.now());
+  if (installing_) {
+    persisted_meanwhile_ = ticket;
+  } else {
+    log_->on_persisted(ticket, env_.loop.now());
+  }
 }
 
 void Replica::send(consensus::Outgoing& message) {

@@ -191,6 +191,8 @@ void Replica::on_snapshot_installed(ReplicaId from, const SnapshotMark& mark,
   if (auto done = wal_->reset(mark.index, mark.term); !done) return fail_with(done.error());
   ++counters_.snapshots_installed;
   log_->on_snapshot_installed(from, mark, env_.loop.now());
+  if (persisted_meanwhile_)
+    log_->on_persisted(*std::exchange(persisted_meanwhile_, {}), env_.loop.now());
 }
 
 void Replica::end_loading(std::shared_ptr<store::Store> garbage) {
