@@ -111,24 +111,24 @@ Stage::Said Stage::what_is(std::string_view bytes) const {
     auto message = paxos::Message::decode(bytes);
     if (!message) return {};
     const auto type = message->type;
-    return {message->to,
-            type == MessageType::kStand,
-            type == MessageType::kReadIndexReply,
-            type == MessageType::kAccept || type == MessageType::kChosen ||
-                type == MessageType::kCommit,
-            type == MessageType::kChosen,
-            type == MessageType::kSnapshotChunk};
+    return {.to = message->to,
+            .take_over = type == MessageType::kStand,
+            .read_index = type == MessageType::kReadIndexReply,
+            .teaches = type == MessageType::kAccept || type == MessageType::kChosen ||
+                       type == MessageType::kCommit,
+            .fills = type == MessageType::kChosen,
+            .state = type == MessageType::kSnapshotChunk};
   }
   using raft::MessageType;
   auto message = raft::Message::decode(bytes);
   if (!message) return {};
   const auto type = message->type;
-  return {message->to,
-          type == MessageType::kTimeoutNow,
-          type == MessageType::kReadIndexReply,
-          type == MessageType::kAppend || type == MessageType::kCommit,
-          type == MessageType::kAppend,
-          type == MessageType::kSnapshotChunk};
+  return {.to = message->to,
+          .take_over = type == MessageType::kTimeoutNow,
+          .read_index = type == MessageType::kReadIndexReply,
+          .teaches = type == MessageType::kAppend || type == MessageType::kCommit,
+          .fills = type == MessageType::kAppend,
+          .state = type == MessageType::kSnapshotChunk};
 }
 
 consensus::Term Stage::term() { return node(master()).replica().status_role().term; }

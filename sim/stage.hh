@@ -67,7 +67,7 @@ class Stage {
     bool read_index = false;  // as of which a read may be answered
     bool teaches = false;     // what is chosen, or may be
     bool fills = false;       // what somebody lacks of the log
-    bool state = false;       // a part of one
+    bool state = false;       // part of a state machine's: a snapshot
   };
   Said what_is(std::string_view bytes) const;
 

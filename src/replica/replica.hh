@@ -355,7 +355,7 @@ class Replica final : private store::ApplySink {
   bool loading_ = false;  // from its last chunk until its content is the store's, or is not wanted
   bool installing_ =
       false;  // while the engine changes hands, at the end of that: the log stands still
-  std::optional<Ticket> persisted_meanwhile_;  // the newest, which the log is told of behind that
+  std::optional<Ticket> persisted_meanwhile_;             // the newest; the log is told after that
   std::optional<consensus::ChunkArrived> chunk_waiting_;  // of the next one, while one is loaded
   std::function<void()> install_next_;
 

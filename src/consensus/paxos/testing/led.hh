@@ -2,26 +2,15 @@
 
 // What most tests of Paxos begin with.
 
-#include <gtest/gtest.h>
-
 #include "consensus/paxos/testing/kind.hh"
+#include "consensus/testing/led.hh"
 
 namespace polis::paxos::testing {
 
-// A cluster in which replica 1 is master and everyone knows.
-inline Cluster led(Cluster::Settings settings = {}) {
-  Cluster cluster(settings);
-  cluster.campaign(1);
-  cluster.settle();
-  EXPECT_EQ(cluster.leader(), 1u);
-  return cluster;
-}
+using consensus::testing::count;
 
-// Messages of this kind that are under way.
-inline int count(const Cluster& cluster, MessageType type) {
-  int n = 0;
-  for (const Message& m : cluster.network()) n += m.type == type;
-  return n;
+inline Cluster led(Cluster::Settings settings = {}) {
+  return consensus::testing::led<Kind>(std::move(settings));
 }
 
 // Everything that is under way to these.
