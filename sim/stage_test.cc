@@ -77,5 +77,76 @@ TEST(Paxos, nobody_is_elected_while_a_state_is_installed) {
   EXPECT_GT(met, 0u);
 }
 
+class HandOver : public testing::TestWithParam<consensus::Protocol> {
+ protected:
+  // What is asked at `place`: make that of `target` the master.
+  void ask(Stage& stage, std::size_t place, consensus::ReplicaId target) {
+    answer_.reset();
+    stage.node(place).machine().deliver([this, &stage, place, target] {
+      std::string body;
+      Writer(body).u64(target.value);
+      stage.node(place).replica().ask(
+          replica::Question::kTransfer, body,
+          [this](const store::Status& status, const std::string&) { answer_ = status; });
+    });
+  }
+
+  std::shared_ptr<void> protocol_ = Stage::with(GetParam());
+  std::optional<store::Status> answer_;
+};
+
+TEST_P(HandOver, is_answered_once_the_other_one_is_master) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    SCOPED_TRACE(seed);
+    Stage stage({}, {}, seed);
+    for (std::size_t round = 0; round < 6; ++round) {
+      const std::size_t master = stage.master(), target = (master + 1 + round % 2) % 3;
+      const std::size_t asked = (master + round) % 3;
+      ask(stage, asked, stage.node(target).id());
+      stage.until("it is answered", [&] { return answer_.has_value(); });
+      EXPECT_TRUE(answer_->ok()) << answer_->text;
+      EXPECT_TRUE(stage.is_master(target));
+      if (asked != target) {
+        EXPECT_EQ(stage.status(asked).role.master, stage.node(target).id());
+      }
+    }
+    stage.finish();
+  }
+}
+
+// The word to take over is lost: the master goes on, and whoever asked is told so.
+TEST_P(HandOver, that_nobody_takes_is_answered_when_it_is_given_up) {
+  Stage stage({});
+  for (std::size_t round = 0; round < 3; ++round) {
+    const std::size_t master = stage.master(), target = (master + 1) % 3;
+    ASSERT_TRUE(stage.put(master, "k", std::to_string(round)));
+    stage.cut(master, target);
+    ask(stage, round % 2 == 0 ? master : (master + 2) % 3, stage.node(target).id());
+    const Instant begin = stage.world().now();
+    stage.until("it is answered", [&] { return answer_.has_value(); });
+    EXPECT_EQ(answer_->code, store::Code::kDeadlineExceeded) << answer_->text;
+    EXPECT_LE(stage.world().now() - begin, 1s);
+    EXPECT_TRUE(stage.is_master(master));
+    EXPECT_TRUE(stage.put(master, "k", "still " + std::to_string(round)));
+    stage.heal();
+    stage.run_for(1s);
+  }
+  stage.finish();
+}
+
+TEST_P(HandOver, to_one_who_cannot_be_master_is_refused) {
+  Stage stage({});
+  ask(stage, stage.follower(), consensus::ReplicaId(4711));
+  stage.until("it is answered", [&] { return answer_.has_value(); });
+  EXPECT_EQ(answer_->text, "etcdserver: bad leader transferee");
+  stage.finish();
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, HandOver,
+                         testing::Values(consensus::Protocol::kRaft, consensus::Protocol::kPaxos),
+                         [](const auto& each) {
+                           return std::string(consensus::to_string(each.param));
+                         });
+
 }  // namespace
 }  // namespace polis::sim

@@ -158,9 +158,7 @@ class EtcdctlTest(unittest.TestCase):
     def test_members_status_and_health(self):
         members = json.loads(self.ctl("member", "list", "-w", "json"))["members"]
         self.assertEqual(sorted(m["name"] for m in members), ["a", "b", "c"])
-        status = json.loads(self.ctl("endpoint", "status", "-w", "json"))
-        self.assertEqual(len(status), 3)
-        self.assertEqual(len({s["Status"]["leader"] for s in status}), 1)
+        self.assertEqual(len(self.agreed_on_leader()[0]), 3)
         for line in self.ctl("endpoint", "health").splitlines():
             self.assertIn("healthy", line)
         self.assertEqual(self.ctl("alarm", "list"), "")
@@ -176,15 +174,29 @@ class EtcdctlTest(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, hashes)
 
     def test_move_leader(self):
-        status = json.loads(self.ctl("endpoint", "status", "-w", "json"))
-        leader = status[0]["Status"]["leader"]
-        at = next(s["Endpoint"] for s in status if s["Status"]["header"]["member_id"] == leader)
-        target = next(s["Status"]["header"]["member_id"] for s in status if s["Status"]["header"]["member_id"] != leader)
-        done = subprocess.run(["etcdctl", "--endpoints", at, "move-leader", f"{target:x}"], env=dict(os.environ, ETCDCTL_API="3"), capture_output=True, text=True)
+        status, leader = self.agreed_on_leader()
+        endpoint = {s["Status"]["header"]["member_id"]: s["Endpoint"] for s in status}
+        target = next(member for member in endpoint if member != leader)
+        done = self.move_leader(endpoint[leader], target)
         self.assertEqual(done.returncode, 0, done.stderr)
+        self.agreed_on_leader(target)
+        nobody = self.move_leader(endpoint[target], 0x1234)
+        self.assertNotEqual(nobody.returncode, 0)
+        self.assertIn("bad leader transferee", nobody.stderr)
+
+    def move_leader(self, endpoint, target):
+        return subprocess.run(["etcdctl", "--endpoints", endpoint, "move-leader", f"{target:x}"], env=dict(os.environ, ETCDCTL_API="3"),
+                              capture_output=True, text=True)
+
+    def agreed_on_leader(self, wanted=None):
+        """The status of all endpoints, once they name the same leader. One that knows none for a moment has no such field."""
         deadline = time.monotonic() + 10
-        while json.loads(self.ctl("endpoint", "status", "-w", "json"))[0]["Status"]["leader"] != target:
-            self.assertLess(time.monotonic(), deadline)
+        while True:
+            status = json.loads(self.ctl("endpoint", "status", "-w", "json"))
+            leaders = {s["Status"].get("leader") for s in status}
+            if len(leaders) == 1 and None not in leaders and wanted in (None, *leaders):
+                return status, leaders.pop()
+            self.assertLess(time.monotonic(), deadline, leaders)
 
     def test_many_values_of_all_sizes(self):
         for size in (1, 1000, 70_000, 1_000_000):

@@ -306,9 +306,9 @@ void Replica::on_role(const consensus::RoleState& role) {
   if (!is_master()) {
     lease_keeper_.stop();
     give_changes_up();
+    end_hand_overs();
   }
   resend_to_new_master();
-  if (was_master && !is_master() && handed_over_) std::exchange(handed_over_, nullptr)();
   if (env_.role_changed) env_.role_changed(role);
 }
 
@@ -327,24 +327,6 @@ void Replica::schedule_tick() {
       tick_timer_.reset();
       schedule_tick();
     }
-  });
-}
-
-void Replica::hand_over(std::function<void()> done) {
-  if (!is_master() || failed_) return done();
-  ReplicaId best;
-  LogIndex furthest;
-  consensus::Status status = log_->status();
-  for (const consensus::PeerProgress& peer : status.peers) {
-    if (status.configuration.is_voter(peer.id) && !peer.snapshotting && peer.match >= furthest) {
-      furthest = peer.match;
-      best = peer.id;
-    }
-  }
-  if (best == consensus::kNoReplica || !log_->transfer(best, env_.loop.now())) return done();
-  handed_over_ = std::move(done);
-  hand_over_timer_ = env_.loop.after(std::chrono::seconds(1), [this] {
-    if (handed_over_) std::exchange(handed_over_, nullptr)();
   });
 }
 

@@ -92,7 +92,7 @@ struct Options {
 enum class Question : std::uint8_t {
   kLeaseRenew = 1,      // body: lease id i64; answer: ttl i64
   kLeaseRemaining = 2,  // body: lease id i64; answer: remaining i64 seconds
-  kTransfer = 3,        // body: target u64; answer: empty
+  kTransfer = 3,        // body: target u64; answer: empty, once it is the master
   kChange = 4,          // body: polis.v1.ChangeRequest; answer: id u64 of the member
 };
 
@@ -163,7 +163,7 @@ class Replica final : private store::ApplySink {
   void back_up(const std::string& path, BackedUp done);
 
   // Hands mastership to the best follower if this is the master; `done` when it is not any more, or
-  // after a second.
+  // after an election timeout.
   void hand_over(std::function<void()> done);
 
   const store::Store& store() const { return store_; }
@@ -246,7 +246,12 @@ class Replica final : private store::ApplySink {
   void on_question(ReplicaId from, Reader& in);
   void on_answer(Reader& in);
   void send_question(std::uint64_t id, PendingQuestion& question);
+  void answer_own(std::uint64_t id);
+  void on_answered(std::uint64_t id, Status status, std::string body);
   void answer(Question question, std::string_view body, Instant asked, const Answered& done);
+  void hand_over_to(ReplicaId target, const Answered& done);
+  void end_hand_overs();
+  void expire_hand_overs();
   void resend_to_new_master();
   void expire_requests();
   void revoke_expired_leases();
@@ -340,6 +345,14 @@ class Replica final : private store::ApplySink {
   };
   std::deque<PendingChange> changes_;
 
+  // Master only.
+  struct HandOver {
+    ReplicaId target;
+    Instant deadline;
+    Answered done;
+  };
+  std::vector<HandOver> hand_overs_;
+
   std::map<std::uint64_t, PendingQuestion> questions_;
   std::uint64_t next_question_;
 
@@ -366,8 +379,7 @@ class Replica final : private store::ApplySink {
   };
   std::vector<Backup> backups_;
 
-  std::function<void()> handed_over_;
-  std::unique_ptr<io::Timer> tick_timer_, upkeep_timer_, hand_over_timer_;
+  std::unique_ptr<io::Timer> tick_timer_, upkeep_timer_;
   Instant tick_at_{};
   Instant chunk_last_{};      // when one arrived
   Instant persisted_last_{};  // when something was last written to the log

@@ -162,26 +162,25 @@ void Replica::serve_reads() {
 
 void Replica::ask(Question question, std::string body, Answered done) {
   if (failed_) return done(store::status::stopped(), {});
-  if (is_master()) return answer(question, body, env_.loop.now(), done);
   std::uint64_t id = next_question_++;
   PendingQuestion& pending = questions_[id];
   pending = {
       question, std::move(body), std::move(done), env_.loop.now() + options_.request_timeout, {},
       {}};
-  send_question(id, pending);
+  if (!is_master()) return send_question(id, pending);
+  pending.sent_to = mastership();
+  answer_own(id);
 }
 
 void Replica::send_question(std::uint64_t id, PendingQuestion& pending) {
   if (role_.master == consensus::kNoReplica) return;
   pending.sent = env_.loop.now();
-  pending.sent_to = mastership();
+  const bool asked_before = std::exchange(pending.sent_to, mastership()) == mastership();
   if (is_master()) {
-    // It became master while the question was open.
-    PendingQuestion own = std::move(pending);
-    env_.loop.post([this, id, own = std::move(own), alive = std::weak_ptr(alive_)] {
-      if (alive.expired()) return;
-      questions_.erase(id);
-      answer(own.question, own.body, own.sent, own.done);
+    // It became master while the question was open. Nothing is lost between a replica and itself.
+    if (asked_before) return;
+    env_.loop.post([this, id, alive = std::weak_ptr(alive_)] {
+      if (!alive.expired() && is_master()) answer_own(id);
     });
     return;
   }
@@ -194,14 +193,22 @@ void Replica::send_question(std::uint64_t id, PendingQuestion& pending) {
   env_.transport.send(role_.master, std::move(message));
 }
 
+void Replica::answer_own(std::uint64_t id) {
+  auto found = questions_.find(id);
+  if (found == questions_.end()) return;
+  answer(found->second.question, std::string(found->second.body), env_.loop.now(),
+         [this, id](Status status, std::string reply) {
+           on_answered(id, std::move(status), std::move(reply));
+         });
+}
+
 void Replica::on_question(ReplicaId from, Reader& in) {
   std::uint64_t id = in.varint();
   auto question = static_cast<Question>(in.u8());
   std::string_view body = in.take(in.remaining());
   if (!in.ok() || !is_master()) return;
   answer(question, body, env_.loop.now(), [this, from, id](Status status, std::string reply) {
-    // Not master any more: the asker will find the next one.
-    if (status.code == store::Code::kUnavailable) return;
+    if (status.code == store::Code::kUnavailable) return;  // as on_answered has it
     std::string message;
     Writer out(message);
     out.u8(static_cast<std::uint8_t>(WireKind::kAnswer));
@@ -218,11 +225,17 @@ void Replica::on_answer(Reader& in) {
   auto code = static_cast<store::Code>(in.varint());
   std::string text(in.string());
   std::string body(in.string());
+  if (in.done()) on_answered(id, {code, std::move(text)}, std::move(body));
+}
+
+void Replica::on_answered(std::uint64_t id, Status status, std::string body) {
+  // Not master any more: the question goes to the next one.
+  if (status.code == store::Code::kUnavailable) return;
   auto found = questions_.find(id);
-  if (!in.done() || found == questions_.end() || !found->second.done) return;
+  if (found == questions_.end() || !found->second.done) return;
   Answered done = std::move(found->second.done);
   questions_.erase(found);
-  done({code, text}, std::move(body));
+  done(std::move(status), std::move(body));
 }
 
 // Answers as master, and only after a quorum has confirmed that this still is the master.
@@ -231,12 +244,8 @@ void Replica::answer(Question question, std::string_view body, Instant asked,
   Reader in(body);
   if (question == Question::kTransfer) {
     ReplicaId target(in.u64());
-    if (target == options_.identity.replica) return done({}, {});
-    auto started = log_->transfer(target, env_.loop.now());
-    if (!started && started.error().code == ErrorCode::kInvalid)
-      return done(store::status::bad_transferee(), {});
-    if (!started) return done(store::status::no_leader(), {});
-    return done({}, {});
+    if (!in.done()) return done(store::status::malformed(), {});
+    return target == options_.identity.replica ? done({}, {}) : hand_over_to(target, done);
   }
   if (question == Question::kChange) return queue_change(body, done);
   std::int64_t id = in.i64();
@@ -258,6 +267,55 @@ void Replica::answer(Question question, std::string_view body, Instant asked,
     }
     done({}, std::move(body_out));
   });
+}
+
+// --- mastership to another
+// ---------------------------------------------------------------------------------------------------
+
+void Replica::hand_over_to(ReplicaId target, const Answered& done) {
+  // One that is asked for again goes on as it is: the log gives up what nobody takes over in time.
+  auto under_way = std::ranges::find(hand_overs_, target, &HandOver::target);
+  Instant deadline = env_.loop.now() + options_.consensus.election_timeout_max;
+  if (under_way != hand_overs_.end()) {
+    deadline = under_way->deadline;
+  } else if (auto begun = log_->transfer(target, env_.loop.now()); !begun) {
+    return done(begun.error().code == ErrorCode::kInvalid ? store::status::bad_transferee()
+                                                          : store::status::no_leader(),
+                {});
+  }
+  hand_overs_.push_back({target, deadline, done});
+}
+
+void Replica::hand_over(std::function<void()> done) {
+  if (!is_master() || failed_) return done();
+  ReplicaId best;
+  LogIndex furthest;
+  consensus::Status status = log_->status();
+  for (const consensus::PeerProgress& peer : status.peers) {
+    if (status.configuration.is_voter(peer.id) && !peer.snapshotting && peer.match >= furthest) {
+      furthest = peer.match;
+      best = peer.id;
+    }
+  }
+  if (best == consensus::kNoReplica) return done();
+  hand_over_to(best, [done = std::move(done)](const Status&, const std::string&) { done(); });
+}
+
+// Mastership went: whoever asked will hear from the next master whether that is the one meant.
+void Replica::end_hand_overs() {
+  for (HandOver& ended : std::exchange(hand_overs_, {}))
+    ended.done(store::status::leader_changed(), {});
+}
+
+void Replica::expire_hand_overs() {
+  const Instant now = env_.loop.now();
+  std::vector<HandOver> late;
+  std::erase_if(hand_overs_, [&](HandOver& each) {
+    if (now < each.deadline) return false;
+    late.push_back(std::move(each));
+    return true;
+  });
+  for (HandOver& each : late) each.done(store::status::transfer_timed_out(), {});
 }
 
 // --- leases
@@ -338,6 +396,7 @@ void Replica::expire_requests() {
     ++i;
   }
   for (Answered& done : unanswered) done(store::status::timed_out(), {});
+  expire_hand_overs();
 }
 
 }  // namespace polis::replica

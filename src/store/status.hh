@@ -75,6 +75,9 @@ inline Status leader_changed() { return {Code::kUnavailable, "etcdserver: leader
 inline Status timed_out() { return {Code::kUnavailable, "etcdserver: request timed out"}; }
 inline Status stopped() { return {Code::kUnavailable, "etcdserver: server stopped"}; }
 inline Status not_leader() { return {Code::kFailedPrecondition, "etcdserver: not leader"}; }
+inline Status transfer_timed_out() {
+  return {Code::kDeadlineExceeded, "etcdserver: request timed out, leader transfer took too long"};
+}
 inline Status bad_transferee() {
   return {Code::kFailedPrecondition, "etcdserver: bad leader transferee"};
 }
