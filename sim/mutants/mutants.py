@@ -93,7 +93,7 @@ MUTANTS = [
      "  if (auto done = wal_->reset(mark.index, mark.term); !done)", "  if (MUTANT) {} else if (auto done = wal_->reset(mark.index, mark.term); !done)"),
     ("install_a_snapshot_that_nobody_wants_any_more", RAFT + "snapshot.cc",
      "  return mark.index > commit_ &&", "  if (MUTANT) return true;\n  return mark.index > commit_ &&"),
-    ("stay_master_with_a_slow_disk", "src/replica/upkeep.cc",
+    ("stay_master_with_a_slow_disk", "src/replica/hand_over.cc",
      "  if (!slow && !stuck && !full) return;", "  if (MUTANT || (!slow && !stuck && !full)) return;"),
     ("count_requests_from_one_in_every_process", "src/replica/replica.cc",
      "next_read_(first_number(options_.seed))", "next_read_(MUTANT ? 1 : first_number(options_.seed))"),

@@ -249,13 +249,16 @@ class Replica final : private store::ApplySink {
   void answer_own(std::uint64_t id);
   void on_answered(std::uint64_t id, Status status, std::string body);
   void answer(Question question, std::string_view body, Instant asked, const Answered& done);
-  void hand_over_to(ReplicaId target, const Answered& done);
-  void end_hand_overs();
-  void expire_hand_overs();
   void resend_to_new_master();
   void expire_requests();
   void revoke_expired_leases();
   bool is_master() const;
+
+  // hand_over.cc
+  void hand_over_to(ReplicaId target, const Answered& done);
+  void end_hand_overs();
+  void expire_hand_overs();
+  void maybe_leave_slow_disk();
 
   // members.cc
   void queue_change(std::string_view body, const Answered& done);
@@ -293,7 +296,6 @@ class Replica final : private store::ApplySink {
   void maybe_raise_cell_version();
   void check_disk_space();
   void seal_log();
-  void maybe_leave_slow_disk();
   void maybe_compact_history();
 
   Options options_;

@@ -13,10 +13,6 @@ constexpr Duration kUpkeepInterval = std::chrono::milliseconds(20);
 constexpr Duration kSealAfter = std::chrono::milliseconds(250);
 constexpr Duration kDiskCheckInterval = std::chrono::milliseconds(500);
 constexpr Duration kEngineRetryInterval = std::chrono::seconds(1);
-// Syncs of a mastership before their average says anything.
-constexpr std::uint64_t kSlowSyncsMin = 8;
-// Between two hand-overs for a slow disk.
-constexpr Duration kSlowHandOverInterval = std::chrono::seconds(30);
 // While a snapshot is being sent, the log may grow to so many times what is retained otherwise.
 constexpr std::size_t kLogKeptForSnapshots = 64;
 // Records looked at in one turn by compaction: well under a millisecond.
@@ -27,6 +23,7 @@ constexpr std::size_t kCompactRecords = 1000;
 void Replica::upkeep() {
   if (failed_) return;
   expire_requests();
+  expire_hand_overs();
   revoke_expired_leases();
   check_disk_space();
   seal_log();
@@ -105,21 +102,6 @@ void Replica::compact_log() {
   if (through < status.first) return;
   log_->compact(through);
   if (auto done = wal_->release_through(through); !done) fail_with(done.error());
-}
-
-void Replica::maybe_leave_slow_disk() {
-  Instant now = env_.loop.now();
-  if (!is_master() || now < slow_hand_over_not_before_) return;
-  // This one has to refuse writes; another may have space.
-  const bool full = disk_full_;
-  const bool slow = !held_.empty() && sync_times_.average > options_.slow_sync &&
-                    sync_times_.count - syncs_before_mastership_ >= kSlowSyncsMin;
-  const bool stuck = !held_.empty() && now - held_.front().since > 5 * options_.slow_sync;
-  if (!slow && !stuck && !full) return;
-  // If all disks are like this one, mastership does not go round in circles.
-  slow_hand_over_not_before_ = now + kSlowHandOverInterval;
-  ++counters_.slow_hand_overs;
-  hand_over([] {});
 }
 
 void Replica::maybe_compact_history() {
