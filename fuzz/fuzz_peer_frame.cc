@@ -1,10 +1,10 @@
 // Frames between replicas, cut anywhere.
 
 #include "base/check.hh"
-#include "cell/peer_frame.hh"
+#include "peers/frame.hh"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  using namespace polis::cell;
+  using namespace polis::peers;
   std::string_view bytes(reinterpret_cast<const char*>(data), size);
   (void)decode_greeting(bytes);
   FrameReader reader;

@@ -29,7 +29,7 @@ struct Backups::Sending {
   bool pumping = false, ended = false;
 };
 
-Backups::Backups(EtcdContext context, http::Server& server, io::Disk& disk,
+Backups::Backups(etcd::Context context, http::Server& server, io::Disk& disk,
                  const Settings& settings)
     : context_(context), disk_(disk), settings_(settings) {
   server.add_stream("/polis.v1.Cell/Backup", [this](const http::CallPtr& call) {
@@ -44,10 +44,11 @@ Backups::~Backups() = default;
 
 void Backups::begin(const http::CallPtr& call) {
   if (under_way_ >= kUnderWayMax) {
-    return call->finish(to_grpc({store::Code::kResourceExhausted,
-                                 fmt::format("polis: {} backups are under way at this replica; try "
-                                             "again later, or another replica",
-                                             under_way_)}));
+    return call->finish(
+        etcd::to_grpc({store::Code::kResourceExhausted,
+                       fmt::format("polis: {} backups are under way at this replica; try "
+                                   "again later, or another replica",
+                                   under_way_)}));
   }
   ++under_way_;
   auto sending = std::make_shared<Sending>();  // shared by the callbacks of the call
@@ -59,7 +60,7 @@ void Backups::begin(const http::CallPtr& call) {
     auto file = made ? disk_.open(sending->path) : std::unexpected(made.error());
     if (!file) {
       sending->call->finish(
-          to_grpc({store::Code::kUnavailable, "polis: no backup: " + file.error().text}));
+          etcd::to_grpc({store::Code::kUnavailable, "polis: no backup: " + file.error().text}));
       return end(sending);
     }
     sending->file = std::move(*file);
@@ -77,7 +78,7 @@ void Backups::pump(const std::shared_ptr<Sending>& sending) {
     auto bytes = sending->file->read(sending->sent, kChunkBytes);
     if (!bytes || bytes->empty()) {
       sending->call->finish(
-          to_grpc({store::Code::kInternal, "polis: the copy of the state cannot be read"}));
+          etcd::to_grpc({store::Code::kInternal, "polis: the copy of the state cannot be read"}));
       break;
     }
     sending->sent += bytes->size();

@@ -6,8 +6,8 @@
 
 #include <map>
 
-#include "cell/etcd_common.hh"
 #include "cell/settings.hh"
+#include "etcd/common.hh"
 #include "io/disk.hh"
 
 namespace polis::cell {
@@ -16,7 +16,7 @@ namespace polis::cell {
 // while they are sent.
 class Backups {
  public:
-  Backups(EtcdContext context, http::Server& server, io::Disk& disk, const Settings& settings);
+  Backups(etcd::Context context, http::Server& server, io::Disk& disk, const Settings& settings);
   ~Backups();
 
  private:
@@ -25,7 +25,7 @@ class Backups {
   void pump(const std::shared_ptr<Sending>& sending);
   void end(const std::shared_ptr<Sending>& sending);
 
-  EtcdContext context_;
+  etcd::Context context_;
   io::Disk& disk_;
   const Settings& settings_;
   std::uint64_t serial_ = 0;

@@ -3,18 +3,18 @@
 #include <fmt/format.h>
 
 #include "cell/backup.hh"
-#include "cell/etcd_cluster.hh"
-#include "cell/etcd_kv.hh"
-#include "cell/etcd_lease.hh"
-#include "cell/etcd_maintenance.hh"
-#include "cell/etcd_watch.hh"
 #include "cell/http_pages.hh"
 #include "cell/identity.hh"
 #include "cell/join.hh"
-#include "cell/log.hh"
 #include "cell/membership.hh"
 #include "cell/polis_cell.hh"
-#include "cell/version.hh"
+#include "etcd/cluster.hh"
+#include "etcd/kv.hh"
+#include "etcd/lease.hh"
+#include "etcd/maintenance.hh"
+#include "etcd/watch.hh"
+#include "host/log.hh"
+#include "host/version.hh"
 #include "io/posix_disk.hh"
 #include "io/reactor.hh"
 #include "storage/lmdb_engine.hh"
@@ -57,16 +57,16 @@ struct Cell::Impl {
   io::Reactor reactor;
   io::PosixDisk disk{reactor};
   std::unique_ptr<storage::LmdbEngine> engine;
-  std::unique_ptr<PeerLinks> links;
+  std::unique_ptr<peers::PeerLinks> links;
   std::unique_ptr<Membership> membership;
   consensus::Configuration met;  // who a replica that joins was told takes part
   bool links_started = false;
   std::unique_ptr<replica::Replica> replica;
-  std::unique_ptr<EtcdKv> kv;
-  std::unique_ptr<EtcdWatch> watch;
-  std::unique_ptr<EtcdLease> lease;
-  std::unique_ptr<EtcdCluster> cluster;
-  std::unique_ptr<EtcdMaintenance> maintenance;
+  std::unique_ptr<etcd::KvService> kv;
+  std::unique_ptr<etcd::WatchService> watch;
+  std::unique_ptr<etcd::LeaseService> lease;
+  std::unique_ptr<etcd::ClusterService> cluster;
+  std::unique_ptr<etcd::MaintenanceService> maintenance;
   std::unique_ptr<PolisCell> polis;
   std::unique_ptr<Backups> backups;
   std::unique_ptr<HttpPages> pages;
@@ -88,7 +88,7 @@ struct Cell::Impl {
   Result<void> keep_protocol(consensus::Protocol founded_with);
   void on_configuration(const consensus::Configuration& configuration);
   void on_removed();
-  void on_refused(Refusal::Reason reason, const std::string& text);
+  void on_refused(peers::Refusal::Reason reason, const std::string& text);
   void stop_for_good(const std::string& why);
   Result<void> start_links();
 };
@@ -105,20 +105,20 @@ Result<void> Cell::Impl::open_storage() {
   auto opened = storage::LmdbEngine::open(reactor, {.directory = settings.data_dir});
   if (!opened) return std::unexpected(opened.error());
   engine = std::move(*opened);
-  links = std::make_unique<PeerLinks>(
-      reactor, PeerLinks::Own{settings.cell_id, settings.id, settings.name, settings.peer,
-                              settings.client_text, settings.protocol,
-                              [this] {
-                                auto status = replica->status();
-                                return status.last == consensus::LogIndex() &&
-                                       status.role.term == consensus::Term();
-                              },
-                              [this](consensus::ReplicaId id) {
-                                // Members tell their client address when they first start.
-                                const auto* member = membership->configuration().find(id);
-                                return member != nullptr && !member->client.empty();
-                              },
-                              [this] { return replica->store().cell_version(); }});
+  links = std::make_unique<peers::PeerLinks>(
+      reactor, peers::PeerLinks::Own{settings.cell_id, settings.id, settings.name, settings.peer,
+                                     settings.client_text, settings.protocol,
+                                     [this] {
+                                       auto status = replica->status();
+                                       return status.last == consensus::LogIndex() &&
+                                              status.role.term == consensus::Term();
+                                     },
+                                     [this](consensus::ReplicaId id) {
+                                       // Members tell their client address when they first start.
+                                       const auto* member = membership->configuration().find(id);
+                                       return member != nullptr && !member->client.empty();
+                                     },
+                                     [this] { return replica->store().cell_version(); }});
   membership = std::make_unique<Membership>(reactor, *links, settings);
   membership->set_met(met);
   auto recovered = replica::Replica::open(
@@ -171,7 +171,7 @@ Result<void> Cell::Impl::settle_identity() {
   if (settings.join.empty()) return {};
   auto answer = ask_who_takes_part(settings.join, kJoinTimeout);
   if (!answer && *known) {
-    log_warn("{}; going on with what the log says", answer.error().text);
+    host::log_warn("{}; going on with what the log says", answer.error().text);
     return {};
   }
   if (!answer) return std::unexpected(answer.error());
@@ -215,7 +215,7 @@ Result<void> Cell::Impl::start_links() {
   return links->start([this](consensus::ReplicaId from,
                              std::string_view message) { replica->on_message(from, message); },
                       [this](consensus::ReplicaId peer) { replica->on_peer_lost(peer); },
-                      [this](Refusal::Reason reason, const std::string& text) {
+                      [this](peers::Refusal::Reason reason, const std::string& text) {
                         reactor.post([this, reason, text] { on_refused(reason, text); });
                       });
 }
@@ -223,12 +223,12 @@ Result<void> Cell::Impl::start_links() {
 void Cell::Impl::add_services() {
   http::ServerOptions options;
   server = std::make_unique<http::Server>(reactor, options);
-  EtcdContext context{*replica, settings.cell_id, settings.id.value};
-  kv = std::make_unique<EtcdKv>(context, *server);
-  watch = std::make_unique<EtcdWatch>(context, *server, reactor, options.call_queue_bytes);
-  lease = std::make_unique<EtcdLease>(context, *server);
-  cluster = std::make_unique<EtcdCluster>(context, *server);
-  maintenance = std::make_unique<EtcdMaintenance>(context, *server, *engine);
+  etcd::Context context{*replica, settings.cell_id, settings.id.value};
+  kv = std::make_unique<etcd::KvService>(context, *server);
+  watch = std::make_unique<etcd::WatchService>(context, *server, reactor, options.call_queue_bytes);
+  lease = std::make_unique<etcd::LeaseService>(context, *server);
+  cluster = std::make_unique<etcd::ClusterService>(context, *server);
+  maintenance = std::make_unique<etcd::MaintenanceService>(context, *server, *engine);
   polis = std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links);
   backups = std::make_unique<Backups>(context, *server, disk, settings);
   pages = std::make_unique<HttpPages>(context, *server, *engine, *watch);
@@ -244,10 +244,10 @@ Result<void> Cell::Impl::open() {
   reactor.at_turn_end([this] { turn_end(); });
   reactor.on_signal([this](int number) { on_signal(number); });
   const store::Store& store = replica->store();
-  log_info(
+  host::log_info(
       "polis {} serves clients at {}; cell '{}', {} members, {} keys at revision {}, log through "
       "entry {}",
-      kVersion, settings.client.text(), settings.cluster,
+      host::kVersion, settings.client.text(), settings.cluster,
       replica->status().configuration.everyone().size(), store.keys(), store.revision(),
       replica->status().last.value);
   return {};
@@ -260,15 +260,16 @@ void Cell::Impl::turn_end() {
 }
 
 void Cell::Impl::on_fatal(const Error& error) {
-  log_error("this replica has to stop: {}", error.text);
+  host::log_error("this replica has to stop: {}", error.text);
   exit_code = 1;
   reactor.stop();
 }
 
 void Cell::Impl::on_role(const consensus::RoleState& role) {
-  log_info("{} in term {}, master is {}", to_string(role.role), role.term.value,
-           role.master == consensus::kNoReplica ? "nobody"
-                                                : membership->configuration().name_of(role.master));
+  host::log_info("{} in term {}, master is {}", to_string(role.role), role.term.value,
+                 role.master == consensus::kNoReplica
+                     ? "nobody"
+                     : membership->configuration().name_of(role.master));
   membership->on_role();
 }
 
@@ -276,23 +277,23 @@ void Cell::Impl::on_configuration(const consensus::Configuration& configuration)
   // A cell of one has nobody to talk to until somebody is added.
   if (configuration.everyone().size() > 1 && !links_started && replica) {
     if (auto started = start_links(); !started)
-      log_error("the cell cannot grow here: {}", started.error().text);
+      host::log_error("the cell cannot grow here: {}", started.error().text);
   }
   membership->on_configuration(configuration);
 }
 
 void Cell::Impl::on_removed() {
-  if (auto marked = mark_removed(settings); !marked) log_error("{}", marked.error().text);
-  log_info("this replica was removed from the cell and stops; {} may be deleted",
-           settings.data_dir);
+  if (auto marked = mark_removed(settings); !marked) host::log_error("{}", marked.error().text);
+  host::log_info("this replica was removed from the cell and stops; {} may be deleted",
+                 settings.data_dir);
   stopping = true;
   reactor.post([this] { drain(); });
 }
 
-void Cell::Impl::on_refused(Refusal::Reason reason, const std::string& text) {
+void Cell::Impl::on_refused(peers::Refusal::Reason reason, const std::string& text) {
   if (stopping) return;
-  if (reason == Refusal::Reason::kForgot) return stop_for_good(text);
-  if (reason != Refusal::Reason::kNoMember) return;
+  if (reason == peers::Refusal::Reason::kForgot) return stop_for_good(text);
+  if (reason != peers::Refusal::Reason::kNoMember) return;
   // Removed while it was away: nobody sends it the log in which that stands.
   const auto& voters = membership->configuration().voters;
   auto disowning = std::count_if(voters.begin(), voters.end(), [this](consensus::ReplicaId id) {
@@ -307,7 +308,7 @@ void Cell::Impl::on_refused(Refusal::Reason reason, const std::string& text) {
 }
 
 void Cell::Impl::stop_for_good(const std::string& why) {
-  log_error("this replica stops: {}", why);
+  host::log_error("this replica stops: {}", why);
   exit_code = 1;
   stopping = true;
   drain();
@@ -316,7 +317,8 @@ void Cell::Impl::stop_for_good(const std::string& why) {
 void Cell::Impl::on_signal(int) {
   if (stopping) return reactor.stop();
   stopping = true;
-  log_info("stopping: handing mastership over and letting calls end; a second signal ends at once");
+  host::log_info(
+      "stopping: handing mastership over and letting calls end; a second signal ends at once");
   replica->hand_over([this] { reactor.post([this] { drain(); }); });
 }
 
@@ -339,7 +341,7 @@ Result<std::unique_ptr<Cell>> Cell::open(Settings settings) {
 
 int Cell::run() {
   impl_->reactor.run();
-  log_info("stopped");
+  host::log_info("stopped");
   return impl_->exit_code;
 }
 

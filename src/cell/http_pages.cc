@@ -4,12 +4,12 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
-#include "cell/version.hh"
+#include "host/version.hh"
 
 namespace polis::cell {
 
-HttpPages::HttpPages(EtcdContext context, http::Server& server, const storage::Engine& engine,
-                     const EtcdWatch& watch)
+HttpPages::HttpPages(etcd::Context context, http::Server& server, const storage::Engine& engine,
+                     const etcd::WatchService& watch)
     : context_(context), server_(server), engine_(engine), watch_(watch) {
   server.set_http([this](std::string_view path,
                          const std::function<void(http::HttpResponse)>& respond) {
@@ -19,7 +19,7 @@ HttpPages::HttpPages(EtcdContext context, http::Server& server, const storage::E
       return respond({200, "application/json",
                       fmt::format(R"({{"polis":"{}","etcdserver":"{}","etcdcluster":"{}"}})"
                                   "\n",
-                                  kVersion, kEtcdApiVersion, kEtcdApiVersion)});
+                                  host::kVersion, host::kEtcdApiVersion, host::kEtcdApiVersion)});
     }
     if (path == "/metrics") return respond(metrics());
     if (path != "/health" && path != "/readyz") {

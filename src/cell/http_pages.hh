@@ -4,23 +4,23 @@
 //
 // Threads: the reactor's.
 
-#include "cell/etcd_common.hh"
-#include "cell/etcd_watch.hh"
+#include "etcd/common.hh"
+#include "etcd/watch.hh"
 #include "storage/engine.hh"
 
 namespace polis::cell {
 
 class HttpPages {
  public:
-  HttpPages(EtcdContext context, http::Server& server, const storage::Engine& engine,
-            const EtcdWatch& watch);
+  HttpPages(etcd::Context context, http::Server& server, const storage::Engine& engine,
+            const etcd::WatchService& watch);
 
  private:
   http::HttpResponse metrics() const;
-  EtcdContext context_;
+  etcd::Context context_;
   http::Server& server_;
   const storage::Engine& engine_;
-  const EtcdWatch& watch_;
+  const etcd::WatchService& watch_;
 };
 
 }  // namespace polis::cell

@@ -1,7 +1,7 @@
 #include "cell/membership.hh"
 
 #include "api/polis/cell.pb.h"
-#include "cell/log.hh"
+#include "host/log.hh"
 
 namespace polis::cell {
 namespace {
@@ -13,15 +13,15 @@ constexpr Duration kPublishInterval = std::chrono::seconds(1);
 
 void Membership::on_configuration(const Configuration& configuration) {
   configuration_ = configuration;
-  std::vector<Peer> peers;
+  std::vector<peers::Peer> peers;
   for (const consensus::Member& member :
        configuration.everyone().empty() ? met_.members : configuration.members) {
     auto address = io::parse_address(member.peer);
     if (address) {
       peers.push_back({member.id, member.name, *address});
     } else {
-      log_error("member {} has an address that cannot be used: {}", member.name,
-                address.error().text);
+      host::log_error("member {} has an address that cannot be used: {}", member.name,
+                      address.error().text);
     }
   }
   links_.set_peers(peers);

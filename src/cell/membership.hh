@@ -6,8 +6,8 @@
 // Threads: the reactor's. Life: construct -> attach the replica -> on_configuration and on_role as
 // they come.
 
-#include "cell/peer_links.hh"
 #include "cell/settings.hh"
+#include "peers/links.hh"
 #include "replica/replica.hh"
 
 namespace polis::cell {
@@ -16,7 +16,7 @@ class Membership {
   using Configuration = consensus::Configuration;
 
  public:
-  Membership(io::Reactor& reactor, PeerLinks& links, const Settings& settings)
+  Membership(io::Reactor& reactor, peers::PeerLinks& links, const Settings& settings)
       : reactor_(reactor), links_(links), settings_(settings) {}
 
   // A replica that joins connects to these until its own log says who takes part.
@@ -33,7 +33,7 @@ class Membership {
   void maybe_publish();
 
   io::Reactor& reactor_;
-  PeerLinks& links_;
+  peers::PeerLinks& links_;
   const Settings& settings_;
   replica::Replica* replica_ = nullptr;
   Configuration met_, configuration_;

@@ -1,7 +1,7 @@
 #include "cell/polis_cell.hh"
 
 #include "api/polis/cell.pb.h"
-#include "cell/version.hh"
+#include "host/version.hh"
 #include "io/tcp.hh"
 #include "store/parse.hh"
 
@@ -14,9 +14,9 @@ std::int64_t microseconds(Duration d) {
 
 }  // namespace
 
-PolisCell::PolisCell(EtcdContext context, http::Server& server, const io::Reactor& reactor,
+PolisCell::PolisCell(etcd::Context context, http::Server& server, const io::Reactor& reactor,
                      const Settings& settings, const storage::Engine& engine,
-                     const PeerLinks& links)
+                     const peers::PeerLinks& links)
     : context_(context),
       reactor_(reactor),
       settings_(settings),
@@ -35,7 +35,7 @@ void PolisCell::on_members(const http::CallPtr& call) { answer_with_members(call
 
 void PolisCell::answer_with_members(const http::CallPtr& call, std::uint64_t id) {
   auto answer = [this, call, id](const store::Status& status) {
-    if (!status.ok()) return call->finish(to_grpc(status));
+    if (!status.ok()) return call->finish(etcd::to_grpc(status));
     const consensus::Configuration& now = context_.replica.store().applied_mark().configuration;
     v1::MembersResponse response;
     response.set_cell_id(settings_.cell_id);
@@ -65,14 +65,14 @@ void PolisCell::answer_with_members(const http::CallPtr& call, std::uint64_t id)
 
 void PolisCell::on_change(const http::CallPtr& call, std::string_view bytes) {
   v1::ChangeRequest request;
-  if (!store::parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
+  if (!store::parse(request, bytes)) return call->finish(etcd::to_grpc(store::status::malformed()));
   if (!request.peer().empty() && !io::parse_address(request.peer())) {
-    return call->finish(to_grpc(
+    return call->finish(etcd::to_grpc(
         {store::Code::kInvalidArgument, "polis: '" + request.peer() + "' must be HOST:PORT"}));
   }
   context_.replica.ask(replica::Question::kChange, request.SerializeAsString(),
                        [this, call](const store::Status& status, const std::string& body) {
-                         if (!status.ok()) return call->finish(to_grpc(status));
+                         if (!status.ok()) return call->finish(etcd::to_grpc(status));
                          Reader in(body);
                          answer_with_members(call, in.u64());
                        });
@@ -85,7 +85,7 @@ void PolisCell::on_status(const http::CallPtr& call) {
   v1::StatusResponse response;
   response.set_id(context_.member_id);
   response.set_name(settings_.name);
-  response.set_version(kVersion);
+  response.set_version(host::kVersion);
   response.set_cell_version(store.cell_version());
   response.set_cell_version_newest(store::kCellVersionNewest);
   response.set_role(to_string(log.role.role));
@@ -107,7 +107,7 @@ void PolisCell::on_status(const http::CallPtr& call) {
     if (member.id.value == context_.member_id) continue;
     auto* one = response.add_peers();
     one->set_id(member.id.value);
-    PeerState state = links_.state(member.id);
+    peers::PeerState state = links_.state(member.id);
     one->set_heard_us_ago(state.heard == Instant() ? -1 : microseconds(now - state.heard));
     for (const consensus::PeerProgress& progress : log.peers) {
       if (progress.id != member.id) continue;

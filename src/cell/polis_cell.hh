@@ -4,8 +4,8 @@
 //
 // Threads: the reactor's.
 
-#include "cell/etcd_common.hh"
 #include "cell/settings.hh"
+#include "etcd/common.hh"
 #include "io/reactor.hh"
 #include "storage/engine.hh"
 
@@ -13,8 +13,8 @@ namespace polis::cell {
 
 class PolisCell {
  public:
-  PolisCell(EtcdContext context, http::Server& server, const io::Reactor& reactor,
-            const Settings& settings, const storage::Engine& engine, const PeerLinks& links);
+  PolisCell(etcd::Context context, http::Server& server, const io::Reactor& reactor,
+            const Settings& settings, const storage::Engine& engine, const peers::PeerLinks& links);
 
  private:
   void on_status(const http::CallPtr& call);
@@ -22,11 +22,11 @@ class PolisCell {
   void on_change(const http::CallPtr& call, std::string_view request);
   void answer_with_members(const http::CallPtr& call, std::uint64_t id);
 
-  EtcdContext context_;
+  etcd::Context context_;
   const io::Reactor& reactor_;
   const Settings& settings_;
   const storage::Engine& engine_;
-  const PeerLinks& links_;
+  const peers::PeerLinks& links_;
   const Instant started_;
 };
 

@@ -1,16 +1,12 @@
 #include "cell/settings.hh"
 
 #include <fmt/format.h>
-#include <yaml-cpp/yaml.h>
-
-#include <charconv>
-
 #include "base/crc32c.hh"
 
 namespace polis::cell {
 
-const std::vector<SettingInfo>& setting_infos() {
-  static const std::vector<SettingInfo> infos{
+host::SettingTable setting_infos() {
+  static const std::vector<host::SettingInfo> infos{
       {"name", "default", "name of this replica, unique in the cell"},
       {"cluster", "polis", "name of the cell; replicas of different names never join"},
       {"data-dir", "polis-data", "directory for log and state; made if it does not exist"},
@@ -18,7 +14,8 @@ const std::vector<SettingInfo>& setting_infos() {
       {"peer", "127.0.0.1:2380", "HOST:PORT where the other replicas reach this one"},
       {"initial", "",
        "who founds the cell: a=HOST:PORT,b=HOST:PORT,c=HOST:PORT, the same on each; empty: a cell "
-       "of one. Counts at the first start alone"},
+       "of one. Counts at the first start alone",
+       true},
       {"join", "",
        "instead: client addresses HOST:PORT,... of a cell that this replica was added to (polis "
        "cell "
@@ -31,7 +28,8 @@ const std::vector<SettingInfo>& setting_infos() {
        "majority of these and in each. Counts when a cell is founded, which keeps it"},
       {"places", "",
        "what fails together: a=ROOM,b=ROOM,... for those in 'initial'. Counts when a cell is "
-       "founded"},
+       "founded",
+       true},
       {"heartbeat-interval", "50ms", "how often the master makes itself heard"},
       {"election-timeout-min", "300ms",
        "silence after which a replica stands for election, at least; 3 heartbeats or more"},
@@ -58,112 +56,14 @@ const std::vector<SettingInfo>& setting_infos() {
   return infos;
 }
 
-const char* to_string(Source source) {
-  switch (source) {
-    case Source::kDefault:
-      return "default";
-    case Source::kFile:
-      return "file";
-    case Source::kEnvironment:
-      return "environment";
-    case Source::kFlag:
-      return "flag";
-  }
-  return "?";
-}
-
 namespace {
-
-std::string environment_name(std::string name) {
-  for (char& c : name)
-    c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  return "POLIS_" + name;
-}
-
-Result<void> read_file(const std::string& file, SettingValues& values) {
-  try {
-    YAML::Node root = YAML::LoadFile(file);
-    if (!root.IsMap())
-      return fail(ErrorCode::kInvalid,
-                  file + ": must be a map of settings, for example 'data-dir: /var/lib/polis'");
-    for (auto entry : root) {
-      auto key = entry.first.as<std::string>();
-      auto found = values.find(key);
-      if (found == values.end()) {
-        return fail(
-            ErrorCode::kInvalid,
-            fmt::format("{}: line {}: there is no setting '{}'; `polis config dump` lists them",
-                        file, entry.first.Mark().line + 1, key));
-      }
-      if (entry.second.IsMap() && key == "initial") {
-        std::string text;
-        for (auto member : entry.second) {
-          text += (text.empty() ? "" : ",") + member.first.as<std::string>() + "=" +
-                  member.second.as<std::string>();
-        }
-        found->second = {text, Source::kFile};
-      } else if (entry.second.IsScalar()) {
-        found->second = {entry.second.as<std::string>(), Source::kFile};
-      } else {
-        return fail(ErrorCode::kInvalid, fmt::format("{}: line {}: '{}' must be a single value",
-                                                     file, entry.second.Mark().line + 1, key));
-      }
-    }
-  } catch (const YAML::Exception& error) {
-    return fail(ErrorCode::kInvalid, fmt::format("{}: {}", file, error.what()));
-  }
-  return {};
-}
 
 std::uint64_t hash_name(std::string_view text) {
   std::uint64_t id = static_cast<std::uint64_t>(crc32c(text)) << 32 | crc32c(text, 0x506f6c69);
   return id == 0 ? 1 : id;
 }
 
-class Parser {
- public:
-  explicit Parser(const SettingValues& values) : values_(values) {}
-  const std::string& text(const char* name) const { return values_.at(name).text; }
-
-  void wrong(const char* name, const std::string& remedy) {
-    if (!error_.empty()) return;
-    error_ = fmt::format("setting '{}' is '{}' (from {}): {}", name, text(name),
-                         to_string(values_.at(name).source), remedy);
-  }
-  std::uint64_t number(const char* name, std::uint64_t min, std::uint64_t max) {
-    const std::string& t = text(name);
-    std::uint64_t value = 0;
-    auto [end, error] = std::from_chars(t.data(), t.data() + t.size(), value);
-    if (error != std::errc() || end != t.data() + t.size() || value < min || value > max) {
-      wrong(name, fmt::format("must be a whole number from {} to {}", min, max));
-    }
-    return value;
-  }
-  Duration duration(const char* name) {
-    const std::string& t = text(name);
-    std::int64_t value = 0;
-    auto [end, error] = std::from_chars(t.data(), t.data() + t.size(), value);
-    std::string_view unit(end, static_cast<std::size_t>(t.data() + t.size() - end));
-    if (error == std::errc() && value > 0 && unit == "ms") return std::chrono::milliseconds(value);
-    if (error == std::errc() && value > 0 && unit == "s") return std::chrono::seconds(value);
-    if (error == std::errc() && value > 0 && unit == "m") return std::chrono::minutes(value);
-    if (error == std::errc() && value > 0 && unit == "h") return std::chrono::hours(value);
-    wrong(name, "must be a time such as 50ms, 7s, 10m or 1h");
-    return {};
-  }
-  io::Address address(const char* name) {
-    auto parsed = io::parse_address(text(name));
-    if (!parsed) wrong(name, parsed.error().text);
-    return parsed.value_or(io::Address{});
-  }
-  const std::string& error() const { return error_; }
-
- private:
-  const SettingValues& values_;
-  std::string error_;
-};
-
-void parse_members(Parser& in, Settings& settings) {
+void parse_members(host::SettingReader& in, Settings& settings) {
   std::string_view rest = in.text("initial");
   settings.join = in.text("join");
   if (!settings.join.empty()) {
@@ -187,18 +87,18 @@ void parse_members(Parser& in, Settings& settings) {
     settings.founders.push_back({replica_id(settings.cluster, name), name, *address});
   }
   std::sort(settings.founders.begin(), settings.founders.end(),
-            [](const Peer& a, const Peer& b) { return a.id < b.id; });
+            [](const peers::Peer& a, const peers::Peer& b) { return a.id < b.id; });
   for (std::size_t i = 1; i < settings.founders.size(); ++i) {
     if (settings.founders[i].id == settings.founders[i - 1].id)
       return in.wrong("initial", "names a replica twice");
   }
   auto own = std::find_if(settings.founders.begin(), settings.founders.end(),
-                          [&](const Peer& p) { return p.id == settings.id; });
+                          [&](const peers::Peer& p) { return p.id == settings.id; });
   if (own == settings.founders.end())
     return in.wrong("name", fmt::format("does not stand in 'initial' ({})", in.text("initial")));
 }
 
-void parse_quorum(Parser& in, Settings& settings) {
+void parse_quorum(host::SettingReader& in, Settings& settings) {
   auto rule = consensus::parse_quorum(in.text("quorum"));
   if (!rule) return in.wrong("quorum", rule.error().text);
   settings.quorum = *rule;
@@ -214,8 +114,9 @@ void parse_quorum(Parser& in, Settings& settings) {
     std::string_view one = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), one.size() + 1));
     const std::size_t equals = one.find('=');
-    auto founder = std::find_if(settings.founders.begin(), settings.founders.end(),
-                                [&](const Peer& p) { return p.name == one.substr(0, equals); });
+    auto founder =
+        std::find_if(settings.founders.begin(), settings.founders.end(),
+                     [&](const peers::Peer& p) { return p.name == one.substr(0, equals); });
     if (equals == std::string_view::npos || equals + 1 == one.size() ||
         founder == settings.founders.end())
       return in.wrong("places",
@@ -232,7 +133,7 @@ void parse_quorum(Parser& in, Settings& settings) {
 consensus::Configuration founding(const Settings& settings) {
   consensus::Configuration configuration;
   configuration.quorum = settings.quorum;
-  for (const Peer& founder : settings.founders) {
+  for (const peers::Peer& founder : settings.founders) {
     auto place = settings.places.find(founder.id);
     configuration.voters.push_back(founder.id);
     configuration.put({.id = founder.id,
@@ -243,29 +144,12 @@ consensus::Configuration founding(const Settings& settings) {
   return configuration;
 }
 
-Result<SettingValues> collect_settings(const std::string& file,
-                                       const std::map<std::string, std::string>& flags,
-                                       const std::map<std::string, std::string>& environment) {
-  SettingValues values;
-  for (const SettingInfo& info : setting_infos())
-    values[info.name] = {info.standard, Source::kDefault};
-  if (!file.empty()) {
-    if (auto done = read_file(file, values); !done) return std::unexpected(done.error());
-  }
-  for (auto& [name, value] : values) {
-    if (auto found = environment.find(environment_name(name)); found != environment.end())
-      value = {found->second, Source::kEnvironment};
-    if (auto found = flags.find(name); found != flags.end()) value = {found->second, Source::kFlag};
-  }
-  return values;
-}
-
 consensus::ReplicaId replica_id(const std::string& cluster, const std::string& name) {
   return consensus::ReplicaId(hash_name(cluster + "/" + name));
 }
 
-Result<Settings> parse_settings(const SettingValues& values) {
-  Parser in(values);
+Result<Settings> parse_settings(const host::SettingValues& values) {
+  host::SettingReader in(values);
   Settings settings;
   settings.name = in.text("name");
   if (settings.name.empty() || settings.name.find_first_of(",=\" ") != std::string::npos)
@@ -306,13 +190,14 @@ Result<Settings> parse_settings(const SettingValues& values) {
   settings.wal_segment_bytes = in.number("wal-segment-bytes", 13 << 20, 1 << 30);
   settings.disk_free_min = in.number("disk-free-min", 0, 1ULL << 40);
   const std::string& level = in.text("log-level");
-  settings.log_level = level == "debug"   ? LogLevel::kDebug
-                       : level == "warn"  ? LogLevel::kWarn
-                       : level == "error" ? LogLevel::kError
-                                          : LogLevel::kInfo;
+  settings.log_level = level == "debug"   ? host::LogLevel::kDebug
+                       : level == "warn"  ? host::LogLevel::kWarn
+                       : level == "error" ? host::LogLevel::kError
+                                          : host::LogLevel::kInfo;
   if (level != "debug" && level != "info" && level != "warn" && level != "error")
     in.wrong("log-level", "must be debug, info, warn or error");
-  settings.log_format = in.text("log-format") == "json" ? LogFormat::kJson : LogFormat::kText;
+  settings.log_format =
+      in.text("log-format") == "json" ? host::LogFormat::kJson : host::LogFormat::kText;
   if (in.text("log-format") != "json" && in.text("log-format") != "text")
     in.wrong("log-format", "must be text or json");
   parse_members(in, settings);

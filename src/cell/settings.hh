@@ -1,8 +1,7 @@
 #pragma once
 
-// The settings of a cell replica: one table says each one's name, default and meaning. Values come
-// from flags, the environment (POLIS_…), the YAML file, and the defaults, in this order; where each
-// came from can be shown.
+// The settings of a cell replica: the table of them for host/settings.hh, and what their values
+// mean.
 
 #include <map>
 #include <optional>
@@ -11,34 +10,17 @@
 
 #include "base/error.hh"
 #include "base/time.hh"
-#include "cell/log.hh"
-#include "cell/peer_links.hh"
 #include "consensus/options.hh"
 #include "consensus/quorum.hh"
+#include "host/log.hh"
+#include "host/settings.hh"
+#include "peers/links.hh"
 #include "replica/auto_compaction.hh"
 
 namespace polis::cell {
 
-struct SettingInfo {
-  const char* name;  // as a flag: --data-dir; in YAML: data-dir; in the environment: POLIS_DATA_DIR
-  const char* standard;  // default, as text
-  const char* help;
-};
-const std::vector<SettingInfo>& setting_infos();
-
-enum class Source { kDefault, kFile, kEnvironment, kFlag };
-const char* to_string(Source source);
-
-struct SettingValue {
-  std::string text;
-  Source source = Source::kDefault;
-};
-using SettingValues = std::map<std::string, SettingValue>;
-
-// Collects the values. kInvalid: names the file, line or variable.
-Result<SettingValues> collect_settings(const std::string& file,
-                                       const std::map<std::string, std::string>& flags,
-                                       const std::map<std::string, std::string>& environment);
+// The table of them.
+host::SettingTable setting_infos();
 
 struct Settings {
   std::string name;
@@ -46,8 +28,9 @@ struct Settings {
   std::string data_dir;
   io::Address client, peer;
   std::string client_text, peer_text;  // as they were given
-  std::vector<Peer> founders;  // sorted by id: this one and those it founds the cell with; or none
-  std::string join;            // endpoints of replicas of a cell that exists already
+  std::vector<peers::Peer>
+      founders;      // sorted by id: this one and those it founds the cell with; or none
+  std::string join;  // endpoints of replicas of a cell that exists already
   std::uint64_t cell_id = 0;
   consensus::ReplicaId id;       // of a founder; who joins is given one by the cell
   consensus::QuorumRule quorum;  // of the cell that is founded
@@ -59,13 +42,13 @@ struct Settings {
   replica::AutoCompactionOptions auto_compaction;
   std::size_t log_retain_bytes = 0;
   std::uint64_t wal_segment_bytes = 0, disk_free_min = 0;
-  LogLevel log_level = LogLevel::kInfo;
-  LogFormat log_format = LogFormat::kText;
+  host::LogLevel log_level = host::LogLevel::kInfo;
+  host::LogFormat log_format = host::LogFormat::kText;
 };
 
 // Checks and converts. kInvalid: names the setting, its value, where it came from, and what would
 // be right.
-Result<Settings> parse_settings(const SettingValues& values);
+Result<Settings> parse_settings(const host::SettingValues& values);
 
 // Who takes part in a cell when it is founded.
 consensus::Configuration founding(const Settings& settings);

@@ -16,14 +16,14 @@ namespace {
 
 using namespace etcdserverpb;
 
-int run_cell(const Result<cell::SettingValues>& values) {
+int run_cell(const Result<host::SettingValues>& values) {
   if (!values) return complain(values.error());
   auto settings = cell::parse_settings(*values);
   if (!settings) return complain(settings.error());
-  cell::set_up_log(settings->log_level, settings->log_format, settings->name);
+  host::set_up_log(settings->log_level, settings->log_format, settings->name);
   auto opened = cell::Cell::open(*settings);
   if (!opened) {
-    cell::log_error("cannot start: {}", opened.error().text);
+    host::log_error("cannot start: {}", opened.error().text);
     return opened.error().code == ErrorCode::kInvalid ||
                    opened.error().code == ErrorCode::kUnavailable
                ? kWrongUsage
@@ -73,8 +73,8 @@ void add_config_dump(CLI::App& top, Run& run) {
       if (!values) return complain(values.error());
       if (*output == "json") fmt::print("{{");
       bool first = true;
-      for (const cell::SettingInfo& info : cell::setting_infos()) {
-        const cell::SettingValue& value = values->at(info.name);
+      for (const host::SettingInfo& info : cell::setting_infos()) {
+        const host::SettingValue& value = values->at(info.name);
         if (*output == "json") {
           fmt::print("{}\n  {}: {{\"value\": {}, \"source\": \"{}\"}}", first ? "" : ",",
                      json_string(info.name), json_string(value.text), to_string(value.source));

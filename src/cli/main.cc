@@ -3,8 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 
-#include "cell/version.hh"
 #include "cli/cli.hh"
+#include "host/version.hh"
 
 int main(int argc, char** argv) {
   using namespace polis::cli;
@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
       "Polis: one binary that turns a few Linux machines into a highly available platform.\n"
       "Begin with `polis dev`, then `polis kv put greeting hello` and `polis kv get greeting`."};
   app.name("polis");
-  app.set_version_flag("--version", std::string("polis ") + polis::cell::kVersion);
+  app.set_version_flag("--version", std::string("polis ") + polis::host::kVersion);
   app.require_subcommand(1);
   app.set_help_all_flag("--help-all", "help for every command");
   Run run;

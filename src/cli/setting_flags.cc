@@ -26,7 +26,7 @@ std::map<std::string, std::string> environment() {
 void SettingFlags::add_to(CLI::App& app) {
   app.add_option("--config", file, "YAML file with settings, by the names of these flags")
       ->envname("POLIS_CONFIG");
-  for (const cell::SettingInfo& info : cell::setting_infos()) {
+  for (const host::SettingInfo& info : cell::setting_infos()) {
     std::string help = info.help;
     if (*info.standard != '\0') help += fmt::format(" [{}]", info.standard);
     app.add_option_function<std::string>(
@@ -36,8 +36,8 @@ void SettingFlags::add_to(CLI::App& app) {
   }
 }
 
-Result<cell::SettingValues> SettingFlags::collect() const {
-  return cell::collect_settings(file, given, environment());
+Result<host::SettingValues> SettingFlags::collect() const {
+  return host::collect_settings(cell::setting_infos(), file, given, environment());
 }
 
 }  // namespace polis::cli

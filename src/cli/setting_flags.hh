@@ -15,7 +15,7 @@ struct SettingFlags {
   std::string file;
 
   void add_to(CLI::App& app);
-  Result<cell::SettingValues> collect() const;
+  Result<host::SettingValues> collect() const;
 };
 
 }  // namespace polis::cli

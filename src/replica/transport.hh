@@ -1,7 +1,7 @@
 #pragma once
 
 // How replicas reach each other: datagrams that may be lost, late, repeated and out of order. The
-// real one is cell::PeerLinks, the simulated one sim::SimulatedNetwork.
+// real one is peers::PeerLinks, the simulated one sim::SimulatedNetwork.
 //
 // Threads: the loop's.
 

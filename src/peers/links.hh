@@ -16,11 +16,11 @@
 #include <map>
 #include <memory>
 
-#include "cell/peer_frame.hh"
 #include "io/tcp.hh"
+#include "peers/frame.hh"
 #include "replica/transport.hh"
 
-namespace polis::cell {
+namespace polis::peers {
 
 using consensus::ReplicaId;
 
@@ -101,4 +101,4 @@ class PeerLinks final : public replica::Transport {
   std::uint64_t next_incoming_ = 1;
 };
 
-}  // namespace polis::cell
+}  // namespace polis::peers

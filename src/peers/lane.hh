@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 
-#include "cell/peer_frame.hh"
 #include "io/tcp.hh"
+#include "peers/frame.hh"
 
-namespace polis::cell {
+namespace polis::peers {
 
 class PeerLane {
  public:
@@ -60,4 +60,4 @@ class PeerLane {
   FrameReader answer_;
 };
 
-}  // namespace polis::cell
+}  // namespace polis::peers

@@ -1,8 +1,8 @@
-#include "cell/peer_frame.hh"
+#include "peers/frame.hh"
 
 #include "base/crc32c.hh"
 
-namespace polis::cell {
+namespace polis::peers {
 namespace {
 
 constexpr std::string_view kMagic = "POLISPEER";
@@ -87,4 +87,4 @@ Result<std::optional<std::string_view>> FrameReader::next() {
   return frame;
 }
 
-}  // namespace polis::cell
+}  // namespace polis::peers

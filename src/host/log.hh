@@ -7,7 +7,7 @@
 
 #include <string_view>
 
-namespace polis::cell {
+namespace polis::host {
 
 enum class LogLevel { kDebug, kInfo, kWarn, kError };
 enum class LogFormat { kText, kJson };
@@ -29,4 +29,4 @@ void log_error(fmt::format_string<Args...> format, Args&&... args) {
   log_line(LogLevel::kError, fmt::format(format, std::forward<Args>(args)...));
 }
 
-}  // namespace polis::cell
+}  // namespace polis::host

@@ -1,9 +1,9 @@
 #pragma once
 
-namespace polis::cell {
+namespace polis::host {
 
 inline constexpr const char* kVersion = "0.2.0";
 // The etcd API that is served, as etcd's clients ask for it.
 inline constexpr const char* kEtcdApiVersion = "3.5.0";
 
-}  // namespace polis::cell
+}  // namespace polis::host

@@ -9,7 +9,7 @@
 #include "base/error.hh"
 #include "consensus/options.hh"
 
-namespace polis::cell {
+namespace polis::peers {
 
 // The oldest version of what is said here that this release understands. What is new since goes to
 // the end of a greeting, where older releases do not look, or is not said before the cell version
@@ -60,4 +60,4 @@ class FrameReader {
   std::size_t at_ = 0;
 };
 
-}  // namespace polis::cell
+}  // namespace polis::peers

@@ -1,10 +1,10 @@
-#include "cell/etcd_lease.hh"
+#include "etcd/lease.hh"
 
 #include "api/etcd/rpc.pb.h"
 #include "io/reactor.hh"
 #include "store/parse.hh"
 
-namespace polis::cell {
+namespace polis::etcd {
 namespace {
 
 using namespace etcdserverpb;
@@ -18,7 +18,7 @@ std::string lease_body(std::int64_t id) {
 
 }  // namespace
 
-EtcdLease::EtcdLease(EtcdContext context, http::Server& server) : context_(context) {
+LeaseService::LeaseService(Context context, http::Server& server) : context_(context) {
   server.add_unary("/etcdserverpb.Lease/LeaseGrant",
                    [this](const http::CallPtr& c, std::string_view r) { on_grant(c, r); });
   server.add_unary("/etcdserverpb.Lease/LeaseRevoke",
@@ -37,7 +37,7 @@ EtcdLease::EtcdLease(EtcdContext context, http::Server& server) : context_(conte
                     [this](const http::CallPtr& c) { on_keep_alive(c); });
 }
 
-void EtcdLease::on_grant(const http::CallPtr& call, std::string_view request) {
+void LeaseService::on_grant(const http::CallPtr& call, std::string_view request) {
   if (store::Status refused = store::validate(store::CommandKind::kLeaseGrant, request);
       !refused.ok()) {
     return call->finish(to_grpc(refused));
@@ -51,7 +51,7 @@ void EtcdLease::on_grant(const http::CallPtr& call, std::string_view request) {
       [this, call](const store::Reply& reply) { answer(call, context_, reply); });
 }
 
-void EtcdLease::on_revoke(const http::CallPtr& call, std::string_view request) {
+void LeaseService::on_revoke(const http::CallPtr& call, std::string_view request) {
   if (store::Status refused = store::validate(store::CommandKind::kLeaseRevoke, request);
       !refused.ok()) {
     return call->finish(to_grpc(refused));
@@ -61,7 +61,7 @@ void EtcdLease::on_revoke(const http::CallPtr& call, std::string_view request) {
       [this, call](const store::Reply& reply) { answer(call, context_, reply); });
 }
 
-void EtcdLease::on_keep_alive(const http::CallPtr& call) {
+void LeaseService::on_keep_alive(const http::CallPtr& call) {
   call->on_half_close = [call = call.get()] { call->finish({}); };
   // The call cannot be held by its own callback; what answers later holds it.
   call->on_message = [this, weak = std::weak_ptr(call)](std::string_view bytes) {
@@ -87,7 +87,7 @@ void EtcdLease::on_keep_alive(const http::CallPtr& call) {
   };
 }
 
-void EtcdLease::on_time_to_live(const http::CallPtr& call, std::string_view bytes) {
+void LeaseService::on_time_to_live(const http::CallPtr& call, std::string_view bytes) {
   LeaseTimeToLiveRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   std::int64_t id = request.id();
@@ -117,7 +117,7 @@ void EtcdLease::on_time_to_live(const http::CallPtr& call, std::string_view byte
       });
 }
 
-void EtcdLease::on_list(const http::CallPtr& call) {
+void LeaseService::on_list(const http::CallPtr& call) {
   context_.replica.read_barrier([this, call](const store::Status& status) {
     if (!status.ok()) return call->finish(to_grpc(status));
     LeaseLeasesResponse response;
@@ -127,4 +127,4 @@ void EtcdLease::on_list(const http::CallPtr& call) {
   });
 }
 
-}  // namespace polis::cell
+}  // namespace polis::etcd

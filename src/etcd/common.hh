@@ -7,22 +7,22 @@
 #include "http/server.hh"
 #include "replica/replica.hh"
 
-namespace polis::cell {
+namespace polis::etcd {
 
-struct EtcdContext {
+struct Context {
   replica::Replica& replica;
   std::uint64_t cell_id;
   std::uint64_t member_id;
 };
 
 // Field 1 of every response: ResponseHeader in wire form.
-void append_header(std::string& out, const EtcdContext& context, std::uint64_t revision);
+void append_header(std::string& out, const Context& context, std::uint64_t revision);
 
 inline http::GrpcStatus to_grpc(const store::Status& status) {
   return {static_cast<int>(status.code), status.text};
 }
 
 // Ends the call with the reply: header and body, or the refusal.
-void answer(const http::CallPtr& call, const EtcdContext& context, const store::Reply& reply);
+void answer(const http::CallPtr& call, const Context& context, const store::Reply& reply);
 
-}  // namespace polis::cell
+}  // namespace polis::etcd

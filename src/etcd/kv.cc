@@ -1,6 +1,6 @@
-#include "cell/etcd_kv.hh"
+#include "etcd/kv.hh"
 
-namespace polis::cell {
+namespace polis::etcd {
 namespace {
 
 // Larger answers are made while they are sent.
@@ -9,9 +9,9 @@ constexpr std::uint64_t kBufferedAnswerMax = 64 << 10;
 }  // namespace
 
 // A RangeResponse: header, then the store's part piece by piece.
-class EtcdKv::RangeSource final : public http::MessageSource {
+class KvService::RangeSource final : public http::MessageSource {
  public:
-  RangeSource(EtcdKv& service, std::string header, std::unique_ptr<store::RangeCursor> cursor)
+  RangeSource(KvService& service, std::string header, std::unique_ptr<store::RangeCursor> cursor)
       : service_(&service),
         header_(std::move(header)),
         size_(header_.size() + cursor->body_bytes()),
@@ -35,13 +35,13 @@ class EtcdKv::RangeSource final : public http::MessageSource {
   }
 
  private:
-  EtcdKv* service_;
+  KvService* service_;
   std::string header_;
   std::uint64_t size_;
   std::unique_ptr<store::RangeCursor> cursor_;
 };
 
-EtcdKv::EtcdKv(EtcdContext context, http::Server& server) : context_(context) {
+KvService::KvService(Context context, http::Server& server) : context_(context) {
   using store::CommandKind;
   auto changing = [this](CommandKind kind) {
     return [this, kind](const http::CallPtr& call, std::string_view request) {
@@ -57,20 +57,21 @@ EtcdKv::EtcdKv(EtcdContext context, http::Server& server) : context_(context) {
                    [this](const http::CallPtr& call, std::string_view r) { on_range(call, r); });
 }
 
-EtcdKv::~EtcdKv() { on_store_replaced(); }
+KvService::~KvService() { on_store_replaced(); }
 
-void EtcdKv::on_store_replaced() {
+void KvService::on_store_replaced() {
   for (RangeSource* source : std::exchange(sources_, {})) source->cut();
 }
 
-void EtcdKv::change(store::CommandKind kind, const http::CallPtr& call, std::string_view request) {
+void KvService::change(store::CommandKind kind, const http::CallPtr& call,
+                       std::string_view request) {
   if (store::Status refused = store::validate(kind, request); !refused.ok())
     return call->finish(to_grpc(refused));
   context_.replica.submit(
       kind, request, [this, call](const store::Reply& reply) { answer(call, context_, reply); });
 }
 
-void EtcdKv::on_txn(const http::CallPtr& call, std::string_view request) {
+void KvService::on_txn(const http::CallPtr& call, std::string_view request) {
   if (store::Status refused = store::validate(store::CommandKind::kTxn, request); !refused.ok()) {
     return call->finish(to_grpc(refused));
   }
@@ -82,7 +83,7 @@ void EtcdKv::on_txn(const http::CallPtr& call, std::string_view request) {
       });
 }
 
-void EtcdKv::on_range(const http::CallPtr& call, std::string_view request) {
+void KvService::on_range(const http::CallPtr& call, std::string_view request) {
   store::RangeQuery query;
   bool serializable = false;
   if (store::Status refused = store::parse_range(request, query, serializable); !refused.ok()) {
@@ -97,7 +98,7 @@ void EtcdKv::on_range(const http::CallPtr& call, std::string_view request) {
   });
 }
 
-void EtcdKv::serve_range(const http::CallPtr& call, store::RangeQuery query) {
+void KvService::serve_range(const http::CallPtr& call, store::RangeQuery query) {
   if (!call->open()) return;
   store::Store& store = context_.replica.store();
   std::string one;
@@ -122,4 +123,4 @@ void EtcdKv::serve_range(const http::CallPtr& call, store::RangeQuery query) {
   call->reply(bytes);
 }
 
-}  // namespace polis::cell
+}  // namespace polis::etcd

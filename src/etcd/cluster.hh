@@ -5,13 +5,13 @@
 //
 // Threads: the reactor's.
 
-#include "cell/etcd_common.hh"
+#include "etcd/common.hh"
 
-namespace polis::cell {
+namespace polis::etcd {
 
-class EtcdCluster {
+class ClusterService {
  public:
-  EtcdCluster(EtcdContext context, http::Server& server);
+  ClusterService(Context context, http::Server& server);
 
  private:
   void on_list(const http::CallPtr& call, std::string_view request);
@@ -20,7 +20,7 @@ class EtcdCluster {
   void on_update(const http::CallPtr& call, std::string_view request);
   void on_promote(const http::CallPtr& call, std::string_view request);
 
-  EtcdContext context_;
+  Context context_;
 };
 
-}  // namespace polis::cell
+}  // namespace polis::etcd

@@ -1,8 +1,8 @@
-#include "cell/etcd_common.hh"
+#include "etcd/common.hh"
 
-namespace polis::cell {
+namespace polis::etcd {
 
-void append_header(std::string& out, const EtcdContext& context, std::uint64_t revision) {
+void append_header(std::string& out, const Context& context, std::uint64_t revision) {
   std::string header;
   store::append_tag_varint(header, 1, context.cell_id);
   store::append_tag_varint(header, 2, context.member_id);
@@ -11,7 +11,7 @@ void append_header(std::string& out, const EtcdContext& context, std::uint64_t r
   store::append_tag_bytes(out, 1, header);
 }
 
-void answer(const http::CallPtr& call, const EtcdContext& context, const store::Reply& reply) {
+void answer(const http::CallPtr& call, const Context& context, const store::Reply& reply) {
   if (!reply.status.ok()) return call->finish(to_grpc(reply.status));
   std::string bytes;
   bytes.reserve(reply.body.size() + 48);
@@ -20,4 +20,4 @@ void answer(const http::CallPtr& call, const EtcdContext& context, const store::
   call->reply(bytes);
 }
 
-}  // namespace polis::cell
+}  // namespace polis::etcd

@@ -1,10 +1,10 @@
-#include "cell/etcd_maintenance.hh"
+#include "etcd/maintenance.hh"
 
 #include "api/etcd/rpc.pb.h"
-#include "cell/version.hh"
+#include "host/version.hh"
 #include "store/parse.hh"
 
-namespace polis::cell {
+namespace polis::etcd {
 namespace {
 
 using namespace etcdserverpb;
@@ -12,8 +12,8 @@ using store::parse;
 
 }  // namespace
 
-EtcdMaintenance::EtcdMaintenance(EtcdContext context, http::Server& server,
-                                 const storage::Engine& engine)
+MaintenanceService::MaintenanceService(Context context, http::Server& server,
+                                       const storage::Engine& engine)
     : context_(context), engine_(engine) {
   server.add_unary("/etcdserverpb.Maintenance/Status",
                    [this](const http::CallPtr& c, std::string_view) { on_status(c); });
@@ -25,10 +25,10 @@ EtcdMaintenance::EtcdMaintenance(EtcdContext context, http::Server& server,
                    [this](const http::CallPtr& c, std::string_view r) { on_move_leader(c, r); });
 }
 
-void EtcdMaintenance::on_status(const http::CallPtr& call) {
+void MaintenanceService::on_status(const http::CallPtr& call) {
   consensus::Status log = context_.replica.status();
   StatusResponse response;
-  response.set_version(kEtcdApiVersion);
+  response.set_version(host::kEtcdApiVersion);
   response.set_dbsize(static_cast<std::int64_t>(engine_.bytes_on_disk()));
   response.set_dbsizeinuse(static_cast<std::int64_t>(engine_.bytes_in_use()));
   response.set_leader(log.role.master.value);
@@ -42,7 +42,7 @@ void EtcdMaintenance::on_status(const http::CallPtr& call) {
   answer(call, context_, {{}, response.SerializeAsString(), context_.replica.store().revision()});
 }
 
-void EtcdMaintenance::on_alarm(const http::CallPtr& call, std::string_view bytes) {
+void MaintenanceService::on_alarm(const http::CallPtr& call, std::string_view bytes) {
   AlarmRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   if (request.action() == AlarmRequest::ACTIVATE) {
@@ -58,7 +58,7 @@ void EtcdMaintenance::on_alarm(const http::CallPtr& call, std::string_view bytes
   answer(call, context_, {{}, response.SerializeAsString(), context_.replica.store().revision()});
 }
 
-void EtcdMaintenance::on_hash_kv(const http::CallPtr& call, std::string_view bytes) {
+void MaintenanceService::on_hash_kv(const http::CallPtr& call, std::string_view bytes) {
   HashKVRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   const store::Store& store = context_.replica.store();
@@ -75,7 +75,7 @@ void EtcdMaintenance::on_hash_kv(const http::CallPtr& call, std::string_view byt
   answer(call, context_, {{}, response.SerializeAsString(), store.revision()});
 }
 
-void EtcdMaintenance::on_move_leader(const http::CallPtr& call, std::string_view bytes) {
+void MaintenanceService::on_move_leader(const http::CallPtr& call, std::string_view bytes) {
   MoveLeaderRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   std::string body;
@@ -86,4 +86,4 @@ void EtcdMaintenance::on_move_leader(const http::CallPtr& call, std::string_view
                        });
 }
 
-}  // namespace polis::cell
+}  // namespace polis::etcd

@@ -1,6 +1,6 @@
-#include "cell/peer_lane.hh"
+#include "peers/lane.hh"
 
-namespace polis::cell {
+namespace polis::peers {
 namespace {
 
 constexpr Duration kReconnectMin = std::chrono::milliseconds(50);
@@ -99,4 +99,4 @@ void PeerLane::reconnect(const std::string& reason) {
   events_.down(reason);
 }
 
-}  // namespace polis::cell
+}  // namespace polis::peers

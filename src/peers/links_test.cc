@@ -1,8 +1,8 @@
-#include "cell/peer_links.hh"
+#include "peers/links.hh"
 
 #include <gtest/gtest.h>
 
-namespace polis::cell {
+namespace polis::peers {
 namespace {
 
 using namespace std::chrono_literals;
@@ -152,4 +152,4 @@ TEST(PeerLinks, a_lane_that_ends_is_made_again_and_the_peer_is_not_lost) {
 }
 
 }  // namespace
-}  // namespace polis::cell
+}  // namespace polis::peers

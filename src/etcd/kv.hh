@@ -7,15 +7,15 @@
 #include <memory>
 #include <set>
 
-#include "cell/etcd_common.hh"
+#include "etcd/common.hh"
 #include "store/range.hh"
 
-namespace polis::cell {
+namespace polis::etcd {
 
-class EtcdKv {
+class KvService {
  public:
-  EtcdKv(EtcdContext context, http::Server& server);
-  ~EtcdKv();
+  KvService(Context context, http::Server& server);
+  ~KvService();
   // Answers that are being read from the store end here, cut off; their clients see an error and
   // ask again.
   void on_store_replaced();
@@ -27,8 +27,8 @@ class EtcdKv {
   void change(store::CommandKind kind, const http::CallPtr& call, std::string_view request);
   void serve_range(const http::CallPtr& call, store::RangeQuery query);
 
-  EtcdContext context_;
+  Context context_;
   std::set<RangeSource*> sources_;  // alive; owned by their calls
 };
 
-}  // namespace polis::cell
+}  // namespace polis::etcd

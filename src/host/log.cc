@@ -1,10 +1,10 @@
-#include "cell/log.hh"
+#include "host/log.hh"
 
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
-namespace polis::cell {
+namespace polis::host {
 namespace {
 
 // The message as the inside of a JSON string.
@@ -67,4 +67,4 @@ void log_line(LogLevel level, std::string_view text) {
   }
 }
 
-}  // namespace polis::cell
+}  // namespace polis::host

@@ -1,11 +1,11 @@
-#include "cell/etcd_watch.hh"
+#include "etcd/watch.hh"
 
 #include <fmt/format.h>
 
 #include "api/etcd/rpc.pb.h"
 #include "store/parse.hh"
 
-namespace polis::cell {
+namespace polis::etcd {
 namespace {
 
 using etcdserverpb::WatchCreateRequest;
@@ -25,9 +25,9 @@ KeyRange range_of(const WatchCreateRequest& request) {
 }  // namespace
 
 // One stream of one client. Owned by its call's callbacks.
-class EtcdWatch::Stream final : public WatchSink {
+class WatchService::Stream final : public WatchSink {
  public:
-  Stream(EtcdWatch& service, http::ServerCall& call) : service_(service), call_(call) {}
+  Stream(WatchService& service, http::ServerCall& call) : service_(service), call_(call) {}
   ~Stream() override {
     for (auto& [watch, handle] : handles_) service_.hub_.remove(handle);
   }
@@ -155,14 +155,14 @@ class EtcdWatch::Stream final : public WatchSink {
     on_progress(-1, service_.context_.replica.store().revision());
   }
 
-  EtcdWatch& service_;
+  WatchService& service_;
   http::ServerCall& call_;
   std::unordered_map<std::int64_t, WatchHub::Handle> handles_;
   std::int64_t next_watch_ = 0;
 };
 
-EtcdWatch::EtcdWatch(EtcdContext context, http::Server& server, io::Reactor& reactor,
-                     std::size_t queue_bytes_max)
+WatchService::WatchService(Context context, http::Server& server, io::Reactor& reactor,
+                           std::size_t queue_bytes_max)
     : context_(context),
       reactor_(reactor),
       queue_bytes_max_(queue_bytes_max),
@@ -178,7 +178,7 @@ EtcdWatch::EtcdWatch(EtcdContext context, http::Server& server, io::Reactor& rea
   notify_progress();
 }
 
-void EtcdWatch::notify_progress() {
+void WatchService::notify_progress() {
   hub_.notify_progress();
   progress_timer_ = reactor_.after(kProgressInterval, [this] {
     auto keep = std::move(progress_timer_);
@@ -186,8 +186,8 @@ void EtcdWatch::notify_progress() {
   });
 }
 
-void EtcdWatch::turn_end() {
+void WatchService::turn_end() {
   if (hub_.turn_end()) reactor_.post([] {});  // another turn for those who still read the past
 }
 
-}  // namespace polis::cell
+}  // namespace polis::etcd

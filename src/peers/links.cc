@@ -1,11 +1,11 @@
-#include "cell/peer_links.hh"
+#include "peers/links.hh"
 
-#include "cell/log.hh"
-#include "cell/peer_lane.hh"
-#include "cell/version.hh"
+#include "host/log.hh"
+#include "host/version.hh"
+#include "peers/lane.hh"
 #include "store/cell_version.hh"
 
-namespace polis::cell {
+namespace polis::peers {
 namespace {
 
 constexpr Duration kLetGoAfter = std::chrono::seconds(2);
@@ -69,13 +69,14 @@ class PeerLinks::Outgoing {
   void on_up() {
     if (std::exchange(state_.connected, true)) return;
     complained_ = false;
-    log_info("connected to replica {} at {}", peer_.name, peer_.address.text());
+    host::log_info("connected to replica {} at {}", peer_.name, peer_.address.text());
   }
 
   void on_down(const std::string& reason) {
     if (std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->is_up(); }))
       return;
-    if (!complained_) log_warn("no connection to replica {}: {}; trying again", peer_.name, reason);
+    if (!complained_)
+      host::log_warn("no connection to replica {}: {}; trying again", peer_.name, reason);
     complained_ = true;
     queue_.clear();
     if (std::exchange(state_.connected, false)) links_.maybe_tell_lost(peer_.id);
@@ -83,7 +84,7 @@ class PeerLinks::Outgoing {
 
   void on_refused(const Refusal& refusal) {
     if (refusal.text != refused_)
-      log_error("replica {} refuses this one: {}", peer_.name, refusal.text);
+      host::log_error("replica {} refuses this one: {}", peer_.name, refusal.text);
     refused_ = refusal.text;
     state_.disowns = refusal.reason == Refusal::Reason::kNoMember;
     if (links_.refused_) links_.refused_(refusal.reason, refusal.text);
@@ -115,7 +116,8 @@ class PeerLinks::Incoming {
     while (!closed_) {
       auto frame = reader_.next();
       if (!frame) {
-        log_warn("closing the peer connection from {}: {}", stream_->peer(), frame.error().text);
+        host::log_warn("closing the peer connection from {}: {}", stream_->peer(),
+                       frame.error().text);
         return close();
       }
       if (!*frame) break;
@@ -169,7 +171,7 @@ class PeerLinks::Incoming {
           greeting->name, greeting->version, greeting->cell_version, links_.own_.cell_version());
     }
     if (!wrong.empty()) {
-      log_error("refusing the peer connection from {}: {}", stream_->peer(), wrong);
+      host::log_error("refusing the peer connection from {}: {}", stream_->peer(), wrong);
       std::string answer;
       append_frame(answer, encode(Refusal{reason, wrong}));
       stream_->write(answer);
@@ -211,7 +213,7 @@ Greeting PeerLinks::greeting_for(ReplicaId peer) const {
           .to = peer,
           .name = own_.name,
           .client_address = own_.client_address,
-          .version = kVersion,
+          .version = host::kVersion,
           .blank = own_.blank(),
           .cell_version = store::kCellVersionNewest,
           .consensus = own_.consensus};
@@ -290,4 +292,4 @@ PeerState PeerLinks::state(ReplicaId id) const {
   return found == states_.end() ? PeerState() : found->second;
 }
 
-}  // namespace polis::cell
+}  // namespace polis::peers

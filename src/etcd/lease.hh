@@ -5,13 +5,13 @@
 //
 // Threads: the reactor's.
 
-#include "cell/etcd_common.hh"
+#include "etcd/common.hh"
 
-namespace polis::cell {
+namespace polis::etcd {
 
-class EtcdLease {
+class LeaseService {
  public:
-  EtcdLease(EtcdContext context, http::Server& server);
+  LeaseService(Context context, http::Server& server);
 
  private:
   void on_grant(const http::CallPtr& call, std::string_view request);
@@ -19,7 +19,7 @@ class EtcdLease {
   void on_keep_alive(const http::CallPtr& call);
   void on_time_to_live(const http::CallPtr& call, std::string_view request);
   void on_list(const http::CallPtr& call);
-  EtcdContext context_;
+  Context context_;
 };
 
-}  // namespace polis::cell
+}  // namespace polis::etcd

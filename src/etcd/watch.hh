@@ -4,10 +4,10 @@
 //
 // Threads: the reactor's.
 
-#include "cell/etcd_common.hh"
+#include "etcd/common.hh"
 #include "store/watch_hub.hh"
 
-namespace polis::cell {
+namespace polis::etcd {
 
 using store::KeyRange;
 using store::WatchHub;
@@ -19,10 +19,10 @@ inline constexpr std::size_t kWatchesPerStreamMax = 100'000;
 // And all streams of one replica together, so that no client can take the memory of the others.
 inline constexpr std::size_t kWatchesMax = 1'000'000;
 
-class EtcdWatch {
+class WatchService {
  public:
-  EtcdWatch(EtcdContext context, http::Server& server, io::Reactor& reactor,
-            std::size_t queue_bytes_max);
+  WatchService(Context context, http::Server& server, io::Reactor& reactor,
+               std::size_t queue_bytes_max);
   void turn_end();
   void on_store_replaced() { hub_.on_store_replaced(); }
   std::size_t watches() const { return hub_.size(); }
@@ -30,11 +30,11 @@ class EtcdWatch {
  private:
   class Stream;
   void notify_progress();
-  EtcdContext context_;
+  Context context_;
   io::Reactor& reactor_;
   std::size_t queue_bytes_max_;
   WatchHub hub_;
   std::unique_ptr<io::Timer> progress_timer_;
 };
 
-}  // namespace polis::cell
+}  // namespace polis::etcd

@@ -4,14 +4,14 @@
 //
 // Threads: the reactor's.
 
-#include "cell/etcd_common.hh"
+#include "etcd/common.hh"
 #include "storage/engine.hh"
 
-namespace polis::cell {
+namespace polis::etcd {
 
-class EtcdMaintenance {
+class MaintenanceService {
  public:
-  EtcdMaintenance(EtcdContext context, http::Server& server, const storage::Engine& engine);
+  MaintenanceService(Context context, http::Server& server, const storage::Engine& engine);
 
  private:
   void on_status(const http::CallPtr& call);
@@ -19,8 +19,8 @@ class EtcdMaintenance {
   void on_hash_kv(const http::CallPtr& call, std::string_view request);
   void on_move_leader(const http::CallPtr& call, std::string_view request);
 
-  EtcdContext context_;
+  Context context_;
   const storage::Engine& engine_;
 };
 
-}  // namespace polis::cell
+}  // namespace polis::etcd

@@ -1,11 +1,11 @@
-#include "cell/etcd_cluster.hh"
+#include "etcd/cluster.hh"
 
 #include "api/etcd/rpc.pb.h"
 #include "api/polis/cell.pb.h"
 #include "io/tcp.hh"
 #include "store/parse.hh"
 
-namespace polis::cell {
+namespace polis::etcd {
 namespace {
 
 using namespace etcdserverpb;
@@ -60,7 +60,7 @@ Status in_etcds_words(const Status& status) {
 
 // Asks the master for the change; then answers with everyone.
 template <typename Response>
-void change(const EtcdContext& context, const http::CallPtr& call, const v1::ChangeRequest& request,
+void change(const Context& context, const http::CallPtr& call, const v1::ChangeRequest& request,
             std::function<void(Response&, const Configuration&, ReplicaId)> fill_in = nullptr) {
   context.replica.ask(
       replica::Question::kChange, request.SerializeAsString(),
@@ -84,21 +84,21 @@ void change(const EtcdContext& context, const http::CallPtr& call, const v1::Cha
 
 }  // namespace
 
-EtcdCluster::EtcdCluster(EtcdContext context, http::Server& server) : context_(context) {
+ClusterService::ClusterService(Context context, http::Server& server) : context_(context) {
   auto add = [&](const char* path,
-                 void (EtcdCluster::*handler)(const http::CallPtr&, std::string_view)) {
+                 void (ClusterService::*handler)(const http::CallPtr&, std::string_view)) {
     server.add_unary(path, [this, handler](const http::CallPtr& call, std::string_view request) {
       (this->*handler)(call, request);
     });
   };
-  add("/etcdserverpb.Cluster/MemberList", &EtcdCluster::on_list);
-  add("/etcdserverpb.Cluster/MemberAdd", &EtcdCluster::on_add);
-  add("/etcdserverpb.Cluster/MemberRemove", &EtcdCluster::on_remove);
-  add("/etcdserverpb.Cluster/MemberUpdate", &EtcdCluster::on_update);
-  add("/etcdserverpb.Cluster/MemberPromote", &EtcdCluster::on_promote);
+  add("/etcdserverpb.Cluster/MemberList", &ClusterService::on_list);
+  add("/etcdserverpb.Cluster/MemberAdd", &ClusterService::on_add);
+  add("/etcdserverpb.Cluster/MemberRemove", &ClusterService::on_remove);
+  add("/etcdserverpb.Cluster/MemberUpdate", &ClusterService::on_update);
+  add("/etcdserverpb.Cluster/MemberPromote", &ClusterService::on_promote);
 }
 
-void EtcdCluster::on_list(const http::CallPtr& call, std::string_view bytes) {
+void ClusterService::on_list(const http::CallPtr& call, std::string_view bytes) {
   MemberListRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   auto list = [this, call](const Status& status) {
@@ -110,7 +110,7 @@ void EtcdCluster::on_list(const http::CallPtr& call, std::string_view bytes) {
   request.linearizable() ? context_.replica.read_barrier(list) : list({});
 }
 
-void EtcdCluster::on_add(const http::CallPtr& call, std::string_view bytes) {
+void ClusterService::on_add(const http::CallPtr& call, std::string_view bytes) {
   MemberAddRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   auto peer = address_in(request.peerurls());
@@ -127,7 +127,7 @@ void EtcdCluster::on_add(const http::CallPtr& call, std::string_view bytes) {
       });
 }
 
-void EtcdCluster::on_remove(const http::CallPtr& call, std::string_view bytes) {
+void ClusterService::on_remove(const http::CallPtr& call, std::string_view bytes) {
   MemberRemoveRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   v1::ChangeRequest wanted;
@@ -136,7 +136,7 @@ void EtcdCluster::on_remove(const http::CallPtr& call, std::string_view bytes) {
   change<MemberRemoveResponse>(context_, call, wanted);
 }
 
-void EtcdCluster::on_update(const http::CallPtr& call, std::string_view bytes) {
+void ClusterService::on_update(const http::CallPtr& call, std::string_view bytes) {
   MemberUpdateRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   auto peer = address_in(request.peerurls());
@@ -148,7 +148,7 @@ void EtcdCluster::on_update(const http::CallPtr& call, std::string_view bytes) {
   change<MemberUpdateResponse>(context_, call, wanted);
 }
 
-void EtcdCluster::on_promote(const http::CallPtr& call, std::string_view bytes) {
+void ClusterService::on_promote(const http::CallPtr& call, std::string_view bytes) {
   MemberPromoteRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   v1::ChangeRequest wanted;
@@ -157,4 +157,4 @@ void EtcdCluster::on_promote(const http::CallPtr& call, std::string_view bytes) 
   change<MemberPromoteResponse>(context_, call, wanted);
 }
 
-}  // namespace polis::cell
+}  // namespace polis::etcd

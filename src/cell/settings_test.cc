@@ -1,0 +1,48 @@
+#include "cell/settings.hh"
+
+#include <gtest/gtest.h>
+
+namespace polis::cell {
+namespace {
+
+Result<Settings> parse(std::map<std::string, std::string> flags) {
+  return parse_settings(host::collect_settings(setting_infos(), "", flags, {}).value());
+}
+
+TEST(Settings, the_defaults_are_a_cell_of_one) {
+  auto settings = parse({});
+  ASSERT_TRUE(settings.has_value());
+  EXPECT_EQ(settings->founders.size(), 1u);
+}
+
+TEST(Settings, replicas_agree_on_ids_without_talking) {
+  const std::string initial = "a=h:1,b=h:2,c=h:3";
+  auto a = parse({{"name", "a"}, {"initial", initial}}),
+       b = parse({{"name", "b"}, {"initial", initial}});
+  ASSERT_TRUE(a && b);
+  EXPECT_NE(a->id, b->id);
+  EXPECT_EQ(a->cell_id, b->cell_id);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(a->founders[i].id, b->founders[i].id);
+}
+
+TEST(Settings, each_wrong_value_is_named_with_its_source_and_what_would_be_right) {
+  struct Case {
+    const char *name, *value, *expected;
+  };
+  for (const Case& c :
+       {Case{"client", "nowhere", "HOST:PORT"}, Case{"heartbeat-interval", "soon", "such as 50ms"},
+        Case{"election-timeout-min", "100ms", "3 times heartbeat-interval"},
+        Case{"initial", "b=h:1", "does not stand in 'initial'"},
+        Case{"initial", "a", "NAME=HOST:PORT"},
+        Case{"initial", "default=h:1,default=h:2", "names a replica twice"},
+        Case{"protocol", "zab", "known are raft and paxos"},
+        Case{"wal-segment-bytes", "5", "whole number from"},
+        Case{"log-level", "loud", "debug, info"}}) {
+    auto settings = parse({{c.name, c.value}});
+    ASSERT_FALSE(settings.has_value()) << c.name;
+    EXPECT_NE(settings.error().text.find(c.expected), std::string::npos) << settings.error().text;
+  }
+}
+
+}  // namespace
+}  // namespace polis::cell
