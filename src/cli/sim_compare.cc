@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "cli/cli.hh"
+#include "io/posix_disk.hh"
 #include "sim/compare.hh"
 
 namespace polis::cli {
@@ -81,13 +82,9 @@ int compare(const Flags& flags) {
     print(all);
   }
   if (flags.svg.empty()) return kDone;
-  std::FILE* file = std::fopen(flags.svg.c_str(), "w");
-  const std::string drawn =
-      sim::svg(fmt::format("{}: {}", where->name, where->about), sim::panels(all));
-  const bool written =
-      file != nullptr && std::fwrite(drawn.data(), 1, drawn.size(), file) == drawn.size();
-  if (file == nullptr || std::fclose(file) != 0 || !written)
-    return complain(Error{ErrorCode::kIo, fmt::format("{} cannot be written", flags.svg)});
+  auto written = io::write_file_atomically(
+      flags.svg, sim::svg(fmt::format("{}: {}", where->name, where->about), sim::panels(all)));
+  if (!written) return complain(written.error());
   return kDone;
 }
 
