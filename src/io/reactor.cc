@@ -120,6 +120,12 @@ std::int64_t wall_clock_nanoseconds() {
   return static_cast<std::int64_t>(ts.tv_sec) * 1'000'000'000 + ts.tv_nsec;
 }
 
+Duration thread_processor_time() {
+  timespec ts;
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+  return std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec);
+}
+
 std::uint64_t entropy() {
   std::uint64_t bits = 0;
   CHECK(::getrandom(&bits, sizeof bits, 0) == sizeof bits);

@@ -46,6 +46,9 @@ class Reactor final : public Loop {
 // Seconds and nanoseconds of the wall clock, for logs and for people; never for decisions.
 std::int64_t wall_clock_nanoseconds();
 
+// What the calling thread has used of the processor so far.
+Duration thread_processor_time();
+
 // 64 bits from the system's generator.
 std::uint64_t entropy();
 

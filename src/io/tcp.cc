@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include <charconv>
 
@@ -15,6 +17,9 @@ namespace {
 
 // Bytes that one stream may deliver in a turn before the others have theirs.
 constexpr int kReadsPerTurnMax = 4;
+// Without a free descriptor: connections that are refused at a time, and the time between.
+constexpr int kRefusedAtATime = 256;
+constexpr Duration kRefuseInterval = std::chrono::milliseconds(50);
 
 class AsioStream final : public TcpStream, public std::enable_shared_from_this<AsioStream> {
  public:
@@ -144,12 +149,42 @@ class OwnedStream final : public TcpStream {
   std::shared_ptr<AsioStream> stream_;  // shared with handlers that Asio still holds
 };
 
+// A descriptor that is kept for the day when no other is free: it makes room for one connection,
+// which is closed at once, so that its client learns that it is refused and does not wait in the
+// system's queue.
+class SpareDescriptor {
+ public:
+  SpareDescriptor() : fd_(::open("/dev/null", O_RDONLY | O_CLOEXEC)) {}
+  ~SpareDescriptor() { give(); }
+  SpareDescriptor(SpareDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  SpareDescriptor& operator=(SpareDescriptor&&) = delete;
+
+  // Refuses connections that wait at the listener, kRefusedAtATime at most.
+  void refuse_from(int listener) {
+    for (int i = 0; i < kRefusedAtATime; ++i) {
+      give();
+      const int refused = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+      if (refused >= 0) ::close(refused);
+      fd_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+      if (refused < 0) return;
+    }
+  }
+
+ private:
+  void give() {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+  }
+  int fd_;
+};
+
 class AsioListener final : public TcpListener {
  public:
   AsioListener(Reactor& reactor, Tcp::acceptor acceptor,
                std::function<void(std::unique_ptr<TcpStream>)> accepted)
-      : state_(
-            std::make_shared<State>(State{reactor, std::move(acceptor), std::move(accepted), {}})) {
+      : state_(std::make_shared<State>(
+            State{reactor, std::move(acceptor), std::move(accepted), {}, {}})) {
+    ErrorCodeAsio ignored;
+    state_->acceptor.non_blocking(true, ignored);
     accept(state_);
   }
   ~AsioListener() override {
@@ -166,16 +201,20 @@ class AsioListener final : public TcpListener {
     Tcp::acceptor acceptor;
     std::function<void(std::unique_ptr<TcpStream>)> accepted;
     std::unique_ptr<Timer> retry;
+    SpareDescriptor spare;
   };
+
+  static bool means_no_descriptor(const ErrorCodeAsio& error) {
+    return error.value() == EMFILE || error.value() == ENFILE;
+  }
 
   static void accept(std::shared_ptr<State> state) {
     auto& acceptor = state->acceptor;
     acceptor.async_accept([state](ErrorCodeAsio error, Tcp::socket socket) {
       if (!state->accepted) return;
       if (error) {
-        // Out of descriptors, most likely: the ones who wait are served when others have left.
-        state->retry =
-            state->reactor.after(std::chrono::milliseconds(50), [state] { accept(state); });
+        if (means_no_descriptor(error)) state->spare.refuse_from(state->acceptor.native_handle());
+        state->retry = state->reactor.after(kRefuseInterval, [state] { accept(state); });
         return;
       }
       state->accepted(std::make_unique<OwnedStream>(state->reactor, std::move(socket)));

@@ -56,6 +56,8 @@ class TcpListener {
   virtual std::uint16_t port() const = 0;  // the real one, when 0 was asked for
 };
 
+// While the process has no free descriptor, connections are accepted and closed at once, in bounded
+// numbers and not more often than every 50 ms.
 // kUnavailable: the address is in use. kInvalid: it is not an address of this machine.
 Result<std::unique_ptr<TcpListener>> listen_tcp(
     Reactor& reactor, const Address& address,
