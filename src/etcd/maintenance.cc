@@ -1,5 +1,7 @@
 #include "etcd/maintenance.hh"
 
+#include <fmt/format.h>
+
 #include "api/etcd/rpc.pb.h"
 #include "host/version.hh"
 #include "store/parse.hh"
@@ -37,8 +39,8 @@ void MaintenanceService::on_status(const http::CallPtr& call) {
   response.set_raftappliedindex(context_.replica.store().applied().value);
   response.set_islearner(log.role.role == consensus::Role::kLearner);
   if (log.role.master == consensus::kNoReplica) response.add_errors("etcdserver: no leader");
-  if (context_.replica.disk_full())
-    response.add_errors("polis: the disk is nearly full; writes are refused until there is space");
+  for (consensus::ReplicaId member : context_.replica.full_members())
+    response.add_errors(fmt::format("memberID:{} alarm:NOSPACE ", member.value));
   answer(call, context_, {{}, response.SerializeAsString(), context_.replica.store().revision()});
 }
 
@@ -50,9 +52,9 @@ void MaintenanceService::on_alarm(const http::CallPtr& call, std::string_view by
                                  "polis: alarms are raised and cleared by the state they report"}));
   }
   AlarmResponse response;
-  if (context_.replica.disk_full()) {
+  for (consensus::ReplicaId member : context_.replica.full_members()) {
     auto* alarm = response.add_alarms();
-    alarm->set_memberid(context_.member_id);
+    alarm->set_memberid(member.value);
     alarm->set_alarm(NOSPACE);
   }
   answer(call, context_, {{}, response.SerializeAsString(), context_.replica.store().revision()});

@@ -10,6 +10,8 @@ namespace {
 constexpr std::uint64_t kSlowSyncsMin = 8;
 // Between two hand-overs for a slow disk.
 constexpr Duration kSlowHandOverInterval = std::chrono::seconds(30);
+// Between two for a full one, if another member has room.
+constexpr Duration kFullHandOverInterval = std::chrono::seconds(3);
 
 }  // namespace
 
@@ -29,12 +31,16 @@ void Replica::hand_over_to(ReplicaId target, const Answered& done) {
 
 void Replica::hand_over(std::function<void()> done) {
   if (!is_master() || failed_) return done();
+  // The one with room that is furthest; without room only if nobody has any.
   ReplicaId best;
-  LogIndex furthest;
+  std::pair<bool, LogIndex> best_stands;
   consensus::Status status = log_->status();
   for (const consensus::PeerProgress& peer : status.peers) {
-    if (status.configuration.is_voter(peer.id) && !peer.snapshotting && peer.match >= furthest) {
-      furthest = peer.match;
+    if (!status.configuration.is_voter(peer.id) || peer.snapshotting) continue;
+    const std::pair stands(space_.has_room(peer.id, options_.identity.replica, env_.loop.now()),
+                           peer.match);
+    if (stands >= best_stands) {
+      best_stands = stands;
       best = peer.id;
     }
   }
@@ -62,14 +68,15 @@ void Replica::expire_hand_overs() {
 void Replica::maybe_leave_slow_disk() {
   Instant now = env_.loop.now();
   if (!is_master() || now < slow_hand_over_not_before_) return;
-  // This one has to refuse writes; another may have space.
-  const bool full = disk_full_;
+  // Another one that has room should take what needs space.
+  const bool full = disk_full() && !cell_is_full();
   const bool slow = !held_.empty() && sync_times_.average > options_.slow_sync &&
                     sync_times_.count - syncs_before_mastership_ >= kSlowSyncsMin;
   const bool stuck = !held_.empty() && now - held_.front().since > 5 * options_.slow_sync;
   if (!slow && !stuck && !full) return;
   // If all disks are like this one, mastership does not go round in circles.
-  slow_hand_over_not_before_ = now + kSlowHandOverInterval;
+  slow_hand_over_not_before_ =
+      now + (slow || stuck ? kSlowHandOverInterval : kFullHandOverInterval);
   ++counters_.slow_hand_overs;
   hand_over([] {});
 }

@@ -12,6 +12,9 @@ namespace {
 
 // Changes that wait for the one before them.
 constexpr std::size_t kChangesMax = 64;
+// A promotion that has to wait (the learner has nearly caught up, or a heartbeat is under way) is
+// tried again for this long before it is refused.
+constexpr Duration kPromotionPatience = std::chrono::seconds(2);
 
 // An id that no member ever had: the place in the log where it is decided is part of it.
 ReplicaId new_id(const storage::Identity& identity, std::string_view peer, LogIndex at, Term term) {
@@ -75,7 +78,7 @@ void Replica::queue_change(std::string_view body, const Answered& done) {
 }
 
 void Replica::maybe_begin_change() {
-  while (!changes_.empty() && !changes_.front().begun && is_master() && !installing_) {
+  while (!changes_.empty() && !changes_.front().begun && is_master() && !stands_still()) {
     consensus::Status status = log_->status();
     // Another one is under way, perhaps of the log's own making: a learner's promotion.
     if (!status.configuration_settled) return;
@@ -110,6 +113,11 @@ void Replica::maybe_begin_change() {
       front.begun = *begun;
       return;
     }
+    const Instant asked = front.deadline - options_.request_timeout;
+    if (begun.error().code == ErrorCode::kUnavailable &&
+        request.kind() == v1::ChangeRequest::PROMOTE &&
+        env_.loop.now() - asked < kPromotionPatience)
+      return;
     Answered done = std::move(front.done);
     changes_.pop_front();
     done(refusal(begun.error()), {});

@@ -13,7 +13,7 @@
 namespace polis::replica {
 namespace {
 
-constexpr Duration kInstallingTick = std::chrono::milliseconds(10);
+constexpr Duration kStandingStillTick = std::chrono::milliseconds(10);
 // A deadline this near that moves is followed at once. One that is further away is found to have
 // moved when it comes: one wake-up for many moves.
 constexpr Duration kNearDeadline = std::chrono::milliseconds(20);
@@ -46,6 +46,7 @@ Replica::Replica(Options options, Environment environment)
       env_(std::move(environment)),
       store_(env_.engine),
       auto_compaction_(options_.auto_compaction),
+      space_(options_.disk_free_min),
       next_read_(first_number(options_.seed)),
       next_question_(first_number(~options_.seed)) {}
 
@@ -157,8 +158,8 @@ void Replica::on_message(ReplicaId from, std::string_view bytes) {
   auto kind = static_cast<WireKind>(in.u8());
   switch (kind) {
     case WireKind::kConsensus: {
-      // While the engine changes hands, the log must not move: to the peers this replica is silent.
-      if (installing_) return;
+      // To the peers this replica is silent.
+      if (stands_still()) return;
       // A malformed message is the peer's fault and is dropped; the peer will try again.
       [[maybe_unused]] auto done = log_->step(from, bytes.substr(1), env_.loop.now());
       return;
@@ -169,11 +170,19 @@ void Replica::on_message(ReplicaId from, std::string_view bytes) {
       return on_question(from, in);
     case WireKind::kAnswer:
       return on_answer(in);
+    case WireKind::kShortage: {
+      auto level = static_cast<DiskSpace::Level>(in.u8());
+      const bool memory = in.u8() != 0;
+      if (!in.ok() || level > DiskSpace::Level::kExhausted) return;
+      space_.on_told(from, level, env_.loop.now());
+      memory_.on_told(from, memory, env_.loop.now());
+      return;
+    }
   }
 }
 
 void Replica::on_peer_lost(ReplicaId peer) {
-  if (!failed_ && !installing_) log_->on_peer_lost(peer, env_.loop.now());
+  if (!failed_ && !stands_still()) log_->on_peer_lost(peer, env_.loop.now());
 }
 
 void Replica::turn_end() {
@@ -181,7 +190,7 @@ void Replica::turn_end() {
   in_turn_end_ = true;
   close_bundle();
   propose_collected();
-  if (!installing_) {
+  if (!stands_still()) {
     flush_reads();
     maybe_begin_change();
     for (consensus::Output output = log_->take_output(); !output.empty() && !failed_;
@@ -228,7 +237,8 @@ void Replica::perform(consensus::Output output) {
   for (const consensus::ReadReady& ready : output.reads) {
     auto round = rounds_.find(ready.id);
     if (round == rounds_.end()) continue;
-    reads_ready_.emplace(ready.index, std::move(round->second.waiters));
+    round->second.confirmed = env_.loop.now();
+    reads_ready_.emplace(ready.index, std::move(round->second));
     rounds_.erase(round);
   }
   for (ReadId id : output.reads_refused) {
@@ -282,6 +292,7 @@ void Replica::send(consensus::Outgoing& message) {
 }
 
 void Replica::apply(const std::vector<consensus::Entry>& entries) {
+  if (!entries.empty()) applying_since_ = env_.loop.now();
   for (const consensus::Entry& entry : entries) {
     const bool took_part = takes_part();
     const store::CellVersion version_before = store_.cell_version();
@@ -313,8 +324,8 @@ void Replica::on_role(const consensus::RoleState& role) {
 }
 
 void Replica::schedule_tick() {
-  // While a snapshot is installed the log stands still, and its deadline may be long past.
-  Instant deadline = installing_ ? env_.loop.now() + kInstallingTick : log_->next_deadline();
+  // While the log stands still its deadline may be long past.
+  Instant deadline = stands_still() ? env_.loop.now() + kStandingStillTick : log_->next_deadline();
   const Instant now = env_.loop.now();
   if (tick_timer_ && tick_at_ <= deadline &&
       (tick_at_ == deadline || tick_at_ - now > kNearDeadline))
@@ -322,7 +333,7 @@ void Replica::schedule_tick() {
   tick_at_ = deadline;
   tick_timer_ = env_.loop.after(deadline - now, [this] {
     auto keep = std::move(tick_timer_);
-    if (!failed_ && !installing_) log_->tick(env_.loop.now());
+    if (!failed_ && !stands_still()) log_->tick(env_.loop.now());
     if (!failed_) {
       tick_timer_.reset();
       schedule_tick();

@@ -27,7 +27,10 @@
 #include "io/disk.hh"
 #include "io/loop.hh"
 #include "replica/auto_compaction.hh"
+#include "replica/disk_space.hh"
 #include "replica/lease_keeper.hh"
+#include "replica/memory_shortage.hh"
+#include "replica/slow_request.hh"
 #include "replica/transport.hh"
 #include "storage/engine.hh"
 #include "storage/wal.hh"
@@ -70,6 +73,8 @@ struct Options {
   // Applied but not yet in the engine; more than this and new commands are refused until it has
   // caught up.
   std::size_t unsaved_bytes_max = 256 << 20;
+  // While a snapshot is being sent, the log behind it is kept up to this.
+  std::size_t log_bytes_max = 512 << 20;
   // Commands waiting for their outcome; more than this and new ones are refused.
   std::size_t pending_bytes_max = 64 << 20;
   // A request that has no outcome after this time is answered "timed out": what became of it is
@@ -82,8 +87,10 @@ struct Options {
   Duration slow_sync = std::chrono::milliseconds(200);
   // Compaction of history by itself.
   AutoCompactionOptions auto_compaction;
-  // Commands are refused while less than this is free on the disk.
+  // A disk with less free space than this is called full (replica/disk_space.hh).
   std::uint64_t disk_free_min = 96 << 20;
+  // Requests that take longer are reported (Environment::slow).
+  Duration slow_request = std::chrono::milliseconds(500);
   // The newest cell version that this replica knows; a simulated cell has older ones, too.
   store::CellVersion cell_version_newest = store::kCellVersionNewest;
 };
@@ -133,6 +140,11 @@ class Replica final : private store::ApplySink {
     std::function<void()> removed;
     // The store was replaced by a snapshot: cursors and positions into the old one are void.
     std::function<void()> store_replaced;
+    // A request took longer than Options::slow_request. Called for one request of many that waited
+    // for the same thing.
+    std::function<void(const SlowRequest&)> slow = nullptr;
+    // The space on this replica's disk is on another level now.
+    std::function<void(DiskSpace::Level)> space_changed = nullptr;
   };
 
   // Recovers from disk and engine. kCorrupt, kInvalid: as Wal::open and Store::open.
@@ -174,8 +186,16 @@ class Replica final : private store::ApplySink {
   const consensus::RoleState& status_role() const { return role_; }
   const Counters& counters() const { return counters_; }
   const storage::Wal& wal() const { return *wal_; }
-  bool disk_full() const { return disk_full_; }
-  std::uint64_t disk_free() const { return disk_free_; }  // bytes; as of the last half second
+  bool disk_full() const { return space_.own() != DiskSpace::Level::kEnough; }
+  std::uint64_t disk_free() const { return space_.free(); }  // bytes; as of the last half second
+  // What the process uses and may use; allowed 0: as much as it likes. Tell it often.
+  void on_memory_measured(std::uint64_t used, std::uint64_t allowed);
+  const MemoryShortage& memory() const { return memory_; }
+  // Members whose disks are full, as far as is known here.
+  std::vector<ReplicaId> full_members() const;
+  // What needs space on disks, or memory, is refused now.
+  bool cell_is_full() const;
+  bool cell_is_short_of_memory() const;
   const SyncTimes& sync_times() const { return sync_times_; }
   // What this replica has applied says that it does not take part any more.
   bool removed() const { return removed_; }
@@ -191,8 +211,9 @@ class Replica final : private store::ApplySink {
     std::vector<Request> requests;  // in order of the commands
     std::size_t answered = 0;
     Instant deadline;
-    Instant sent;
+    Instant first_sent, sent;
     Mastership sent_to;  // {}: not yet sent
+    int times_sent = 0;
   };
   struct PendingQuestion {
     Question question;
@@ -209,6 +230,7 @@ class Replica final : private store::ApplySink {
   struct ReadRound {
     std::vector<Waiter> waiters;
     Instant sent;
+    Instant confirmed{};
   };
   struct Held {
     Ticket ticket;
@@ -236,7 +258,10 @@ class Replica final : private store::ApplySink {
   void on_reply(const store::Origin& origin, std::size_t command, Reply reply) override;
   void on_duplicate(const store::Origin& origin) override;
   void on_lease(std::int64_t id, std::int64_t ttl, bool granted) override;
-  Status may_accept(std::size_t bytes) const;
+  void maybe_report_slow(const PendingBundle& bundle);
+  void maybe_report_slow(const ReadRound& round);
+  void report_timed_out(const PendingBundle& bundle);
+  Status may_accept(CommandKind kind, std::string_view bytes) const;
   void close_bundle();
   void send_bundle(PendingBundle& bundle);
   void propose_collected();
@@ -295,6 +320,9 @@ class Replica final : private store::ApplySink {
   bool may_go_on_at_cell_version();
   void maybe_raise_cell_version();
   void check_disk_space();
+  void tell_shortage();
+  // The log must not move.
+  bool stands_still() const { return installing_ || exhausted_; }
   void seal_log();
   void maybe_compact_history();
 
@@ -310,8 +338,10 @@ class Replica final : private store::ApplySink {
   Counters counters_;
   bool failed_ = false;
   bool in_turn_end_ = false;
-  bool disk_full_ = false;
-  std::uint64_t disk_free_ = 0;
+  DiskSpace space_;
+  MemoryShortage memory_;
+  std::pair<DiskSpace::Level, bool> shortage_told_{};  // to the others: disk, memory
+  bool exhausted_ = false;  // this replica stands still for lack of space
   SyncTimes sync_times_;
   std::uint64_t syncs_before_mastership_ = 0;
   Instant slow_hand_over_not_before_{};
@@ -324,6 +354,7 @@ class Replica final : private store::ApplySink {
   store::Bundle collecting_;
   std::vector<Request> collecting_requests_;
   std::uint64_t next_bundle_ = 1;
+  Instant applying_since_{};  // when the log handed over what is being applied
   std::map<std::uint64_t, PendingBundle> bundles_;
   std::size_t pending_bytes_ = 0;
   // Master only: bundles of this turn, own and forwarded, for one entry.
@@ -335,7 +366,7 @@ class Replica final : private store::ApplySink {
   std::map<ReadId, ReadRound> rounds_;
   std::uint64_t next_read_;
   Instant reads_not_before_{};  // after a refusal: the master is being looked for
-  std::multimap<LogIndex, std::vector<Waiter>> reads_ready_;
+  std::multimap<LogIndex, ReadRound> reads_ready_;
 
   // Master only: changes of the members, one after the other; the first one may have begun.
   struct PendingChange {
@@ -387,7 +418,7 @@ class Replica final : private store::ApplySink {
   Instant persisted_last_{};  // when something was last written to the log
   Instant engine_saved_{};
   Instant engine_retry_{};
-  Instant disk_checked_{};
+  Instant disk_checked_{}, shortage_told_at_{};
   bool raising_cell_version_ = false;
   std::shared_ptr<bool> alive_ =
       std::make_shared<bool>();  // shared with callbacks that may come too late

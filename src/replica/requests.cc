@@ -4,6 +4,7 @@
 #include "base/check.hh"
 #include "replica/replica.hh"
 #include "replica/wire.hh"
+#include "store/growth.hh"
 
 namespace polis::replica {
 namespace {
@@ -20,10 +21,13 @@ constexpr std::size_t kRevokesPerTurn = 256;
 // --- commands
 // ------------------------------------------------------------------------------------------------------
 
-Status Replica::may_accept(std::size_t bytes) const {
+Status Replica::may_accept(CommandKind kind, std::string_view bytes) const {
   if (failed_) return store::status::stopped();
-  if (disk_full_) return store::status::no_space();
-  if (pending_bytes_ > 0 && pending_bytes_ + bytes > options_.pending_bytes_max)
+  if (space_.own() == DiskSpace::Level::kExhausted) return store::status::no_space();
+  if (cell_is_full() && store::may_grow({kind, bytes})) return store::status::no_space();
+  if (cell_is_short_of_memory() && store::may_grow({kind, bytes}))
+    return store::status::short_of_memory();
+  if (pending_bytes_ > 0 && pending_bytes_ + bytes.size() > options_.pending_bytes_max)
     return store::status::too_many_requests();
   if (store_.unsaved_bytes() > options_.unsaved_bytes_max)
     return store::status::too_many_requests();
@@ -31,7 +35,7 @@ Status Replica::may_accept(std::size_t bytes) const {
 }
 
 void Replica::submit(CommandKind kind, std::string_view bytes, std::function<void(Reply)> done) {
-  if (Status refused = may_accept(bytes.size()); !refused.ok())
+  if (Status refused = may_accept(kind, bytes); !refused.ok())
     return done({refused, {}, store_.revision()});
   if (collecting_.bytes() + bytes.size() > kProposalBytesMax) close_bundle();
   collecting_.add(kind, bytes);
@@ -56,6 +60,7 @@ void Replica::close_bundle() {
 void Replica::send_bundle(PendingBundle& bundle) {
   if (role_.master == consensus::kNoReplica) return;  // goes out as soon as there is one
   bundle.sent = env_.loop.now();
+  if (bundle.times_sent++ == 0) bundle.first_sent = bundle.sent;
   bundle.sent_to = mastership();
   if (is_master()) {
     if (!proposal_.empty() && proposal_.size() + bundle.bytes.size() > kProposalBytesMax)
@@ -70,21 +75,24 @@ void Replica::send_bundle(PendingBundle& bundle) {
 }
 
 void Replica::on_forward(ReplicaId, std::string_view bytes) {
-  if (!is_master() || installing_) return;  // its sender will find the new master
+  if (!is_master() || stands_still()) return;  // its sender will find the new master
   store::BundleReader reader(bytes);
   store::Origin origin;
   std::vector<store::Command> commands;
+  // Its sender did not know of the shortage yet; it will.
+  const bool full = cell_is_full() || cell_is_short_of_memory();
   while (reader.next(origin, commands)) {
+    if (full && std::ranges::any_of(commands, store::may_grow)) return;
   }
   if (!reader.ok() || bytes.empty()) return;
-  if (disk_full_) return;
+  if (space_.own() == DiskSpace::Level::kExhausted) return;
   if (!proposal_.empty() && proposal_.size() + bytes.size() > kProposalBytesMax)
     propose_collected();
   proposal_ += bytes;
 }
 
 void Replica::propose_collected() {
-  if (proposal_.empty() || installing_) return;
+  if (proposal_.empty() || stands_still()) return;
   auto payload = share(std::exchange(proposal_, {}));
   // Refused (mastership is going elsewhere, too much under way): the bundles are still pending at
   // their origins, who send them again.
@@ -110,6 +118,7 @@ void Replica::on_reply(const store::Origin& origin, std::size_t command, Reply r
   auto found = bundles_.find(origin.bundle);
   CHECK(found != bundles_.end() && command < found->second.requests.size());
   ++counters_.commands_applied;
+  if (found->second.answered == 0) maybe_report_slow(found->second);
   Request request = std::move(found->second.requests[command]);
   if (++found->second.answered == found->second.requests.size()) {
     pending_bytes_ -= std::min(pending_bytes_, found->second.bytes.size());
@@ -145,15 +154,16 @@ void Replica::flush_reads() {
     return;
   if (env_.loop.now() < reads_not_before_) return;
   ReadId id(next_read_++);
-  rounds_[id] = {std::exchange(reads_waiting_, {}), env_.loop.now()};
+  rounds_[id] = {std::exchange(reads_waiting_, {}), env_.loop.now(), {}};
   log_->read(id, env_.loop.now());
 }
 
 void Replica::serve_reads() {
   while (!reads_ready_.empty() && reads_ready_.begin()->first <= store_.applied()) {
-    auto waiters = std::move(reads_ready_.begin()->second);
+    ReadRound round = std::move(reads_ready_.begin()->second);
     reads_ready_.erase(reads_ready_.begin());
-    for (Waiter& waiter : waiters) waiter.done({});
+    maybe_report_slow(round);
+    for (Waiter& waiter : round.waiters) waiter.done({});
   }
 }
 
@@ -300,6 +310,7 @@ void Replica::expire_requests() {
   for (auto i = bundles_.begin(); i != bundles_.end();) {
     PendingBundle& bundle = i->second;
     if (now >= bundle.deadline) {
+      report_timed_out(bundle);
       for (Request& request : bundle.requests) late.push_back(std::move(request));
       pending_bytes_ -= std::min(pending_bytes_, bundle.bytes.size());
       i = bundles_.erase(i);
@@ -329,7 +340,7 @@ void Replica::expire_requests() {
     i = rounds_.erase(i);
   }
   keep_waiting(reads_waiting_);
-  for (auto& [index, waiters] : reads_ready_) keep_waiting(waiters);
+  for (auto& [index, round] : reads_ready_) keep_waiting(round.waiters);
   for (Waiter& waiter : expired) waiter.done(store::status::timed_out());
 
   std::vector<Answered> unanswered;

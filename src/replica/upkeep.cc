@@ -4,6 +4,7 @@
 
 #include "api/etcd/rpc.pb.h"
 #include "replica/replica.hh"
+#include "replica/wire.hh"
 
 namespace polis::replica {
 namespace {
@@ -12,6 +13,8 @@ constexpr Duration kUpkeepInterval = std::chrono::milliseconds(20);
 // Without a write to the log.
 constexpr Duration kSealAfter = std::chrono::milliseconds(250);
 constexpr Duration kDiskCheckInterval = std::chrono::milliseconds(500);
+// A replica that has too little says so this often; well below what the others remember it for.
+constexpr Duration kShortageTellInterval = std::chrono::milliseconds(500);
 constexpr Duration kEngineRetryInterval = std::chrono::seconds(1);
 // While a snapshot is being sent, the log may grow to so many times what is retained otherwise.
 constexpr std::size_t kLogKeptForSnapshots = 64;
@@ -26,6 +29,7 @@ void Replica::upkeep() {
   expire_hand_overs();
   revoke_expired_leases();
   check_disk_space();
+  tell_shortage();
   seal_log();
   maybe_expect_little();
   Instant now = env_.loop.now();
@@ -42,12 +46,56 @@ void Replica::upkeep() {
 
 void Replica::check_disk_space() {
   Instant now = env_.loop.now();
-  if (now - disk_checked_ < kDiskCheckInterval) return;
+  if (!space_.scarce() && now - disk_checked_ < kDiskCheckInterval) return;
   disk_checked_ = now;
   auto free = env_.disk.bytes_free(options_.directory);
   if (!free) return;
-  disk_free_ = *free;
-  disk_full_ = *free < options_.disk_free_min;
+  std::uint64_t reusable = 0;
+  if (*free < options_.disk_free_min) {
+    const std::uint64_t on_disk = env_.engine.bytes_on_disk();
+    reusable = on_disk - std::min(on_disk, env_.engine.bytes_in_use());
+  }
+  space_.on_measured(*free, reusable);
+  exhausted_ = space_.should_stand_still(store_.applied_mark().configuration,
+                                         options_.identity.replica, now);
+}
+
+void Replica::on_memory_measured(std::uint64_t used, std::uint64_t allowed) {
+  memory_.on_measured(used, allowed);
+}
+
+// To every member: at once when something has changed, and again and again while there is too
+// little.
+void Replica::tell_shortage() {
+  const Instant now = env_.loop.now();
+  const std::pair shortage(space_.own(), memory_.own());
+  const auto before = std::exchange(shortage_told_, shortage);
+  const bool none = shortage == decltype(shortage)();
+  if (before == shortage && (none || now - shortage_told_at_ < kShortageTellInterval)) return;
+  shortage_told_at_ = now;
+  std::string message;
+  Writer out(message);
+  out.u8(static_cast<std::uint8_t>(WireKind::kShortage));
+  out.u8(static_cast<std::uint8_t>(shortage.first));
+  out.u8(shortage.second ? 1 : 0);
+  for (ReplicaId member : store_.applied_mark().configuration.everyone()) {
+    if (member != options_.identity.replica) env_.transport.send(member, message);
+  }
+  if (before.first != shortage.first && env_.space_changed) env_.space_changed(shortage.first);
+}
+
+bool Replica::cell_is_short_of_memory() const {
+  return memory_.cell_is_short(store_.applied_mark().configuration, options_.identity.replica,
+                               env_.loop.now());
+}
+
+std::vector<ReplicaId> Replica::full_members() const {
+  return space_.full(options_.identity.replica, env_.loop.now());
+}
+
+bool Replica::cell_is_full() const {
+  return space_.cell_is_full(store_.applied_mark().configuration, options_.identity.replica,
+                             env_.loop.now());
 }
 
 void Replica::seal_log() {
@@ -66,6 +114,7 @@ void Replica::save_to_engine() {
   env_.engine.commit_later(std::move(*batch),
                            [this, alive = std::weak_ptr(alive_)](Result<void> result) {
                              if (alive.expired()) return;
+                             space_.on_engine_refused(!result);
                              if (result) {
                                store_.on_batch_committed();
                                maybe_begin_backups();
@@ -79,7 +128,6 @@ void Replica::save_to_engine() {
                              // but memory.
                              if (result.error().code != ErrorCode::kNoSpace)
                                return fail_with(result.error());
-                             disk_full_ = true;
                              engine_retry_ = env_.loop.now() + kEngineRetryInterval;
                            });
 }
@@ -97,7 +145,9 @@ void Replica::compact_log() {
   // Who receives a snapshot will need what comes behind it.
   const bool sending = std::any_of(status.peers.begin(), status.peers.end(),
                                    [](const auto& peer) { return peer.snapshotting; });
-  if (sending && snapshot_ && status.log_bytes <= kLogKeptForSnapshots * options_.log_retain_bytes)
+  if (sending && snapshot_ &&
+      status.log_bytes <=
+          std::min(options_.log_bytes_max, kLogKeptForSnapshots * options_.log_retain_bytes))
     through = std::min(through, snapshot_->index);
   if (through < status.first) return;
   log_->compact(through);
@@ -138,7 +188,7 @@ bool Replica::may_go_on_at_cell_version() {
 // does not start.
 void Replica::maybe_raise_cell_version() {
   CellVersion version = options_.cell_version_newest;
-  if (!is_master() || installing_ || raising_cell_version_ || version <= store_.cell_version())
+  if (!is_master() || stands_still() || raising_cell_version_ || version <= store_.cell_version())
     return;
   for (ReplicaId id : store_.applied_mark().configuration.everyone()) {
     if (id != options_.identity.replica)

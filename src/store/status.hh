@@ -58,6 +58,11 @@ inline Status future_revision() {
 inline Status no_space() {
   return {Code::kResourceExhausted, "etcdserver: mvcc: database space exceeded"};
 }
+inline Status short_of_memory() {
+  return {Code::kResourceExhausted,
+          "polis: the memory that the replicas may use is nearly used up; delete keys and compact, "
+          "or raise the limit (memory.max, MemoryMax=)"};
+}
 inline Status too_many_requests() {
   return {Code::kResourceExhausted, "etcdserver: too many requests"};
 }
