@@ -87,7 +87,7 @@ class Replica(Process):
             self.process = subprocess.Popen(
                 [self.polis, "cell", "run", "--name", self.name, "--data-dir", self.directory, "--client", self.client,
                  "--peer", self.peer, "--initial", self.cell.initial, *protocol_flags(), *self.cell.flags, *more],
-                stdout=log, stderr=log)
+                stdout=log, stderr=log, preexec_fn=self.cell.before_exec, env=self.cell.environment)
 
     def join(self):
         """Starts as one who was added to a cell that runs."""
@@ -113,6 +113,8 @@ class Replica(Process):
 class Cell:
     def __init__(self, polis, directory, size=3, flags=()):
         self.polis, self.directory, self.flags = polis, directory, list(flags)
+        self.before_exec = None  # called in each new process: limits, for example
+        self.environment = None  # of each new process; None: this one's
         os.makedirs(directory, exist_ok=True)
         ports = free_ports(2 * size)
         names = "abcdefg"[:size]

@@ -3,18 +3,22 @@
 #include <fmt/format.h>
 
 #include "cell/backup.hh"
+#include "cell/connection_limits.hh"
 #include "cell/http_pages.hh"
 #include "cell/identity.hh"
 #include "cell/join.hh"
 #include "cell/membership.hh"
 #include "cell/polis_cell.hh"
+#include "cell/slow_log.hh"
 #include "etcd/cluster.hh"
 #include "etcd/kv.hh"
 #include "etcd/lease.hh"
 #include "etcd/maintenance.hh"
 #include "etcd/watch.hh"
 #include "host/log.hh"
+#include "host/service_manager.hh"
 #include "host/version.hh"
+#include "io/memory.hh"
 #include "io/posix_disk.hh"
 #include "io/reactor.hh"
 #include "storage/lmdb_engine.hh"
@@ -26,6 +30,12 @@ namespace {
 // How long a replica that joins waits for the cell's answer.
 constexpr Duration kJoinTimeout = std::chrono::seconds(10);
 constexpr Duration kDrainPatience = std::chrono::milliseconds(500);
+constexpr Duration kReportInterval = std::chrono::seconds(1);
+// How often the loop looks whether it comes in time.
+constexpr Duration kLookInterval = std::chrono::milliseconds(100);
+// The service manager is told that this replica is ready when it has served a linearizable read, or
+// after this time: others may be started only then, and without them there is no quorum.
+constexpr Duration kReadyPatience = std::chrono::seconds(30);
 
 replica::Options replica_options(const Settings& settings, std::uint64_t incarnation) {
   replica::Options options;
@@ -47,6 +57,16 @@ replica::Options replica_options(const Settings& settings, std::uint64_t incarna
   return options;
 }
 
+// What a replica holds for a while may use only a part of the memory that it may use: most of it is
+// for the index of the keys. With a gigabyte or more these are the usual bounds.
+void fit_into(replica::Options& options, std::uint64_t memory) {
+  options.unsaved_bytes_max = std::min<std::uint64_t>(options.unsaved_bytes_max, memory / 8);
+  options.pending_bytes_max = std::min<std::uint64_t>(options.pending_bytes_max, memory / 16);
+  options.log_retain_bytes = std::min<std::uint64_t>(options.log_retain_bytes, memory / 32);
+  options.engine_bytes = std::min<std::uint64_t>(options.engine_bytes, memory / 32);
+  options.log_bytes_max = std::min<std::uint64_t>(options.log_bytes_max, memory / 8);
+}
+
 }  // namespace
 
 // Destroyed from the last member to the first: the server and its calls, the services, the replica,
@@ -55,6 +75,7 @@ struct Cell::Impl {
   Settings settings;
   std::shared_ptr<void> directory_lock;
   io::Reactor reactor;
+  host::ServiceManager manager{reactor};
   io::PosixDisk disk{reactor};
   std::unique_ptr<storage::LmdbEngine> engine;
   std::unique_ptr<peers::PeerLinks> links;
@@ -71,15 +92,30 @@ struct Cell::Impl {
   std::unique_ptr<Backups> backups;
   std::unique_ptr<HttpPages> pages;
   std::unique_ptr<http::Server> server;
-  std::unique_ptr<io::Timer> drain_timer;
+  std::unique_ptr<io::Timer> drain_timer, report_timer, look_timer, ready_timer;
+  bool ready = false;  // and the service manager has been told
+  Instant look_due{};
+  Duration looked_at_busy{};
+  SlowLog slow_log;
+  std::uint64_t connections_max = 0;  // of clients
+  io::MemoryLimit memory_limit;
+  bool short_of_memory = false;
+  RefusalReport refusals;
   int exit_code = 0;
   bool stopping = false;
 
   explicit Impl(Settings s) : settings(std::move(s)) {}
   Result<void> open();
+  Result<void> share_out_descriptors();
+  void look_at_memory();
   Result<void> open_storage();
   void add_services();
   void turn_end();
+  void report();
+  void look_at_the_clock();
+  void wait_until_ready();
+  void become_ready();
+  void tell_status();
   void on_fatal(const Error& error);
   void on_role(const consensus::RoleState& role);
   void on_signal(int number);
@@ -88,7 +124,8 @@ struct Cell::Impl {
   Result<void> keep_protocol(consensus::Protocol founded_with);
   void on_configuration(const consensus::Configuration& configuration);
   void on_removed();
-  void on_refused(peers::Refusal::Reason reason, const std::string& text);
+  void on_space(replica::DiskSpace::Level level);
+  void on_refused(const peers::Refusal& refusal);
   void stop_for_good(const std::string& why);
   Result<void> start_links();
 };
@@ -121,15 +158,22 @@ Result<void> Cell::Impl::open_storage() {
                                      [this] { return replica->store().cell_version(); }});
   membership = std::make_unique<Membership>(reactor, *links, settings);
   membership->set_met(met);
+  replica::Options options = replica_options(settings, *incarnation);
+  fit_into(options, memory_limit.bytes);
   auto recovered = replica::Replica::open(
-      replica_options(settings, *incarnation),
+      std::move(options),
       {reactor, disk, *engine, *links, [this](const Error& error) { on_fatal(error); },
        [this](const consensus::RoleState& role) { on_role(role); },
        [this](const consensus::Configuration& c) { on_configuration(c); }, [this] { on_removed(); },
        [this] {
          if (kv) kv->on_store_replaced();
          if (watch) watch->on_store_replaced();
-       }});
+       },
+       [this](const replica::SlowRequest& slow) {
+         const std::string line = slow_log.on_request(slow, replica->sync_times(), reactor.now());
+         if (!line.empty()) host::log_warn("{}", line);
+       },
+       [this](replica::DiskSpace::Level level) { on_space(level); }});
   if (!recovered && recovered.error().code == ErrorCode::kCorrupt) {
     const bool alone = settings.founders.size() == 1;
     return fail(ErrorCode::kCorrupt,
@@ -215,13 +259,14 @@ Result<void> Cell::Impl::start_links() {
   return links->start([this](consensus::ReplicaId from,
                              std::string_view message) { replica->on_message(from, message); },
                       [this](consensus::ReplicaId peer) { replica->on_peer_lost(peer); },
-                      [this](peers::Refusal::Reason reason, const std::string& text) {
-                        reactor.post([this, reason, text] { on_refused(reason, text); });
+                      [this](const peers::Refusal& refusal) {
+                        reactor.post([this, refusal] { on_refused(refusal); });
                       });
 }
 
 void Cell::Impl::add_services() {
   http::ServerOptions options;
+  options.connections_max = connections_max;
   server = std::make_unique<http::Server>(reactor, options);
   etcd::Context context{*replica, settings.cell_id, settings.id.value};
   kv = std::make_unique<etcd::KvService>(context, *server);
@@ -231,10 +276,28 @@ void Cell::Impl::add_services() {
   maintenance = std::make_unique<etcd::MaintenanceService>(context, *server, *engine);
   polis = std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links);
   backups = std::make_unique<Backups>(context, *server, disk, settings);
-  pages = std::make_unique<HttpPages>(context, *server, *engine, *watch);
+  pages = std::make_unique<HttpPages>(context, *server, reactor, *engine, *watch);
+}
+
+Result<void> Cell::Impl::share_out_descriptors() {
+  const io::DescriptorLimit limit = io::raise_descriptor_limit(kDescriptorsWanted);
+  auto connections = client_connections_for(limit);
+  if (!connections) return std::unexpected(connections.error());
+  connections_max = *connections;
+  host::log_info(
+      "at most {} open files and sockets (started with {}, hard limit {}): {} are for clients",
+      limit.in_effect, limit.before, limit.hard, connections_max);
+  if (connections_max < kClientConnectionsMax) {
+    host::log_warn("`ulimit -Hn {}` would let this replica serve {} clients", kDescriptorsWanted,
+                   kClientConnectionsMax);
+  }
+  return {};
 }
 
 Result<void> Cell::Impl::open() {
+  if (auto done = share_out_descriptors(); !done) return done;
+  memory_limit = io::memory_limit();
+  host::log_info("at most {} MiB of memory ({})", memory_limit.bytes >> 20, memory_limit.source);
   if (auto done = open_storage(); !done) return done;
   add_services();
   if (settings.founders.size() != 1) {
@@ -243,6 +306,10 @@ Result<void> Cell::Impl::open() {
   if (auto done = server->listen(settings.client); !done) return done;
   reactor.at_turn_end([this] { turn_end(); });
   reactor.on_signal([this](int number) { on_signal(number); });
+  report();
+  look_at_the_clock();
+  ready_timer = reactor.after(kReadyPatience, [this] { become_ready(); });
+  wait_until_ready();
   const store::Store& store = replica->store();
   host::log_info(
       "polis {} serves clients at {}; cell '{}', {} members, {} keys at revision {}, log through "
@@ -257,6 +324,80 @@ void Cell::Impl::turn_end() {
   replica->turn_end();
   watch->turn_end();
   server->turn_end();
+}
+
+// A timer that is late says that the loop did not come to it.
+void Cell::Impl::look_at_the_clock() {
+  const Instant now = reactor.now();
+  const Duration busy = io::thread_processor_time();
+  if (look_due != Instant()) {
+    const std::string line = slow_log.on_late(now - look_due, busy - looked_at_busy, now);
+    if (!line.empty()) host::log_warn("{}", line);
+  }
+  look_at_memory();
+  looked_at_busy = busy;
+  look_due = now + kLookInterval;
+  look_timer = reactor.after(kLookInterval, [this] {
+    auto keep = std::move(look_timer);
+    look_at_the_clock();
+  });
+}
+
+void Cell::Impl::look_at_memory() {
+  replica->on_memory_measured(io::memory_used(), memory_limit.bytes);
+  if (replica->memory().own()) {
+    // Perhaps it is the allocator alone that holds so much.
+    io::give_free_memory_back();
+    replica->on_memory_measured(io::memory_used(), memory_limit.bytes);
+  }
+  const bool now_short = replica->memory().own();
+  if (std::exchange(short_of_memory, now_short) == now_short) return;
+  const std::uint64_t used = replica->memory().used() >> 20;
+  if (!now_short) return host::log_info("{} MiB of memory are used: enough is free again", used);
+  host::log_warn(
+      "{} of {} MiB of memory are used: writes that need more are refused when a majority is in "
+      "this state. Delete keys and compact, or raise {}",
+      used, memory_limit.bytes >> 20, memory_limit.source);
+}
+
+void Cell::Impl::wait_until_ready() {
+  replica->read_barrier([this](const store::Status& status) {
+    if (ready || stopping) return;
+    status.ok() ? become_ready() : reactor.post([this] { wait_until_ready(); });
+  });
+}
+
+void Cell::Impl::become_ready() {
+  if (stopping || std::exchange(ready, true)) return;
+  manager.ready();
+  tell_status();
+}
+
+void Cell::Impl::tell_status() {
+  const consensus::RoleState& role = replica->status_role();
+  const bool has_master = role.master != consensus::kNoReplica;
+  const std::size_t full = replica->full_members().size();
+  manager.status(fmt::format(
+      "{} of cell {}, {}, term {}{}", to_string(role.role), settings.cluster,
+      has_master ? "master is " + membership->configuration().name_of(role.master)
+                 : "no master: a quorum of the members has to be reachable",
+      role.term.value, full == 0 ? "" : fmt::format("; {} members have full disks", full)));
+}
+
+// What is said once for many events of a kind.
+void Cell::Impl::report() {
+  const std::uint64_t refused = refusals.due(server->counters().connections_refused, reactor.now());
+  if (refused > 0 && !stopping) {
+    host::log_warn(
+        "refused {} client connections: {} are open, and no more fit into the limit of open files "
+        "and sockets",
+        refused, connections_max);
+  }
+  if (!stopping) tell_status();
+  report_timer = reactor.after(kReportInterval, [this] {
+    auto keep = std::move(report_timer);
+    report();
+  });
 }
 
 void Cell::Impl::on_fatal(const Error& error) {
@@ -287,13 +428,36 @@ void Cell::Impl::on_removed() {
   host::log_info("this replica was removed from the cell and stops; {} may be deleted",
                  settings.data_dir);
   stopping = true;
+  manager.stopping();
   reactor.post([this] { drain(); });
 }
 
-void Cell::Impl::on_refused(peers::Refusal::Reason reason, const std::string& text) {
+void Cell::Impl::on_space(replica::DiskSpace::Level level) {
+  using Level = replica::DiskSpace::Level;
+  const std::uint64_t megabytes = replica ? replica->disk_free() >> 20 : 0;
+  if (level == Level::kEnough)
+    return host::log_info("the disk of {} has space again", settings.data_dir);
+  host::log_warn(
+      "the disk of {} is {}: {} MiB are free, disk-free-min is {} MiB. Free space there, or delete "
+      "keys and compact: etcdctl compact REVISION",
+      settings.data_dir, level == Level::kExhausted ? "used up" : "nearly full", megabytes,
+      settings.disk_free_min >> 20);
+}
+
+void Cell::Impl::on_refused(const peers::Refusal& refusal) {
+  using Reason = peers::Refusal::Reason;
   if (stopping) return;
-  if (reason == peers::Refusal::Reason::kForgot) return stop_for_good(text);
-  if (reason != peers::Refusal::Reason::kNoMember) return;
+  if (refusal.reason == Reason::kForgot) return stop_for_good(refusal.text);
+  // Nothing was written here that anybody has to remember.
+  if (refusal.reason == Reason::kMustJoin && replica->status().last == consensus::LogIndex()) {
+    return stop_for_good(fmt::format(
+        "the cell runs already, and this replica tries to found it by --initial. As a member that "
+        "was added it is started by this line: rm -r {} && polis cell run --cluster {} --name {} "
+        "--data-dir {} --client {} --peer {} --join {}",
+        settings.data_dir, settings.cluster, settings.name, settings.data_dir, settings.client_text,
+        settings.peer_text, refusal.join));
+  }
+  if (refusal.reason != Reason::kNoMember && refusal.reason != Reason::kMustJoin) return;
   // Removed while it was away: nobody sends it the log in which that stands.
   const auto& voters = membership->configuration().voters;
   auto disowning = std::count_if(voters.begin(), voters.end(), [this](consensus::ReplicaId id) {
@@ -311,12 +475,14 @@ void Cell::Impl::stop_for_good(const std::string& why) {
   host::log_error("this replica stops: {}", why);
   exit_code = 1;
   stopping = true;
+  manager.stopping();
   drain();
 }
 
 void Cell::Impl::on_signal(int) {
   if (stopping) return reactor.stop();
   stopping = true;
+  manager.stopping();
   host::log_info(
       "stopping: handing mastership over and letting calls end; a second signal ends at once");
   replica->hand_over([this] { reactor.post([this] { drain(); }); });

@@ -7,14 +7,27 @@
 #include "host/version.hh"
 
 namespace polis::cell {
+namespace {
 
-HttpPages::HttpPages(etcd::Context context, http::Server& server, const storage::Engine& engine,
-                     const etcd::WatchService& watch)
-    : context_(context), server_(server), engine_(engine), watch_(watch) {
-  server.set_http([this](std::string_view path,
-                         const std::function<void(http::HttpResponse)>& respond) {
+// What a page waits for a linearizable read. A cell that is well answers within a round trip; one
+// that chooses its master has chosen it before.
+constexpr Duration kReadPatience = std::chrono::seconds(1);
+
+// One answer, when the read has ended or its time is up.
+struct Waiting {
+  HealthRequest request;
+  std::function<void(http::HttpResponse)> respond;
+  std::unique_ptr<io::Timer> late;
+};
+
+}  // namespace
+
+HttpPages::HttpPages(etcd::Context context, http::Server& server, io::Reactor& reactor,
+                     const storage::Engine& engine, const etcd::WatchService& watch)
+    : context_(context), server_(server), reactor_(reactor), engine_(engine), watch_(watch) {
+  server.set_http([this](std::string_view path, const Respond& respond) {
+    if (auto health = parse_health_request(path)) return on_health(*health, respond);
     path = path.substr(0, path.find('?'));
-    if (path == "/livez") return respond({.body = "ok\n"});
     if (path == "/version") {
       return respond({200, "application/json",
                       fmt::format(R"({{"polis":"{}","etcdserver":"{}","etcdcluster":"{}"}})"
@@ -22,20 +35,32 @@ HttpPages::HttpPages(etcd::Context context, http::Server& server, const storage:
                                   host::kVersion, host::kEtcdApiVersion, host::kEtcdApiVersion)});
     }
     if (path == "/metrics") return respond(metrics());
-    if (path != "/health" && path != "/readyz") {
-      return respond(
-          {404, {}, "not found; there are /health, /livez, /readyz, /version and /metrics\n"});
-    }
-    // Healthy is who can serve a linearizable read.
-    context_.replica.read_barrier([respond, json = path == "/health"](const store::Status& status) {
-      int code = status.ok() ? 200 : 503;
-      if (!json) return respond({code, {}, status.ok() ? "ok\n" : status.text + "\n"});
-      respond({code, "application/json",
-               fmt::format(R"({{"health":"{}","reason":"{}"}})"
-                           "\n",
-                           status.ok(), status.text)});
-    });
+    return respond(
+        {404, {}, "not found; there are /health, /livez, /readyz, /version and /metrics\n"});
   });
+}
+
+HealthState HttpPages::health() const {
+  const consensus::RoleState& role = context_.replica.status_role();
+  return {.has_master = role.master != consensus::kNoReplica,
+          .learner = role.role == consensus::Role::kLearner,
+          .space_alarm = !context_.replica.full_members().empty()};
+}
+
+void HttpPages::on_health(const HealthRequest& request, const Respond& respond) {
+  if (!needs_read(request, health())) return respond(health_response(request, health(), {}));
+  // Shared with the read and the timer, of which the first one answers.
+  auto waiting = std::make_shared<Waiting>(Waiting{request, respond, {}});
+  auto answer = [this, waiting](const store::Status& status) {
+    if (!waiting->respond) return;
+    waiting->late.reset();
+    std::exchange(waiting->respond, nullptr)(health_response(waiting->request, health(), status));
+  };
+  waiting->late = reactor_.after(kReadPatience, [waiting, answer] {
+    auto keep = std::move(waiting->late);
+    answer(store::status::timed_out());
+  });
+  context_.replica.read_barrier(answer);
 }
 
 http::HttpResponse HttpPages::metrics() const {
@@ -74,7 +99,10 @@ http::HttpResponse HttpPages::metrics() const {
   gauge("polis_unsaved_bytes", "Applied but not yet in the engine",
         replica.store().unsaved_bytes());
   gauge("polis_engine_disk_bytes", "Size of the engine's file", engine_.bytes_on_disk());
-  gauge("polis_disk_full", "1 while writes are refused for lack of space", replica.disk_full());
+  gauge("polis_disk_full", "1 while this replica's disk is full", replica.disk_full());
+  gauge("polis_short_of_memory", "1 while this replica has nearly used its memory limit",
+        replica.memory().own());
+  gauge("polis_full_members", "Members whose disks are full", replica.full_members().size());
   const replica::Counters& counts = replica.counters();
   counter("polis_commands_total", "Commands of this replica's clients that were applied",
           counts.commands_applied);

@@ -4,6 +4,7 @@
 //
 // Threads: the reactor's.
 
+#include "cell/health.hh"
 #include "etcd/common.hh"
 #include "etcd/watch.hh"
 #include "storage/engine.hh"
@@ -12,13 +13,17 @@ namespace polis::cell {
 
 class HttpPages {
  public:
-  HttpPages(etcd::Context context, http::Server& server, const storage::Engine& engine,
-            const etcd::WatchService& watch);
+  HttpPages(etcd::Context context, http::Server& server, io::Reactor& reactor,
+            const storage::Engine& engine, const etcd::WatchService& watch);
 
  private:
+  using Respond = std::function<void(http::HttpResponse)>;
+  void on_health(const HealthRequest& request, const Respond& respond);
+  HealthState health() const;
   http::HttpResponse metrics() const;
   etcd::Context context_;
   http::Server& server_;
+  io::Reactor& reactor_;
   const storage::Engine& engine_;
   const etcd::WatchService& watch_;
 };

@@ -49,7 +49,7 @@ host::SettingTable setting_infos() {
        "applied log kept in memory for followers that lag; beyond it they get a snapshot"},
       {"wal-segment-bytes", "16777216", "size of one file of the write-ahead log; at least 13 MiB"},
       {"disk-free-min", "100663296",
-       "writes are refused while the disk has less than this free, bytes"},
+       "a disk with less free space is full, bytes: puts are refused while a majority of disks is"},
       {"log-level", "info", "debug, info, warn or error"},
       {"log-format", "text", "text for people, json for machines"},
   };

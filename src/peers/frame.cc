@@ -22,6 +22,7 @@ std::string encode(const Greeting& greeting) {
   out.u8(greeting.blank ? 1 : 0);
   out.u32(greeting.cell_version);
   out.u8(static_cast<std::uint8_t>(greeting.consensus));
+  out.u8(greeting.answers ? 1 : 0);
   return bytes;
 }
 
@@ -41,6 +42,7 @@ std::optional<Greeting> decode_greeting(std::string_view bytes) {
   greeting.blank = in.remaining() > 0 && in.u8() != 0;
   if (in.remaining() >= 4) greeting.cell_version = in.u32();
   if (in.remaining() > 0) greeting.consensus = static_cast<consensus::Protocol>(in.u8());
+  greeting.answers = in.remaining() > 0 && in.u8() == 1;
   return greeting;
 }
 
@@ -49,6 +51,7 @@ std::string encode(const Refusal& refusal) {
   Writer out(bytes);
   out.u8(static_cast<std::uint8_t>(refusal.reason));
   out.string(refusal.text);
+  out.string(refusal.join);
   return bytes;
 }
 
@@ -56,10 +59,13 @@ std::optional<Refusal> decode_refusal(std::string_view bytes) {
   Reader in(bytes);
   Refusal refusal;
   std::uint8_t reason = in.u8();
-  if (reason <= static_cast<std::uint8_t>(Refusal::Reason::kForgot))
+  if (reason <= static_cast<std::uint8_t>(Refusal::Reason::kMustJoin))
     refusal.reason = static_cast<Refusal::Reason>(reason);
   refusal.text = in.string();
-  if (!in.ok()) return std::nullopt;  // more may follow from a newer version
+  if (!in.ok()) return std::nullopt;
+  // More may follow from a newer release, and less from an older one.
+  if (in.remaining() > 0) refusal.join = in.string();
+  if (!in.ok()) return std::nullopt;
   return refusal;
 }
 
@@ -70,11 +76,11 @@ void append_frame(std::string& out, std::string_view bytes) {
   out += bytes;
 }
 
-Result<std::optional<std::string_view>> FrameReader::next() {
+Result<std::optional<std::string_view>> FrameReader::next(std::uint32_t bytes_max) {
   std::string_view rest = std::string_view(buffer_).substr(at_);
   Reader in(rest);
   std::uint32_t length = in.u32(), crc = in.u32();
-  if (in.ok() && length > kFrameBytesMax)
+  if (in.ok() && length > bytes_max)
     return fail(ErrorCode::kCorrupt, "a frame announces more bytes than any may have");
   if (!in.ok() || in.remaining() < length) {
     buffer_.erase(0, at_);

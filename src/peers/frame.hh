@@ -17,6 +17,8 @@ namespace polis::peers {
 inline constexpr std::uint32_t kPeerProtocol = 1;
 inline constexpr std::size_t kFrameHeaderBytes = 8;
 inline constexpr std::uint32_t kFrameBytesMax = 32 << 20;
+// Of a first frame: who has not greeted yet may not make this replica keep more.
+inline constexpr std::uint32_t kGreetingBytesMax = 64 << 10;
 
 struct Greeting {
   std::uint32_t protocol = kPeerProtocol;
@@ -28,17 +30,27 @@ struct Greeting {
   bool blank = false;  // the sender remembers nothing: its log is empty and it never voted
   std::uint32_t cell_version = 1;  // the newest that the sender knows
   consensus::Protocol consensus = consensus::Protocol::kRaft;
+  // The sender answers greetings, sends heartbeats where they are understood, and wants both.
+  bool answers = false;
 };
 
 std::string encode(const Greeting& greeting);
 std::optional<Greeting> decode_greeting(std::string_view bytes);
 
-// What a replica answers to a greeting that it refuses; to one that it takes it answers nothing.
+// The answer to a greeting that was accepted, for a peer that wants answers. Sent: DO NOT CHANGE.
+inline constexpr std::string_view kAcceptedFrame = "\xfe";
+// Sent on a connection that is otherwise silent, in both directions. Sent: DO NOT CHANGE.
+inline constexpr std::string_view kHeartbeatFrame = "\xff";
+
+// The answer to a greeting that is refused.
 struct Refusal {
   // Sent: DO NOT CHANGE the numbers.
-  enum class Reason : std::uint8_t { kOther = 0, kNoMember = 1, kForgot = 2 };
+  // kMustJoin: the cell runs already and has a new member that has not started, and the one that is
+  // refused tries to found it. Older releases take that for kOther.
+  enum class Reason : std::uint8_t { kOther = 0, kNoMember = 1, kForgot = 2, kMustJoin = 3 };
   Reason reason = Reason::kOther;
   std::string text;
+  std::string join;  // with kMustJoin: the client address of who refuses
 };
 
 std::string encode(const Refusal& refusal);
@@ -52,8 +64,8 @@ class FrameReader {
  public:
   void add(std::string_view bytes) { buffer_ += bytes; }
   // The next whole frame, valid until the next call; nothing if there is none yet. kCorrupt: length
-  // or checksum is wrong.
-  Result<std::optional<std::string_view>> next();
+  // or checksum is wrong, or it has more than `bytes_max` bytes.
+  Result<std::optional<std::string_view>> next(std::uint32_t bytes_max = kFrameBytesMax);
 
  private:
   std::string buffer_;

@@ -55,5 +55,22 @@ TEST(PeerFrame, a_flipped_bit_and_an_absurd_length_are_refused) {
   EXPECT_FALSE(another.next().has_value());
 }
 
+TEST(PeerFrame, a_greeting_says_whether_answers_are_wanted_and_an_older_one_does_not) {
+  std::string bytes = encode(Greeting{.name = "a", .answers = true});
+  EXPECT_TRUE(decode_greeting(bytes)->answers);
+  bytes.pop_back();  // as the release before wrote it
+  EXPECT_FALSE(decode_greeting(bytes)->answers);
+  EXPECT_FALSE(decode_refusal(kAcceptedFrame).has_value());
+  EXPECT_FALSE(decode_refusal(kHeartbeatFrame).has_value());
+}
+
+TEST(PeerFrame, a_first_frame_is_bounded_more_tightly) {
+  std::string stream;
+  append_frame(stream, std::string(kGreetingBytesMax + 1, 'x'));
+  FrameReader reader;
+  reader.add(std::string_view(stream).substr(0, kFrameHeaderBytes));
+  EXPECT_FALSE(reader.next(kGreetingBytesMax).has_value());
+}
+
 }  // namespace
 }  // namespace polis::peers

@@ -38,6 +38,7 @@ void PeerLane::add(std::string& frames) {
 void PeerLane::flush() {
   if (blocked_ && reactor_.now() - progressed_ > kStallMax) return reconnect("it takes no bytes");
   if (!stream_ || blocked_ || at_ == queue_.size()) return;
+  sent_since_beat_ = true;
   const std::size_t n = stream_->write(std::string_view(queue_).substr(at_));
   at_ += n;
   if (n > 0) progressed_ = reactor_.now();
@@ -64,9 +65,10 @@ void PeerLane::connect() {
 void PeerLane::on_connected(std::unique_ptr<io::TcpStream> stream) {
   stream_ = std::move(stream);
   stream_->give_up_unacknowledged_after(kUnacknowledgedMax);
-  delay_ = kReconnectMin;
   progressed_ = reactor_.now();
-  answer_ = {};
+  answers_ = {};
+  answered_ = false;
+  silent_beats_ = 0;
   stream_->start({[this](std::string_view bytes) { on_bytes(bytes); },
                   [this](const std::string& reason) { reconnect(reason); },
                   [this] {
@@ -75,18 +77,52 @@ void PeerLane::on_connected(std::unique_ptr<io::TcpStream> stream) {
                   }});
   append_frame(queue_, events_.greeting());
   flush();
+  if (stream_ && events_.never_answers()) become_up();
+}
+
+void PeerLane::become_up() {
+  if (std::exchange(up_, true)) return;
+  delay_ = kReconnectMin;
   events_.up();
 }
 
+void PeerLane::expect_no_answer() {
+  if (stream_) become_up();
+}
+
 void PeerLane::on_bytes(std::string_view bytes) {
-  answer_.add(bytes);
-  auto frame = answer_.next();
-  auto refusal = frame && *frame ? decode_refusal(**frame) : std::nullopt;
-  if (refusal) events_.refused(*refusal);
+  if (up_) silent_beats_ = 0;
+  answers_.add(bytes);
+  while (stream_) {
+    auto frame = answers_.next();
+    if (!frame) return reconnect(frame.error().text);
+    if (!*frame) return;
+    if (**frame == kHeartbeatFrame) continue;
+    if (**frame == kAcceptedFrame) {
+      answered_ = true;
+      silent_beats_ = 0;
+      become_up();
+    } else if (auto refusal = decode_refusal(**frame)) {
+      events_.refused(*refusal);
+    }
+  }
+}
+
+void PeerLane::beat() {
+  if (!stream_) return;
+  const bool expects = answered_ || !up_;
+  if (expects && ++silent_beats_ > kSilentBeatsMax)
+    return reconnect(answered_ ? "it has been silent for 2 s" : "its greeting was not answered");
+  if (!std::exchange(sent_since_beat_, false) && answered_ && queue_.empty()) {
+    append_frame(queue_, kHeartbeatFrame);
+    flush();
+    sent_since_beat_ = false;
+  }
 }
 
 void PeerLane::reconnect(const std::string& reason) {
   ended_ = std::move(stream_);
+  up_ = false;
   queue_.clear();
   at_ = 0;
   blocked_ = false;

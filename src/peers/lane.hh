@@ -1,6 +1,13 @@
 #pragma once
 
-// One TCP connection to a peer, made again and again. A link (peer_links.cc) has one or several.
+// One TCP connection to a peer, made again and again. A link (links.cc) has one or several.
+//
+// The connection is up when the peer has accepted the greeting, because whatever takes a connection
+// (a forwarder, a full queue, a process that stands still) need not be the peer. A peer of a
+// release that does not answer greetings is believed to have accepted.
+//
+// A peer that has answered goes on to send heartbeats. After kSilentBeatsMax beats without a byte
+// from it the connection is given up.
 //
 // Threads: the reactor's.
 
@@ -14,11 +21,20 @@
 
 namespace polis::peers {
 
+// Between two heartbeats of a connection.
+inline constexpr Duration kBeatInterval = std::chrono::milliseconds(500);
+// A greeting without an answer, a connection without a greeting, and silence end a connection after
+// this many beats. Counting beats, not time, keeps a pause of this process from being taken for
+// silence of the peer.
+inline constexpr int kSilentBeatsMax = 4;
+
 class PeerLane {
  public:
   struct Events {
     std::function<std::string()>
         greeting;  // the first frame of each connection, as it is to be now
+    // The peer is known to be of a release that does not answer greetings.
+    std::function<bool()> never_answers;
     std::function<void()> up;
     // It could not be made, or has ended; it is being made again.
     std::function<void(const std::string& reason)> down;
@@ -28,7 +44,7 @@ class PeerLane {
 
   PeerLane(io::Reactor& reactor, io::Address address, Events events);
 
-  bool is_up() const { return stream_ != nullptr; }
+  bool is_up() const { return up_; }
   // Bytes for which the socket had no room yet.
   std::size_t waiting() const { return queue_.size() - at_; }
   // And those that the peer's system has not acknowledged.
@@ -38,9 +54,14 @@ class PeerLane {
   void add(std::string& frames);
   // Sends what the socket takes; the rest follows by itself.
   void flush();
+  // Call every kBeatInterval.
+  void beat();
+  // It has become known that the peer never answers greetings.
+  void expect_no_answer();
 
  private:
   void connect();
+  void become_up();
   void on_connected(std::unique_ptr<io::TcpStream> stream);
   void on_bytes(std::string_view bytes);
   void reconnect(const std::string& reason);
@@ -57,7 +78,11 @@ class PeerLane {
   std::size_t at_ = 0;    // sent of it
   bool blocked_ = false;  // the socket has no room
   Instant progressed_{};  // when it last took something
-  FrameReader answer_;
+  FrameReader answers_;
+  bool up_ = false;
+  bool answered_ = false;  // the peer has accepted the greeting, and sends heartbeats
+  bool sent_since_beat_ = false;
+  int silent_beats_ = 0;  // since the connection was made, or the peer's last byte
 };
 
 }  // namespace polis::peers

@@ -13,6 +13,12 @@ constexpr std::size_t kQueueBytesMax = 64 << 20;
 // Enough that some go on while others stand still; the less a connection carries, the later TCP
 // notices that something was lost there.
 constexpr std::size_t kLanesOfPaxos = 4;
+// Connections that have not greeted yet; the oldest is closed for a new one.
+constexpr std::size_t kWithoutGreetingMax = 32;
+// Connections of one member, for each of its lanes: a new one is there while the old one dies.
+constexpr std::size_t kIncomingPerLane = 2;
+// A connection to us to which more than this waits to be sent has a peer that does not read.
+constexpr std::size_t kAnswerBytesMax = 4096;
 
 }  // namespace
 
@@ -25,6 +31,7 @@ class PeerLinks::Outgoing {
       lanes_.push_back(std::make_unique<PeerLane>(
           links_.reactor_, peer_.address,
           PeerLane::Events{[this] { return encode(links_.greeting_for(peer_.id)); },
+                           [this] { return state_.answers_greetings == false; },
                            [this] { on_up(); },
                            [this](const std::string& reason) { on_down(reason); },
                            [this](const Refusal& refusal) { on_refused(refusal); }}));
@@ -47,6 +54,13 @@ class PeerLinks::Outgoing {
       }
     }
     for (auto& lane : lanes_) lane->flush();
+  }
+
+  void beat() {
+    for (auto& lane : lanes_) lane->beat();
+  }
+  void expect_no_answer() {
+    for (auto& lane : lanes_) lane->expect_no_answer();
   }
 
  private:
@@ -86,8 +100,9 @@ class PeerLinks::Outgoing {
     if (refusal.text != refused_)
       host::log_error("replica {} refuses this one: {}", peer_.name, refusal.text);
     refused_ = refusal.text;
-    state_.disowns = refusal.reason == Refusal::Reason::kNoMember;
-    if (links_.refused_) links_.refused_(refusal.reason, refusal.text);
+    state_.disowns = refusal.reason == Refusal::Reason::kNoMember ||
+                     refusal.reason == Refusal::Reason::kMustJoin;
+    if (links_.refused_) links_.refused_(refusal);
   }
 
   PeerLinks& links_;
@@ -105,23 +120,47 @@ class PeerLinks::Incoming {
   Incoming(PeerLinks& links, std::uint64_t id, std::unique_ptr<io::TcpStream> stream)
       : links_(links), id_(id), stream_(std::move(stream)) {
     stream_->start({[this](std::string_view bytes) { on_bytes(bytes); },
-                    [this](const std::string&) { close(); }, [] {}});
+                    [this](const std::string&) { close(); },
+                    [this] {
+                      blocked_ = false;
+                      write();
+                    }});
   }
   ReplicaId from() const { return from_; }
+  bool greeted() const { return greeted_; }
+  bool closed() const { return closed_; }
+
+  void beat() {
+    if (closed_) return;
+    const bool expects = !greeted_ || beats_;
+    if (expects && ++silent_beats_ > kSilentBeatsMax) return close();
+    if (greeted_ && beats_) answer(kHeartbeatFrame);
+  }
+
+  void close() {
+    if (closed_) return;
+    closed_ = true;
+    if (greeted_) links_.on_incoming_gone(from_);
+    links_.reactor_.post([&links = links_, id = id_] { links.incoming_.erase(id); });
+  }
 
  private:
   void on_bytes(std::string_view bytes) {
     if (closed_) return;
+    if (greeted_) silent_beats_ = 0;
     reader_.add(bytes);
     while (!closed_) {
-      auto frame = reader_.next();
+      auto frame = reader_.next(greeted_ ? kFrameBytesMax : kGreetingBytesMax);
       if (!frame) {
         host::log_warn("closing the peer connection from {}: {}", stream_->peer(),
                        frame.error().text);
         return close();
       }
       if (!*frame) break;
-      greeted_ ? links_.received_(from_, **frame) : greet(**frame);
+      if (!greeted_)
+        greet(**frame);
+      else if (**frame != kHeartbeatFrame)
+        links_.received_(from_, **frame);
     }
     if (!greeted_) return;
     links_.states_[from_].heard = links_.reactor_.now();
@@ -141,7 +180,7 @@ class PeerLinks::Incoming {
       wrong = fmt::format("replica {} took this one for another; check the addresses in --initial",
                           greeting->name);
     } else if (!links_.outgoing_.contains(greeting->from)) {
-      reason = Refusal::Reason::kNoMember;
+      reason = links_.awaits(*greeting) ? Refusal::Reason::kMustJoin : Refusal::Reason::kNoMember;
       wrong = fmt::format(
           "replica {} (id {:x}) is no member of the cell: it was removed, or not added yet; "
           "`polis cell members` lists the members",
@@ -172,32 +211,52 @@ class PeerLinks::Incoming {
     }
     if (!wrong.empty()) {
       host::log_error("refusing the peer connection from {}: {}", stream_->peer(), wrong);
-      std::string answer;
-      append_frame(answer, encode(Refusal{reason, wrong}));
-      stream_->write(answer);
+      answer(encode(Refusal{reason, wrong, links_.own_.client_address}));
       return close();
     }
-    greeted_ = true;
-    from_ = greeting->from;
-    links_.states_[from_].disowns = false;
-    ++links_.states_[from_].incoming;
-    links_.states_[from_].client_address = greeting->client_address;
-    links_.states_[from_].version = greeting->version;
-    links_.states_[from_].cell_version = greeting->cell_version;
+    accept(*greeting);
   }
 
-  void close() {
-    if (closed_) return;
-    closed_ = true;
-    if (greeted_ && --links_.states_[from_].incoming == 0) links_.maybe_tell_lost(from_);
-    links_.reactor_.post([&links = links_, id = id_] { links.incoming_.erase(id); });
+  void accept(const Greeting& greeting) {
+    greeted_ = true;
+    silent_beats_ = 0;
+    from_ = greeting.from;
+    beats_ = greeting.answers;
+    PeerState& state = links_.states_[from_];
+    state.disowns = false;
+    ++state.incoming;
+    state.client_address = greeting.client_address;
+    state.version = greeting.version;
+    state.cell_version = greeting.cell_version;
+    state.answers_greetings = greeting.answers;
+    if (beats_)
+      answer(kAcceptedFrame);
+    else
+      links_.outgoing_.at(from_)->expect_no_answer();
+    if (state.incoming > kIncomingPerLane * links_.lanes()) links_.drop_oldest_of(from_);
+  }
+
+  void answer(std::string_view frame) {
+    if (answers_.size() > kAnswerBytesMax) return close();
+    append_frame(answers_, frame);
+    write();
+  }
+
+  void write() {
+    if (closed_ || blocked_ || answers_.empty()) return;
+    answers_.erase(0, stream_->write(answers_));
+    blocked_ = !answers_.empty();
   }
 
   PeerLinks& links_;
   std::uint64_t id_;
   std::unique_ptr<io::TcpStream> stream_;
   FrameReader reader_;
+  std::string answers_;   // not sent yet
+  bool blocked_ = false;  // the socket has no room
   bool greeted_ = false, closed_ = false;
+  bool beats_ = false;    // heartbeats go and are expected
+  int silent_beats_ = 0;  // since the connection was made, or the peer's last byte
   ReplicaId from_;
 };
 
@@ -216,7 +275,8 @@ Greeting PeerLinks::greeting_for(ReplicaId peer) const {
           .version = host::kVersion,
           .blank = own_.blank(),
           .cell_version = store::kCellVersionNewest,
-          .consensus = own_.consensus};
+          .consensus = own_.consensus,
+          .answers = true};
 }
 
 void PeerLinks::set_peers(const std::vector<Peer>& peers) {
@@ -258,14 +318,53 @@ Result<void> PeerLinks::start(Received received, Lost lost, Refused refused) {
                      [this](std::unique_ptr<io::TcpStream> stream) { accept(std::move(stream)); });
   if (!listener) return std::unexpected(listener.error());
   listener_ = std::move(*listener);
+  beat();
   return {};
 }
 
+void PeerLinks::beat() {
+  for (auto& [id, link] : outgoing_) link->beat();
+  for (auto& [id, one] : incoming_) one->beat();
+  beat_ = reactor_.after(kBeatInterval, [this] {
+    auto keep = std::move(beat_);
+    beat();
+  });
+}
+
 void PeerLinks::accept(std::unique_ptr<io::TcpStream> stream) {
-  // Every peer has its lanes; more are there while old ones die.
-  if (incoming_.size() > 8 * lanes() * (outgoing_.size() + 1)) return;
+  drop_oldest_without_greeting();
   std::uint64_t id = next_incoming_++;
   incoming_[id] = std::make_unique<Incoming>(*this, id, std::move(stream));
+}
+
+// Connections of members are no part of this: nobody else can take their places.
+void PeerLinks::drop_oldest_without_greeting() {
+  auto waits = [](const auto& one) { return !one.second->greeted(); };
+  if (static_cast<std::size_t>(std::ranges::count_if(incoming_, waits)) < kWithoutGreetingMax)
+    return;
+  incoming_.erase(std::ranges::find_if(incoming_, waits));
+}
+
+void PeerLinks::drop_oldest_of(ReplicaId peer) {
+  auto oldest = std::ranges::find_if(incoming_, [peer](const auto& one) {
+    return one.second->greeted() && !one.second->closed() && one.second->from() == peer;
+  });
+  if (oldest != incoming_.end()) oldest->second->close();
+}
+
+// Whether the sender, who founds a cell, is a member that was added to this one: it has forgotten
+// nothing, and there is a member of its name or one that has not told its name yet.
+bool PeerLinks::awaits(const Greeting& greeting) const {
+  return greeting.blank && std::ranges::any_of(wanted_, [&](const Peer& peer) {
+           return peer.name == greeting.name || peer.name.empty();
+         });
+}
+
+void PeerLinks::on_incoming_gone(ReplicaId peer) {
+  PeerState& state = states_[peer];
+  if (--state.incoming > 0) return;
+  state.answers_greetings.reset();  // another release may come back
+  maybe_tell_lost(peer);
 }
 
 void PeerLinks::maybe_tell_lost(ReplicaId peer) {

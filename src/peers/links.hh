@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "io/tcp.hh"
 #include "peers/frame.hh"
@@ -33,13 +34,15 @@ struct Peer {
 };
 
 struct PeerState {
-  bool connected = false;      // we reach it, by one lane at least
+  bool connected = false;      // it has accepted our greeting, on one lane at least
   std::size_t incoming = 0;    // connections by which it reaches us
   Instant heard{};             // when it was heard last; the beginning of time: never
   bool disowns = false;        // it refuses us: we are no member
   std::string client_address;  // as it told us; empty until it has
   std::string version;
   std::uint32_t cell_version = 0;  // the newest that it knows; 0: it has not told
+  // As its last greeting said; nothing while no connection of it is there.
+  std::optional<bool> answers_greetings;
 };
 
 class PeerLinks final : public replica::Transport {
@@ -68,7 +71,7 @@ class PeerLinks final : public replica::Transport {
 
   // Begins to accept and to connect. kUnavailable: the address is in use.
   // What a peer says when it does not take this replica.
-  using Refused = std::function<void(Refusal::Reason, const std::string& text)>;
+  using Refused = std::function<void(const Refusal&)>;
   Result<void> start(Received received, Lost lost, Refused refused);
   // Who takes part. Connects to whoever is new or has moved; whoever left is let go after two
   // seconds, so that it hears of that.
@@ -77,6 +80,8 @@ class PeerLinks final : public replica::Transport {
   void flush() override;
   std::uint32_t cell_version_of(ReplicaId peer) const override;
   PeerState state(ReplicaId id) const;
+  // Where it listens, once it has started.
+  std::uint16_t port() const { return listener_ ? listener_->port() : 0; }
 
  private:
   class Outgoing;
@@ -84,6 +89,11 @@ class PeerLinks final : public replica::Transport {
   std::size_t lanes() const;
   Greeting greeting_for(ReplicaId peer) const;
   void accept(std::unique_ptr<io::TcpStream> stream);
+  void beat();
+  void drop_oldest_without_greeting();
+  void drop_oldest_of(ReplicaId peer);
+  bool awaits(const Greeting& greeting) const;
+  void on_incoming_gone(ReplicaId peer);
   void maybe_tell_lost(ReplicaId peer);
   void let_go_of_others();
 
@@ -97,7 +107,7 @@ class PeerLinks final : public replica::Transport {
   std::map<std::uint64_t, std::unique_ptr<Incoming>> incoming_;
   std::map<ReplicaId, PeerState> states_;
   std::vector<Peer> wanted_;
-  std::unique_ptr<io::Timer> let_go_;
+  std::unique_ptr<io::Timer> let_go_, beat_;
   std::uint64_t next_incoming_ = 1;
 };
 
