@@ -16,8 +16,8 @@ class KvService {
  public:
   KvService(Context context, http::Server& server);
   ~KvService();
-  // Answers that are being read from the store end here, cut off; their clients see an error and
-  // ask again.
+  // The store has got another state. Answers that are being read from the old one are cut off:
+  // their clients see an error and may ask again.
   void on_store_replaced();
 
  private:

@@ -82,8 +82,8 @@ struct Options {
   Duration request_timeout = std::chrono::seconds(7);
   // A bundle or question that was sent and not answered is sent again after this time.
   Duration resend_interval = std::chrono::seconds(1);
-  // A master whose log syncs take longer than this on average, or one of whose has taken five times
-  // as long and is not back, hands over: the cell is as fast as its master's disk.
+  // A master hands over when its log syncs take longer than this on average, or when one sync has
+  // not ended after five times as long: the cell is as fast as its master's disk.
   Duration slow_sync = std::chrono::milliseconds(200);
   // Compaction of history by itself.
   AutoCompactionOptions auto_compaction;
@@ -203,7 +203,7 @@ class Replica final : private store::ApplySink {
 
  private:
   using Request = std::function<void(Reply)>;
-  // Whose one it is, and which of its: neither alone says when another one begins.
+  // Term and master together identify a mastership; neither alone does.
   using Mastership = std::pair<Term, ReplicaId>;
   Mastership mastership() const { return {role_.term, role_.master}; }
   struct PendingBundle {

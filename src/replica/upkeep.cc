@@ -174,8 +174,8 @@ Result<void> Replica::check_cell_version() const {
                           store_.cell_version(), options_.cell_version_newest));
 }
 
-// Not only for those who take part: who was removed before was not asked, and must not go on with a
-// hole in its state either.
+// Applies to removed replicas, too. Their version was not asked for when the cell's was raised, and
+// entries that they cannot read would leave a hole in their state.
 bool Replica::may_go_on_at_cell_version() {
   auto known = check_cell_version();
   if (known) return true;
@@ -184,8 +184,8 @@ bool Replica::may_go_on_at_cell_version() {
   return false;
 }
 
-// Once all members know a newer version, for good: who was replaced by an older release after that
-// does not start.
+// Raises the cell's version when every member runs a release that knows a newer one. There is no
+// way back: after that, an older release does not start on any member.
 void Replica::maybe_raise_cell_version() {
   CellVersion version = options_.cell_version_newest;
   if (!is_master() || stands_still() || raising_cell_version_ || version <= store_.cell_version())

@@ -150,8 +150,10 @@ Result<void> Wal::recover(Recovered& recovered) {
       numbers.push_back(std::strtoull(name.c_str(), nullptr, 10));
     }
   }
-  // Prepared ones that came too late, after their like had been used and released (prepare_next).
-  // Were it the loss of one that is needed, the state machine would end before the log begins.
+  // A segment is prepared before it is needed (prepare_next). One that was prepared too late has a
+  // lower number than segments that were used and released meanwhile; it is empty and is removed.
+  // This cannot hide the loss of a segment that is needed: then the log would begin behind the last
+  // entry that the state machine has, and recovery refuses that.
   auto never_begun = [&](std::uint64_t number) -> Result<bool> {
     auto file = disk_.open(segment_path(number));
     if (!file) return std::unexpected(file.error());

@@ -50,7 +50,7 @@ bool Paxos::may_help(const Message& prepare) const {
   if (is_master()) return !rounds_.holds_lease(now_);
   return !promise.stands(now_) ||
          (prepare.predecessor == promised_ &&
-          promise.yields_to(prepare.predecessor.round, prepare.round, now_));
+          promise.yields_to(prepare.predecessor.term, prepare.round, now_));
 }
 
 void Paxos::on_prepare(const Message& message) {
@@ -104,7 +104,7 @@ void Paxos::on_accept(const Message& message) {
 void Paxos::on_heartbeat(const Message& message) {
   if (!adopt(message)) return;
   const bool round = message.type == MessageType::kHeartbeat;
-  if (round && clock_.promise().give(message.ballot.round, message.round, message.promise, now_))
+  if (round && clock_.promise().give(message.ballot.term, message.round, message.promise, now_))
     hard_state_changed_ = true;
   hear_master(message);  // behind the promise, which moves the deadline
   on_told(message.from, message.ballot, message.commit);

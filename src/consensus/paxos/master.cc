@@ -6,13 +6,14 @@
 namespace polis::paxos {
 namespace {
 
-// So many answers to what was sent later, and what was sent before them is lost.
+// After this many answers to later messages, an earlier message counts as lost.
 constexpr int kPassedMax = 3;
-// No network lets messages overtake each other by less and is then taken to lose them.
+// A message that was overtaken by less than this may still arrive: networks reorder a little.
 constexpr Duration kOvertakingMin = std::chrono::milliseconds(1);
-// An answer may take so many round trips, and so long at least, since disks have bad moments; and
-// so long for each byte under way, on a link of a megabyte a second. Doubled each time that none
-// comes.
+// How long an answer may take before the message counts as lost: so many round trips, at least
+// kAnswerMin, since disks have bad moments, and kAnswerPerByte more for each byte under way, which
+// suits a link of a megabyte a second. Each time that no answer comes the time doubles, at most
+// kDoubledMax times.
 constexpr int kAnswerRoundTrips = 4;
 constexpr Duration kAnswerMin = std::chrono::milliseconds(5);
 constexpr Duration kAnswerPerByte = std::chrono::microseconds(1);
@@ -37,7 +38,7 @@ Result<LogIndex> Paxos::propose(SharedBytes command, Instant now) {
 
 void Paxos::open(Entry entry) {
   CHECK(entry.index == opened_.next());
-  entry.term = ballot_.round;
+  entry.term = ballot_.term;
   entry.proposer = ballot_.replica;
   opened_ = entry.index;
   put(std::move(entry));

@@ -22,7 +22,7 @@ std::unexpected<Error> invalid(const char* what) {
 }
 
 void encode(Writer& out, const Ballot& ballot) {
-  out.varint(ballot.round.value);
+  out.varint(ballot.term.value);
   out.varint(ballot.replica.value);
 }
 
@@ -163,7 +163,7 @@ const char* to_string(MessageType type) {
 
 std::string describe(const Message& m) {
   std::string text = fmt::format("{}->{} {} ballot={}.{}", m.from.value, m.to.value,
-                                 to_string(m.type), m.ballot.round.value, m.ballot.replica.value);
+                                 to_string(m.type), m.ballot.term.value, m.ballot.replica.value);
   if (m.slot != LogIndex()) text += fmt::format(" slot={}", m.slot.value);
   if (m.through != LogIndex()) text += fmt::format(" through={}", m.through.value);
   if (m.commit != LogIndex()) text += fmt::format(" commit={}", m.commit.value);

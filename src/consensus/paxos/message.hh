@@ -25,9 +25,11 @@ using consensus::ReplicaId;
 using consensus::SnapshotMark;
 using consensus::Term;
 
-// A proposal's number (Simple 2.2): no two proposers ever use the same one.
+// A proposal's number (Simple 2.2): no two proposers ever use the same one. The papers and Raft's
+// readers call the first part a round or a term; here a *round* is always a heartbeat's number
+// (read_rounds.hh).
 struct Ballot {
-  Term round;
+  Term term;
   ReplicaId replica;
 
   auto operator<=>(const Ballot&) const = default;
@@ -44,11 +46,12 @@ enum class MessageType : std::uint8_t {
   kPoll = 1,  // "would you answer a prepare with `ballot`?"; nobody is bound by the answer
   kPollReply = 2,
   kPrepare = 3,    // phase 1a, for every slot from `slot` on (Simple 2.2; Live 4.2)
-  kPromise = 4,    // phase 1b: a part of what was accepted from `slot` on; the next part begins at
-                   // `through` + 1, if there is `more`
+  kPromise = 4,    // phase 1b, the promise of an acceptor to a ballot: a part of what it accepted
+                   // from `slot` on; the next part begins at `through` + 1, if there is `more`
   kAccept = 5,     // phase 2a: `entries` are proposed under `ballot`
   kAccepted = 6,   // phase 2b: those from `slot` through `through`
-  kHeartbeat = 7,  // carries `round`, which the reply gives back, and `promise` (lease.hh)
+  kHeartbeat = 7,  // carries `round`, which the reply gives back, and `promise`, the lease promise
+                   // that it asks for (lease.hh)
   kHeartbeatReply = 8,
   kCommit = 9,        // everything through `commit` is chosen; not answered
   kReject = 10,       // the receiver's ballot is too low: `ballot` has been promised
@@ -75,11 +78,13 @@ struct Message {
   bool more = false;  // kPromise
   // kPrepare: asked for by the master itself (kStand), whose ballot this is; else all zero.
   Ballot predecessor;
-  std::uint64_t round = 0;  // kHeartbeat and reply; kStand and kPrepare that came of it: the
-                            // master's newest one when it handed over; kPollReply: the sender's;
-                            // kPoll: how many it asked before, in vain
-  Duration promise{};       // kHeartbeat: how long the receiver is to help nobody else
-  ReadId read;              // kReadIndex and reply
+  // kHeartbeat and its reply: the heartbeat's round. kStand, and the kPrepare that it leads to: the
+  // master's newest round when it handed over. kPollReply: the term of the highest ballot that the
+  // sender has promised. kPoll: how many polls the sender has lost since it last heard a master.
+  std::uint64_t round = 0;
+  // kHeartbeat: for how long the receiver is asked not to help another candidate (lease promise).
+  Duration promise{};
+  ReadId read;  // kReadIndex and reply
   // Rising slots; those of kAccept and kChosen without gaps, from `slot` on.
   std::vector<Entry> entries;
 

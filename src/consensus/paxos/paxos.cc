@@ -35,7 +35,7 @@ Paxos::Paxos(Options options, consensus::Restored restored, Instant now)
   while (commit_ < restored.hard_state.commit && slots_.holds(commit_.next())) choose_next();
   told_ = commit_;
   advance_ready();
-  announced_ = {Role::kFollower, promised_.round, consensus::kNoReplica};
+  announced_ = {Role::kFollower, promised_.term, consensus::kNoReplica};
   role_ = may_lead() ? Role::kFollower : Role::kLearner;
   // A replica that is the whole quorum has nobody to wait for.
   if (configuration_.voters == std::vector{options_.id} && !configuration_.joint())
@@ -45,7 +45,7 @@ Paxos::Paxos(Options options, consensus::Restored restored, Instant now)
 void Paxos::step(Message message, Instant now) {
   now_ = now;
   if (message.to != options_.id || message.from == options_.id) return;
-  seen_ = std::max(seen_, message.ballot.round);
+  seen_ = std::max(seen_, message.ballot.term);
   switch (message.type) {
     case MessageType::kPoll:
       return on_poll(message);
@@ -194,13 +194,13 @@ Output Paxos::take_output() {
   // What is chosen alone is not worth a write: it is a hint that travels with the next one.
   if (hard_state_changed_ || !unsaved_.empty()) {
     output_.hard_state =
-        HardState{promised_.round, promised_.replica, commit_, clock_.promise().longest()};
+        HardState{promised_.term, promised_.replica, commit_, clock_.promise().longest()};
     if (std::exchange(hard_state_changed_, false)) hard_state_ticket_ = next_ticket_;
     output_.ticket = next_ticket_;
     next_ticket_ = next_ticket_.next();
     unsaved_.clear();
   }
-  RoleState role{role_, is_master() || is_candidate() ? ballot_.round : promised_.round, master_};
+  RoleState role{role_, is_master() || is_candidate() ? ballot_.term : promised_.term, master_};
   if (role != announced_) {
     announced_ = role;
     output_.role = role;
@@ -211,7 +211,7 @@ Output Paxos::take_output() {
 
 consensus::Status Paxos::status() const {
   consensus::Status status{
-      .role = {role_, is_master() || is_candidate() ? ballot_.round : promised_.round, master_},
+      .role = {role_, is_master() || is_candidate() ? ballot_.term : promised_.term, master_},
       .commit = commit_,
       .last = std::max(slots_.last(), is_master() ? opened_ + waiting_.size() : commit_),
       .first = slots_.first(),

@@ -7,14 +7,21 @@
 //   acceptor.cc  promises and accepts, and has both on disk before it answers
 //   proposer.cc  phase 1: one prepare for all slots, and what has to be proposed again
 //   master.cc    phase 2, pipelined; what a master does while it is one
-//   learner.cc   what is chosen: told by the master, asked for where that is not enough
+//   learner.cc   finds out what is chosen: the master tells it; it asks for what it lacks
 //   membership.cc who takes part: joint configurations as values of the log
 //
-// A slot is accepted and chosen in any order and applied in order, so a lost message holds up its
-// own slot and nothing behind it but the applying. Any replica may become master, however old its
-// log: what it lacks it learns from those who promise. Source: "Paxos Made Simple" (Lamport 2001),
-// "Paxos Made Live" (2007); leases, rounds, polls and transfer as in consensus/raft/ (Raft thesis
-// 3.10, 4.2.3, 6.4, 9.6). ARCHITECTURE.md has the proof for changes of who takes part.
+// Words that could mean two things, and what they mean here:
+//   promise       an acceptor's answer to a prepare. A *lease promise* (lease.hh) is another thing:
+//                 to elect nobody else for a while.
+//   learner       the role of learner.cc. A *member that is a learner* is one without a vote.
+//   round         the number of a heartbeat (read_rounds.hh). A ballot has a term and a replica.
+//
+// Slots are accepted and chosen in any order and applied in order. So a lost message holds up its
+// own slot; later slots are chosen meanwhile and only wait to be applied. Any replica may become
+// master, however old its log: it learns what it lacks from the replicas that promise. Source:
+// "Paxos Made Simple" (Lamport 2001), "Paxos Made Live" (2007); leases, rounds, polls and hand-over
+// as in consensus/raft/ (Raft thesis 3.10, 4.2.3, 6.4, 9.6). ARCHITECTURE.md has the proof for
+// changes of members.
 //
 // Threads: one at a time.
 // Life: construct -> step / tick / propose / read / on_persisted ... -> take_output after each
@@ -177,73 +184,77 @@ class Paxos {
   consensus::ElectionClock clock_;
   Instant now_;
   Role role_ = Role::kFollower;
-  ReplicaId master_ = consensus::kNoReplica;
-  RoleState announced_;  // as it was last handed out
+  ReplicaId master_ = consensus::kNoReplica;  // whom this replica takes for the master
+  RoleState announced_;                       // the role that the last output told
 
-  // Acceptor. Durable before anything that depends on it leaves this replica.
-  Ballot promised_;
-  bool hard_state_changed_ = false;
-  Slots slots_;
-  std::size_t open_bytes_ = 0;  // of slots behind commit_
+  // Acceptor. Durable before any message that depends on it is sent.
+  Ballot promised_;                  // no proposal of a lower ballot is accepted
+  bool hard_state_changed_ = false;  // since the last output
+  Slots slots_;                      // what was accepted, and the log of what is chosen
+  std::size_t open_bytes_ = 0;       // of the slots behind commit_
 
-  // Learner.
-  LogIndex commit_;      // everything through here is chosen, and held; only grows
-  LogIndex ready_;       // and durable
-  LogIndex handed_out_;  // given to the state machine; <= ready_
-  // What the newest word on it says is chosen, and the ballot whose master said so.
+  // Learner. handed_out_ <= ready_ <= commit_.
+  LogIndex commit_;      // every slot through here is chosen, and held here; only grows
+  LogIndex ready_;       // every slot through here is chosen, and durable here
+  LogIndex handed_out_;  // every slot through here was given to the state machine
+  // The furthest commit index that anyone has told, and the ballot of the message that told it.
+  // Every slot through told_ was chosen under told_by_ or a lower ballot, so what this replica has
+  // accepted under told_by_ or a higher one is what was chosen. kNobodysBallot: accepted values say
+  // nothing; the chosen ones have to be asked for.
   LogIndex told_;
   Ballot told_by_;
-  ReplicaId teacher_ = consensus::kNoReplica;  // who can be asked for it
-  Instant ask_at_ = Instant::max();
-  // The arriving snapshot, and what is written of it.
+  ReplicaId teacher_ = consensus::kNoReplica;  // the replica to ask for what is chosen
+  Instant ask_at_ = Instant::max();            // when to ask it; max: there is nothing to ask
+  // The snapshot that arrives in parts.
   std::optional<SnapshotMark> arriving_;
   std::uint64_t arriving_size_ = 0;
-  std::uint64_t arriving_offset_ = 0;
-  bool arriving_chunk_under_way_ = false;
-  // The one that others can be sent.
+  std::uint64_t arriving_offset_ = 0;      // bytes of it that are written
+  bool arriving_chunk_under_way_ = false;  // a part was asked for and is not written yet
+  // The snapshot that this replica can send.
   std::optional<SnapshotMark> snapshot_;
   std::uint64_t snapshot_size_ = 0;
   Instant snapshot_asked_{};  // when the driver was last asked to make one
 
-  // Under way to the disk.
-  Ticket next_ticket_{1};
-  Ticket durable_ticket_{0};
-  Ticket hard_state_ticket_{0};
-  std::vector<LogIndex> unsaved_;  // put since the last output
+  // On the way to the disk.
+  Ticket next_ticket_{1};          // of the next output that has something to persist
+  Ticket durable_ticket_{0};       // everything of outputs through this one is durable
+  Ticket hard_state_ticket_{0};    // of the newest output that had a hard state
+  std::vector<LogIndex> unsaved_;  // slots that were put since the last output
 
-  // Who takes part. The chosen one, and where it stands; those that are held and not known to be
-  // chosen; and the sets of voters all of which have to agree (membership.cc).
-  Configuration configuration_;
-  LogIndex configuration_slot_;
-  bool configuration_changed_ = true;  // since the last output
-  std::map<LogIndex, Configuration> configurations_held_;
+  // Members. All sets of voters in `voting_` have to agree to whatever is decided (membership.cc).
+  Configuration configuration_;                            // the newest that is chosen
+  LogIndex configuration_slot_;                            // its slot
+  bool configuration_changed_ = true;                      // since the last output
+  std::map<LogIndex, Configuration> configurations_held_;  // accepted, not known to be chosen
   std::vector<Configuration> voting_;
 
-  // Proposer: of the own ballot.
+  // Proposer, while it stands with `ballot_`.
   struct Promised {
-    LogIndex next;  // the first slot of which it has not told
-    bool complete = false;
+    LogIndex next;          // the first slot that this acceptor has not reported yet
+    bool complete = false;  // it has reported all
   };
-  Ballot ballot_;
-  Term seen_;                         // the highest round that anyone was heard of
-  std::optional<Message> hand_over_;  // the master asked for this ballot
-  std::map<ReplicaId, bool> polls_;
-  std::uint64_t polls_in_vain_ = 0;  // since a master was last heard
+  Ballot ballot_;                     // the newest own one
+  Term seen_;                         // the highest term of all ballots that were heard of
+  std::optional<Message> hand_over_;  // the kStand that this ballot follows, if one did
+  std::map<ReplicaId, bool> polls_;   // answers to the poll: would it promise?
+  std::uint64_t polls_in_vain_ = 0;   // polls that were lost since a master was last heard
   std::map<ReplicaId, Promised> promises_;
-  std::map<LogIndex, Entry> found_;  // the newest of each slot that those who promised told of
-  LogIndex chosen_elsewhere_;        // the furthest that any of them knows
-  Instant promises_due_{};
+  std::map<LogIndex, Entry> found_;  // for each slot the accepted value of the highest ballot
+  LogIndex chosen_elsewhere_;        // the highest commit index that a promise reported
+  Instant promises_due_{};           // when acceptors that have not answered are asked again
 
   // Master.
   std::map<ReplicaId, Peer> peers_;
-  LogIndex opened_;            // the last slot that was proposed under this ballot
-  std::deque<Entry> waiting_;  // for room, or for a configuration before them
-  std::optional<Configuration> configuration_waiting_;
-  LogIndex drained_;  // where a round was last sent to hear who knows everything before it
-  LogIndex barrier_;  // what may have been chosen before: reads wait until it is
+  LogIndex opened_;  // the last slot for which a value was proposed under this ballot
+  // Commands that have a slot and are not proposed yet: first a change of members has to be
+  // proposed, or voters that it added have to promise.
+  std::deque<Entry> waiting_;
+  std::optional<Configuration> configuration_waiting_;  // the change that is proposed before them
+  LogIndex drained_;  // the commit index for which a heartbeat last asked who knows all before it
+  LogIndex barrier_;  // earlier masters may have chosen values through here; reads wait for them
   Instant heartbeat_due_{};
   Instant quorum_check_due_{};
-  ReplicaId transfer_target_ = consensus::kNoReplica;
+  ReplicaId transfer_target_ = consensus::kNoReplica;  // of the hand-over that is under way
   Instant transfer_deadline_{};
   consensus::ReadRounds rounds_;
 

@@ -14,7 +14,7 @@ struct InFlight {
   LogIndex first, last;
   std::size_t bytes = 0;
   Instant sent{};
-  int passed = 0;  // answers to what was sent later
+  int passed = 0;  // how many messages that were sent later have been answered
   int tries = 0;   // how often it was sent again
 };
 
@@ -38,7 +38,8 @@ struct Peer {
     in_flight.push_back({first, last, bytes, now});
     in_flight_bytes += bytes;
   }
-  // Of what was sent once: who knows which time it was that was answered (Karn and Partridge 1987)?
+  // Only for a message that was sent once: the answer to one that was sent again may belong to
+  // either sending (Karn and Partridge 1987).
   void note_round_trip(Duration took) {
     round_trip = round_trip == Duration() ? took : round_trip + (took - round_trip) / 8;
   }

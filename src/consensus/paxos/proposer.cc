@@ -28,7 +28,7 @@ void Paxos::on_peer_lost(ReplicaId peer, Instant now) {
 void Paxos::stand(bool poll) {
   CHECK(!is_master());
   CHECK(!clock_.promise().stands(now_));
-  const Ballot ballot{std::max(promised_.round, seen_).next(), options_.id};
+  const Ballot ballot{std::max(promised_.term, seen_).next(), options_.id};
   if (!poll) return prepare(ballot, nullptr);
   become_follower(consensus::kNoReplica);
   role_ = Role::kPreCandidate;
@@ -56,7 +56,7 @@ void Paxos::on_poll(const Message& message) {
                       .to = message.from,
                       .ballot = message.ballot,
                       .reject = !granted,
-                      .round = promised_.round.value});
+                      .round = promised_.term.value});
 }
 
 void Paxos::on_poll_reply(const Message& message) {
@@ -79,8 +79,8 @@ void Paxos::on_stand(const Message& message) {
   if (role_ != Role::kFollower || message.from != master_ || message.ballot != promised_) return;
   if (!may_lead()) return;
   const auto& promise = clock_.promise();
-  if (promise.stands(now_) && !promise.yields_to(message.ballot.round, message.round, now_)) return;
-  prepare({message.ballot.round.next(), options_.id}, &message);
+  if (promise.stands(now_) && !promise.yields_to(message.ballot.term, message.round, now_)) return;
+  prepare({message.ballot.term.next(), options_.id}, &message);
 }
 
 // Simple 2.2, phase 1a. A ballot is used once: it is durable before anyone hears of it.

@@ -21,11 +21,11 @@ TEST(Simple_2_2, a_proposer_with_promises_of_a_majority_is_master) {
   EXPECT_EQ(cluster.core(1).promised().replica, ReplicaId(1));
 }
 
-TEST(Simple_2_2, ballots_of_two_replicas_differ_even_in_one_round) {
+TEST(Simple_2_2, ballots_of_two_replicas_differ_even_in_one_term) {
   Cluster cluster({.voters = 3, .pre_vote = false});
   cluster.campaign(1);
   cluster.campaign(2);
-  EXPECT_EQ(cluster.core(1).promised().round, cluster.core(2).promised().round);
+  EXPECT_EQ(cluster.core(1).promised().term, cluster.core(2).promised().term);
   EXPECT_LT(cluster.core(1).promised(), cluster.core(2).promised());
   cluster.settle();
   EXPECT_EQ(cluster.leader(), 2u);
@@ -44,9 +44,9 @@ TEST(Simple_2_2, a_promise_survives_a_crash) {
   cluster.deliver({.type = MessageType::kAccept,
                    .from = ReplicaId(1),
                    .to = ReplicaId(3),
-                   .ballot = {promised.round, ReplicaId(1)},
+                   .ballot = {promised.term, ReplicaId(1)},
                    .slot = LogIndex(1),
-                   .entries = {{promised.round, LogIndex(1), consensus::EntryKind::kCommand,
+                   .entries = {{promised.term, LogIndex(1), consensus::EntryKind::kCommand,
                                 share("old"), ReplicaId(1)}}});
   EXPECT_EQ(count(cluster, MessageType::kReject), 1);
   EXPECT_EQ(at(cluster, 3, 1), "-");

@@ -58,7 +58,7 @@ struct Inspector<paxos::Paxos> {
   }
 
   static void ballot(Digest& out, const paxos::Ballot& ballot) {
-    out.number(ballot.round.value);
+    out.number(ballot.term.value);
     out.replica(ballot.replica);
   }
 
