@@ -98,12 +98,169 @@ TEST_F(GrpcClientTest, an_unknown_method_is_unimplemented) {
   grpc::ClientContext context;
   StatusRequest request;
   StatusResponse response;
-  grpc::internal::RpcMethod method("/etcdserverpb.Auth/AuthStatus",
+  grpc::internal::RpcMethod method("/etcdserverpb.Auth/Nothing",
                                    grpc::internal::RpcMethod::NORMAL_RPC);
   grpc::Status status = grpc::internal::BlockingUnaryCall<StatusRequest, StatusResponse>(
       channel_.get(), method, &context, request, &response);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_NE(status.error_message().find("AuthStatus"), std::string::npos);
+  EXPECT_NE(status.error_message().find("Nothing"), std::string::npos);
+}
+
+// One call by name, of methods that the stubs here do not have.
+grpc::Status call(const std::shared_ptr<grpc::Channel>& channel, const std::string& path,
+                  google::protobuf::MessageLite& response) {
+  grpc::ClientContext context;
+  StatusRequest nothing;
+  grpc::internal::RpcMethod method(path.c_str(), grpc::internal::RpcMethod::NORMAL_RPC);
+  return grpc::internal::BlockingUnaryCall<google::protobuf::MessageLite,
+                                           google::protobuf::MessageLite>(
+      channel.get(), method, &context, nothing, &response);
+}
+
+TEST_F(GrpcClientTest, auth_answers_as_an_etcd_without_users) {
+  StatusResponse ignored;
+  struct Case {
+    const char* method;
+    grpc::StatusCode code;
+    const char* text;
+  };
+  for (const Case& c :
+       {Case{"Authenticate", grpc::StatusCode::FAILED_PRECONDITION,
+             "etcdserver: authentication is not enabled"},
+        Case{"AuthEnable", grpc::StatusCode::FAILED_PRECONDITION,
+             "etcdserver: root user does not exist"},
+        Case{"UserGet", grpc::StatusCode::FAILED_PRECONDITION, "etcdserver: user name not found"},
+        Case{"RoleDelete", grpc::StatusCode::FAILED_PRECONDITION,
+             "etcdserver: role name not found"},
+        Case{"UserList", grpc::StatusCode::OK, ""}, Case{"RoleList", grpc::StatusCode::OK, ""},
+        Case{"AuthDisable", grpc::StatusCode::OK, ""}}) {
+    grpc::Status status = call(channel_, std::string("/etcdserverpb.Auth/") + c.method, ignored);
+    EXPECT_EQ(status.error_code(), c.code) << c.method;
+    EXPECT_EQ(status.error_message(), c.text) << c.method;
+  }
+  EXPECT_EQ(call(channel_, "/etcdserverpb.Auth/UserAdd", ignored).error_code(),
+            grpc::StatusCode::UNIMPLEMENTED);
+  AuthStatusResponse status;
+  ASSERT_TRUE(call(channel_, "/etcdserverpb.Auth/AuthStatus", status).ok());
+  EXPECT_FALSE(status.enabled());
+  EXPECT_EQ(status.authrevision(), 1u);
+}
+
+TEST_F(GrpcClientTest, the_status_is_that_of_an_etcd_3_7) {
+  auto stub = Maintenance::NewStub(channel_);
+  grpc::ClientContext first, second;
+  StatusResponse status;
+  ASSERT_TRUE(stub->Status(&first, StatusRequest(), &status).ok());
+  EXPECT_EQ(status.version(), "3.7.3");
+  EXPECT_EQ(status.storageversion(), "3.7.0");
+  EXPECT_GT(status.dbsizequota(), status.dbsize());
+  EXPECT_TRUE(status.has_downgradeinfo());
+  EXPECT_FALSE(status.downgradeinfo().enabled());
+  ASSERT_TRUE(put("hashed", "1").ok());
+  HashKVResponse hash;
+  ASSERT_TRUE(stub->HashKV(&second, HashKVRequest(), &hash).ok());
+  EXPECT_EQ(hash.hash_revision(), hash.header().revision());
+}
+
+struct Streamed {
+  std::vector<RangeResponse> chunks;
+  grpc::Status status;
+  RangeResponse merged;
+};
+
+Streamed stream_range(
+    KV::Stub& kv, const RangeRequest& request, const std::function<void()>& after_first = [] {}) {
+  Streamed streamed;
+  grpc::ClientContext context;
+  auto reader = kv.RangeStream(&context, request);
+  RangeStreamResponse response;
+  while (reader->Read(&response)) {
+    streamed.chunks.push_back(response.range_response());
+    streamed.merged.MergeFrom(response.range_response());
+    if (streamed.chunks.size() == 1) after_first();
+  }
+  streamed.status = reader->Finish();
+  return streamed;
+}
+
+TEST_F(GrpcClientTest, a_streamed_range_holds_what_a_range_does) {
+  const std::string value(1000, 'v');
+  for (int i = 0; i < 3000; ++i) ASSERT_TRUE(put("stream/" + std::to_string(i), value).ok());
+  RangeRequest request;
+  request.set_key("stream/");
+  request.set_range_end("stream0");
+  for (std::int64_t limit : {0, 1, 100, 2999, 3000, 5000}) {
+    for (bool keys_only : {false, true}) {
+      request.set_limit(limit);
+      request.set_keys_only(keys_only);
+      grpc::ClientContext context;
+      RangeResponse whole;
+      ASSERT_TRUE(kv_->Range(&context, request, &whole).ok());
+      Streamed streamed = stream_range(*kv_, request);
+      ASSERT_TRUE(streamed.status.ok()) << streamed.status.error_message();
+      EXPECT_EQ(streamed.merged.SerializeAsString(), whole.SerializeAsString()) << limit;
+      // Header, more and count stand in the last message alone.
+      for (std::size_t i = 0; i + 1 < streamed.chunks.size(); ++i) {
+        EXPECT_FALSE(streamed.chunks[i].has_header());
+        EXPECT_EQ(streamed.chunks[i].count(), 0);
+        EXPECT_GT(streamed.chunks[i].kvs_size(), 0);
+        EXPECT_LE(streamed.chunks[i].ByteSizeLong(), 2u << 20);
+      }
+      if (limit == 0 && !keys_only) EXPECT_GT(streamed.chunks.size(), 3u);
+    }
+  }
+}
+
+TEST_F(GrpcClientTest, a_streamed_range_is_of_one_revision) {
+  const std::string value(1000, 'v');
+  for (int i = 1000; i < 9000; ++i) ASSERT_TRUE(put("pin/" + std::to_string(i), value).ok());
+  RangeRequest request;
+  request.set_key("pin/");
+  request.set_range_end("pin0");
+  Streamed streamed = stream_range(*kv_, request, [this] {
+    ASSERT_TRUE(put("pin/8999", "changed").ok());
+    ASSERT_TRUE(put("pin/9999", "new").ok());
+  });
+  ASSERT_TRUE(streamed.status.ok());
+  ASSERT_EQ(streamed.merged.kvs_size(), 8000);
+  EXPECT_EQ(streamed.merged.count(), 8000);
+  EXPECT_EQ(streamed.merged.kvs(7999).value(), value);
+  EXPECT_EQ(streamed.merged.header().revision(), streamed.merged.kvs(7999).mod_revision());
+}
+
+TEST_F(GrpcClientTest, a_streamed_range_of_nothing_and_of_a_count_is_one_message) {
+  RangeRequest request;
+  request.set_key("nothing is here");
+  Streamed streamed = stream_range(*kv_, request);
+  ASSERT_EQ(streamed.chunks.size(), 1u);
+  EXPECT_TRUE(streamed.merged.has_header());
+  EXPECT_EQ(streamed.merged.count(), 0);
+  ASSERT_TRUE(put("counted", "1").ok());
+  request.set_key("counted");
+  request.set_count_only(true);
+  streamed = stream_range(*kv_, request);
+  ASSERT_EQ(streamed.chunks.size(), 1u);
+  EXPECT_EQ(streamed.merged.count(), 1);
+  EXPECT_EQ(streamed.merged.kvs_size(), 0);
+}
+
+TEST_F(GrpcClientTest, a_streamed_range_refuses_in_etcds_words) {
+  RangeRequest request;
+  Streamed streamed = stream_range(*kv_, request);
+  EXPECT_EQ(streamed.status.error_message(), "etcdserver: key is not provided");
+  request.set_key("a");
+  request.set_sort_order(RangeRequest::DESCEND);
+  streamed = stream_range(*kv_, request);
+  EXPECT_EQ(streamed.status.error_code(), grpc::StatusCode::UNIMPLEMENTED);
+  EXPECT_EQ(streamed.status.error_message(), "RangeStream does not support custom sort orders");
+  request.set_sort_order(RangeRequest::ASCEND);
+  EXPECT_TRUE(stream_range(*kv_, request).status.ok());
+  request.set_max_create_revision(5);
+  streamed = stream_range(*kv_, request);
+  EXPECT_EQ(streamed.status.error_message(), "RangeStream does not support revision filters");
+  request.clear_max_create_revision();
+  request.set_revision(1'000'000'000);
+  EXPECT_EQ(stream_range(*kv_, request).status.error_code(), grpc::StatusCode::OUT_OF_RANGE);
 }
 
 TEST_F(GrpcClientTest, a_watch_is_a_stream_in_both_directions) {

@@ -10,10 +10,12 @@
 #include "cell/membership.hh"
 #include "cell/polis_cell.hh"
 #include "cell/slow_log.hh"
+#include "etcd/auth.hh"
 #include "etcd/cluster.hh"
 #include "etcd/kv.hh"
 #include "etcd/lease.hh"
 #include "etcd/maintenance.hh"
+#include "etcd/range_stream.hh"
 #include "etcd/watch.hh"
 #include "host/log.hh"
 #include "host/service_manager.hh"
@@ -84,6 +86,8 @@ struct Cell::Impl {
   bool links_started = false;
   std::unique_ptr<replica::Replica> replica;
   std::unique_ptr<etcd::KvService> kv;
+  std::unique_ptr<etcd::RangeStreamService> range_stream;
+  std::unique_ptr<etcd::AuthService> auth;
   std::unique_ptr<etcd::WatchService> watch;
   std::unique_ptr<etcd::LeaseService> lease;
   std::unique_ptr<etcd::ClusterService> cluster;
@@ -167,6 +171,7 @@ Result<void> Cell::Impl::open_storage() {
        [this](const consensus::Configuration& c) { on_configuration(c); }, [this] { on_removed(); },
        [this] {
          if (kv) kv->on_store_replaced();
+         if (range_stream) range_stream->on_store_replaced();
          if (watch) watch->on_store_replaced();
        },
        [this](const replica::SlowRequest& slow) {
@@ -232,7 +237,8 @@ Result<void> Cell::Impl::settle_identity() {
   // things, and who comes with an empty disk under its name would have forgotten them.
   const consensus::Member* voter = nullptr;
   for (const consensus::Member& member : met.members) {
-    if (member.peer != settings.peer_text) continue;
+    auto peer = io::parse_address(member.peer);
+    if (!peer || peer->text() != settings.peer_text) continue;
     if (met.is_learner(member.id)) {
       settings.id = member.id;
       return {};
@@ -270,7 +276,11 @@ void Cell::Impl::add_services() {
   server = std::make_unique<http::Server>(reactor, options);
   etcd::Context context{*replica, settings.cell_id, settings.id.value};
   kv = std::make_unique<etcd::KvService>(context, *server);
-  watch = std::make_unique<etcd::WatchService>(context, *server, reactor, options.call_queue_bytes);
+  range_stream = std::make_unique<etcd::RangeStreamService>(context, *server, reactor,
+                                                            options.call_queue_bytes);
+  auth = std::make_unique<etcd::AuthService>(context, *server);
+  watch = std::make_unique<etcd::WatchService>(context, *server, reactor, options.call_queue_bytes,
+                                               settings.watch_progress_interval);
   lease = std::make_unique<etcd::LeaseService>(context, *server);
   cluster = std::make_unique<etcd::ClusterService>(context, *server);
   maintenance = std::make_unique<etcd::MaintenanceService>(context, *server, *engine);
@@ -303,7 +313,11 @@ Result<void> Cell::Impl::open() {
   if (settings.founders.size() != 1) {
     if (auto started = start_links(); !started) return started;
   }
-  if (auto done = server->listen(settings.client); !done) return done;
+  std::string listening;
+  for (const io::Address& address : settings.clients) {
+    if (auto done = server->listen(address); !done) return done;
+    listening += (listening.empty() ? "" : ", ") + address.text();
+  }
   reactor.at_turn_end([this] { turn_end(); });
   reactor.on_signal([this](int number) { on_signal(number); });
   report();
@@ -314,7 +328,7 @@ Result<void> Cell::Impl::open() {
   host::log_info(
       "polis {} serves clients at {}; cell '{}', {} members, {} keys at revision {}, log through "
       "entry {}",
-      host::kVersion, settings.client.text(), settings.cluster,
+      host::kVersion, listening, settings.cluster,
       replica->status().configuration.everyone().size(), store.keys(), store.revision(),
       replica->status().last.value);
   return {};

@@ -30,9 +30,11 @@ HttpPages::HttpPages(etcd::Context context, http::Server& server, io::Reactor& r
     path = path.substr(0, path.find('?'));
     if (path == "/version") {
       return respond({200, "application/json",
-                      fmt::format(R"({{"polis":"{}","etcdserver":"{}","etcdcluster":"{}"}})"
+                      fmt::format(R"({{"polis":"{}","etcdserver":"{}","etcdcluster":"{}",)"
+                                  R"("storage":"{}"}})"
                                   "\n",
-                                  host::kVersion, host::kEtcdApiVersion, host::kEtcdApiVersion)});
+                                  host::kVersion, host::kEtcdApiVersion, host::kEtcdClusterVersion,
+                                  host::kEtcdClusterVersion)});
     }
     if (path == "/metrics") return respond(metrics());
     return respond(

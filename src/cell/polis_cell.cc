@@ -66,9 +66,16 @@ void PolisCell::answer_with_members(const http::CallPtr& call, std::uint64_t id)
 void PolisCell::on_change(const http::CallPtr& call, std::string_view bytes) {
   v1::ChangeRequest request;
   if (!store::parse(request, bytes)) return call->finish(etcd::to_grpc(store::status::malformed()));
-  if (!request.peer().empty() && !io::parse_address(request.peer())) {
-    return call->finish(etcd::to_grpc(
-        {store::Code::kInvalidArgument, "polis: '" + request.peer() + "' must be HOST:PORT"}));
+  if (!request.peer().empty()) {
+    auto peer = io::parse_address(request.peer());
+    if (!peer || peer->unspecified() || peer->is_unix()) {
+      return call->finish(
+          etcd::to_grpc({store::Code::kInvalidArgument,
+                         "polis: '" + request.peer() +
+                             "' must be HOST:PORT by which the other replicas reach the member" +
+                             (peer ? "" : ": " + peer.error().text)}));
+    }
+    request.set_peer(peer->text());  // one form for all
   }
   context_.replica.ask(replica::Question::kChange, request.SerializeAsString(),
                        [this, call](const store::Status& status, const std::string& body) {

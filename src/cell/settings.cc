@@ -1,7 +1,9 @@
 #include "cell/settings.hh"
 
 #include <fmt/format.h>
+
 #include "base/crc32c.hh"
+#include "cell/advertised.hh"
 
 namespace polis::cell {
 
@@ -9,9 +11,17 @@ host::SettingTable setting_infos() {
   static const std::vector<host::SettingInfo> infos{
       {"name", "default", "name of this replica, unique in the cell"},
       {"cluster", "polis", "name of the cell; replicas of different names never join"},
-      {"data-dir", "polis-data", "directory for log and state; made if it does not exist"},
-      {"client", "127.0.0.1:2379", "HOST:PORT where clients are served"},
-      {"peer", "127.0.0.1:2380", "HOST:PORT where the other replicas reach this one"},
+      {"data-dir", "polis-data", "directory for log and state; made if it does not exist", false,
+       "DIR"},
+      {"client", "127.0.0.1:2379",
+       "where clients are served: HOST:PORT, :PORT, [IPV6]:PORT or unix:///PATH, with commas "
+       "between"},
+      {"peer", "127.0.0.1:2380", "HOST:PORT where this replica listens for the others"},
+      {"advertise-client", "",
+       "HOST:PORT,... by which clients reach this replica, as the cell tells them; empty: as "
+       "'client', with the host of 'advertise-peer' for one that listens everywhere"},
+      {"advertise-peer", "",
+       "HOST:PORT by which the other replicas reach this one; empty: as 'initial' says, or 'peer'"},
       {"initial", "",
        "who founds the cell: a=HOST:PORT,b=HOST:PORT,c=HOST:PORT, the same on each; empty: a cell "
        "of one. Counts at the first start alone",
@@ -22,10 +32,12 @@ host::SettingTable setting_infos() {
        "add, polis cell replace). Counts at the first start alone"},
       {"protocol", "",
        "consensus protocol: raft or paxos. Counts when a cell is founded, which keeps it; empty: "
-       "raft"},
+       "raft",
+       false, "raft|paxos"},
       {"quorum", "majority",
        "which voters decide: majority; flexible:ELECT,COMMIT (with protocol paxos); places, a "
-       "majority of these and in each. Counts when a cell is founded, which keeps it"},
+       "majority of these and in each. Counts when a cell is founded, which keeps it",
+       false, "majority|places|flexible:"},
       {"places", "",
        "what fails together: a=ROOM,b=ROOM,... for those in 'initial'. Counts when a cell is "
        "founded",
@@ -36,11 +48,15 @@ host::SettingTable setting_infos() {
       {"election-timeout-max", "600ms", "and at most"},
       {"reads", "lease",
        "lease: the master answers reads alone while a quorum has promised to elect no other; "
-       "quorum: it asks a quorum each time"},
+       "quorum: it asks a quorum each time",
+       false, "lease|quorum"},
       {"clock-drift-ppm", "500",
        "reads by lease: the clocks of no two replicas run at rates that differ by more than this"},
       {"request-timeout", "7s",
        "after this time without an outcome a request is answered 'timed out'"},
+      {"watch-progress-interval", "10m",
+       "how often a watch that asked for progress is told how far it has come, while nothing "
+       "changes"},
       {"compact-keep-time", "off",
        "history older than this is compacted by itself, for example 1h or 30s; off: never"},
       {"compact-keep-revisions", "0",
@@ -50,8 +66,8 @@ host::SettingTable setting_infos() {
       {"wal-segment-bytes", "16777216", "size of one file of the write-ahead log; at least 13 MiB"},
       {"disk-free-min", "100663296",
        "a disk with less free space is full, bytes: puts are refused while a majority of disks is"},
-      {"log-level", "info", "debug, info, warn or error"},
-      {"log-format", "text", "text for people, json for machines"},
+      {"log-level", "info", "debug, info, warn or error", false, "debug|info|warn|error"},
+      {"log-format", "text", "text for people, json for machines", false, "text|json"},
   };
   return infos;
 }
@@ -82,7 +98,15 @@ void parse_members(host::SettingReader& in, Settings& settings) {
     auto address =
         io::parse_address(equals == std::string_view::npos ? "" : one.substr(equals + 1));
     if (!address || equals == 0)
-      return in.wrong("initial", fmt::format("'{}' must be NAME=HOST:PORT", one));
+      return in.wrong("initial", fmt::format("'{}' must be NAME=HOST:PORT{}", one,
+                                             equals == std::string_view::npos || address
+                                                 ? ""
+                                                 : "; " + address.error().text));
+    if (address->unspecified() || address->is_unix())
+      return in.wrong("initial",
+                      fmt::format("the others cannot reach '{}'; write the address by which they "
+                                  "do, as in {}=10.0.0.1:{}",
+                                  one, one.substr(0, equals), address->port));
     std::string name(one.substr(0, equals));
     settings.founders.push_back({replica_id(settings.cluster, name), name, *address});
   }
@@ -159,10 +183,9 @@ Result<Settings> parse_settings(const host::SettingValues& values) {
   settings.id = replica_id(settings.cluster, settings.name);
   settings.data_dir = in.text("data-dir");
   if (settings.data_dir.empty()) in.wrong("data-dir", "must be a directory");
-  settings.client = in.address("client");
-  settings.client_text = in.text("client");
+  settings.clients = in.addresses("client");
   settings.peer = in.address("peer");
-  settings.peer_text = in.text("peer");
+  if (settings.peer.is_unix()) in.wrong("peer", "replicas reach each other by TCP: HOST:PORT");
   const std::string protocol = in.text("protocol");
   settings.protocol_asked = consensus::protocol_of(protocol);
   if (!protocol.empty() && !settings.protocol_asked)
@@ -172,6 +195,7 @@ Result<Settings> parse_settings(const host::SettingValues& values) {
   settings.election_timeout_min = in.duration("election-timeout-min");
   settings.election_timeout_max = in.duration("election-timeout-max");
   settings.request_timeout = in.duration("request-timeout");
+  settings.watch_progress_interval = in.duration("watch-progress-interval");
   if (settings.election_timeout_min < 3 * settings.heartbeat_interval)
     in.wrong("election-timeout-min", "must be at least 3 times heartbeat-interval");
   if (settings.election_timeout_max <= settings.election_timeout_min)
@@ -201,6 +225,7 @@ Result<Settings> parse_settings(const host::SettingValues& values) {
   if (in.text("log-format") != "json" && in.text("log-format") != "text")
     in.wrong("log-format", "must be text or json");
   parse_members(in, settings);
+  if (in.error().empty()) choose_advertised(in, settings);
   parse_quorum(in, settings);
   if (!in.error().empty()) return fail(ErrorCode::kInvalid, in.error());
   return settings;

@@ -26,18 +26,22 @@ struct Settings {
   std::string name;
   std::string cluster;  // told apart from other cells by this as well
   std::string data_dir;
-  io::Address client, peer;
-  std::string client_text, peer_text;  // as they were given
+  std::vector<io::Address> clients;  // where clients are served; one at least
+  io::Address peer;                  // where this replica listens for the others
+  // What the cell is told: addresses at which others reach this replica, never 0.0.0.0 or ::.
+  std::string client_text;  // with commas between
+  std::string peer_text;
   std::vector<peers::Peer>
-      founders;      // sorted by id: this one and those it founds the cell with; or none
-  std::string join;  // endpoints of replicas of a cell that exists already
+      founders;  // sorted by id: this one and those it founds the cell with; or none
+  std::string join;                // endpoints of replicas of a cell that exists already
   std::uint64_t cell_id = 0;
   consensus::ReplicaId id;       // of a founder; who joins is given one by the cell
   consensus::QuorumRule quorum;  // of the cell that is founded
   std::map<consensus::ReplicaId, std::string> places;  // of its founders
   std::optional<consensus::Protocol> protocol_asked;
   consensus::Protocol protocol = consensus::Protocol::kRaft;  // what the cell was founded with
-  Duration heartbeat_interval, election_timeout_min, election_timeout_max, request_timeout;
+  Duration heartbeat_interval, election_timeout_min, election_timeout_max, request_timeout,
+      watch_progress_interval;
   consensus::LeaseOptions lease;
   replica::AutoCompactionOptions auto_compaction;
   std::size_t log_retain_bytes = 0;

@@ -5,18 +5,9 @@
 namespace polis::client {
 
 Result<std::vector<io::Address>> parse_endpoints(const std::string& text) {
-  std::vector<io::Address> endpoints;
-  std::string_view rest = text;
-  while (!rest.empty()) {
-    std::string_view one = rest.substr(0, rest.find(','));
-    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
-    auto address = io::parse_address(one);
-    if (!address) return std::unexpected(address.error());
-    endpoints.push_back(*address);
-  }
-  if (endpoints.empty())
+  if (text.empty())
     return fail(ErrorCode::kInvalid, "no endpoints; give --endpoints HOST:PORT[,HOST:PORT...]");
-  return endpoints;
+  return io::parse_addresses(text);
 }
 
 Client::Client(io::Reactor& reactor, Options options)

@@ -19,21 +19,22 @@ Status bad_urls() {
 }
 Status not_found() { return {store::Code::kNotFound, "etcdserver: member not found"}; }
 
-// HOST:PORT of the only URL, or nothing.
+// HOST:PORT of the only URL, or nothing: replicas reach each other by one address, which all can
+// use.
 std::optional<std::string> address_in(const google::protobuf::RepeatedPtrField<std::string>& urls) {
-  if (urls.size() != 1) return std::nullopt;
-  std::string_view url = urls[0];
-  if (!url.starts_with("http://")) return std::nullopt;
-  url.remove_prefix(7);
-  if (!io::parse_address(url)) return std::nullopt;
-  return std::string(url);
+  if (urls.size() != 1 || !urls[0].starts_with("http://")) return std::nullopt;
+  auto address = io::parse_address(urls[0]);
+  if (!address || address->unspecified()) return std::nullopt;
+  return address->text();
 }
 
 void fill(Member* out, const Configuration& configuration, const consensus::Member& member) {
   out->set_id(member.id.value);
   out->set_name(member.name);
   out->add_peerurls("http://" + member.peer);
-  if (!member.client.empty()) out->add_clienturls("http://" + member.client);
+  if (auto clients = io::parse_addresses(member.client)) {
+    for (const io::Address& client : *clients) out->add_clienturls(client.url());
+  }
   out->set_islearner(configuration.is_learner(member.id));
 }
 

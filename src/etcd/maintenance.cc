@@ -33,6 +33,11 @@ void MaintenanceService::on_status(const http::CallPtr& call) {
   response.set_version(host::kEtcdApiVersion);
   response.set_dbsize(static_cast<std::int64_t>(engine_.bytes_on_disk()));
   response.set_dbsizeinuse(static_cast<std::int64_t>(engine_.bytes_in_use()));
+  response.set_storageversion(host::kEtcdClusterVersion);
+  // There is no quota: it may grow as far as the disk has space.
+  response.set_dbsizequota(
+      static_cast<std::int64_t>(engine_.bytes_on_disk() + context_.replica.disk_free()));
+  response.mutable_downgradeinfo()->set_enabled(false);
   response.set_leader(log.role.master.value);
   response.set_raftindex(log.commit.value);
   response.set_raftterm(log.role.term.value);
@@ -72,6 +77,7 @@ void MaintenanceService::on_hash_kv(const http::CallPtr& call, std::string_view 
   if (!hash) return call->finish(to_grpc({store::Code::kInternal, hash.error().text}));
   HashKVResponse response;
   response.set_hash(*hash);
+  response.set_hash_revision(static_cast<std::int64_t>(revision));
   response.set_compact_revision(
       store.compacted() == 0 ? -1 : static_cast<std::int64_t>(store.compacted()));
   answer(call, context_, {{}, response.SerializeAsString(), store.revision()});

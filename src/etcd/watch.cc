@@ -12,8 +12,6 @@ using etcdserverpb::WatchCreateRequest;
 using etcdserverpb::WatchRequest;
 using etcdserverpb::WatchResponse;
 
-constexpr Duration kProgressInterval = std::chrono::minutes(10);  // etcd's
-
 // etcd's reading of the two fields: no key is the first possible one, and "\0" as end means
 // everything behind.
 KeyRange range_of(const WatchCreateRequest& request) {
@@ -162,10 +160,11 @@ class WatchService::Stream final : public WatchSink {
 };
 
 WatchService::WatchService(Context context, http::Server& server, io::Reactor& reactor,
-                           std::size_t queue_bytes_max)
+                           std::size_t queue_bytes_max, Duration progress_interval)
     : context_(context),
       reactor_(reactor),
       queue_bytes_max_(queue_bytes_max),
+      progress_interval_(progress_interval),
       hub_(context.replica.store()) {
   server.add_stream("/etcdserverpb.Watch/Watch", [this](const http::CallPtr& call) {
     // Shared by the call's callbacks, which are dropped when it ends.
@@ -180,7 +179,7 @@ WatchService::WatchService(Context context, http::Server& server, io::Reactor& r
 
 void WatchService::notify_progress() {
   hub_.notify_progress();
-  progress_timer_ = reactor_.after(kProgressInterval, [this] {
+  progress_timer_ = reactor_.after(progress_interval_, [this] {
     auto keep = std::move(progress_timer_);
     notify_progress();
   });

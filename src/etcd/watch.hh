@@ -21,8 +21,9 @@ inline constexpr std::size_t kWatchesMax = 1'000'000;
 
 class WatchService {
  public:
+  // `progress_interval`: how often a watch that asked for it is told how far it has come.
   WatchService(Context context, http::Server& server, io::Reactor& reactor,
-               std::size_t queue_bytes_max);
+               std::size_t queue_bytes_max, Duration progress_interval);
   void turn_end();
   void on_store_replaced() { hub_.on_store_replaced(); }
   std::size_t watches() const { return hub_.size(); }
@@ -33,6 +34,7 @@ class WatchService {
   Context context_;
   io::Reactor& reactor_;
   std::size_t queue_bytes_max_;
+  Duration progress_interval_;
   WatchHub hub_;
   std::unique_ptr<io::Timer> progress_timer_;
 };

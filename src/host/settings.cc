@@ -119,4 +119,10 @@ io::Address SettingReader::address(const char* name) {
   return parsed.value_or(io::Address{});
 }
 
+std::vector<io::Address> SettingReader::addresses(const char* name) {
+  auto parsed = io::parse_addresses(text(name));
+  if (!parsed) wrong(name, parsed.error().text);
+  return parsed.value_or(std::vector<io::Address>{});
+}
+
 }  // namespace polis::host

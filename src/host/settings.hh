@@ -22,7 +22,8 @@ struct SettingInfo {
   const char* name;  // as a flag: --data-dir; in YAML: data-dir; in the environment: POLIS_DATA_DIR
   const char* standard;  // default, as text
   const char* help;
-  bool map = false;  // in YAML it may also be a map; {a: x, b: y} means the same as a=x,b=y
+  bool map = false;         // in YAML it may also be a map; {a: x, b: y} means the same as a=x,b=y
+  const char* values = "";  // for help and completion: "a|b|c", FILE or DIR; empty: any text
 };
 using SettingTable = std::span<const SettingInfo>;
 
@@ -48,10 +49,13 @@ class SettingReader {
 
   // Each `name` must stand in the table.
   const std::string& text(const char* name) const { return values_.at(name).text; }
+  Source source(const char* name) const { return values_.at(name).source; }
   std::uint64_t number(const char* name, std::uint64_t min, std::uint64_t max);
   // A time such as 50ms, 7s, 10m or 1h; more than zero.
   Duration duration(const char* name);
   io::Address address(const char* name);
+  // Several, with commas between; at least one.
+  std::vector<io::Address> addresses(const char* name);
 
   // The setting has a value that cannot be used; `remedy` says what would be right.
   void wrong(const char* name, const std::string& remedy);

@@ -69,7 +69,7 @@ struct ClientConnection::Impl final : SessionEvents {
       : reactor(r),
         address(std::move(a)),
         options(std::move(o)),
-        authority(address.text()),
+        authority(address.is_unix() ? "localhost" : address.text()),
         session(Session::Role::kClient, options.session, *this),
         heard(r.now()) {
     connecting =

@@ -17,7 +17,7 @@ Server::Server(io::Reactor& reactor, ServerOptions options)
 }
 
 Server::~Server() {
-  impl_->listener.reset();
+  impl_->listeners.clear();
   auto connections = std::move(impl_->connections);
   connections.clear();
   impl_->closed.clear();
@@ -36,11 +36,13 @@ Result<void> Server::listen(const io::Address& address) {
       impl_->reactor, address,
       [this](std::unique_ptr<io::TcpStream> stream) { impl_->accept(std::move(stream)); });
   if (!listener) return std::unexpected(listener.error());
-  impl_->listener = std::move(*listener);
+  impl_->listeners.push_back(std::move(*listener));
   return {};
 }
 
-std::uint16_t Server::port() const { return impl_->listener ? impl_->listener->port() : 0; }
+std::uint16_t Server::port() const {
+  return impl_->listeners.empty() ? 0 : impl_->listeners.front()->port();
+}
 
 void Server::Impl::accept(std::unique_ptr<io::TcpStream> stream) {
   if (draining || connections.size() >= options.connections_max) {
@@ -94,7 +96,7 @@ void Server::turn_end() {
 
 void Server::drain_and_stop() {
   impl_->draining = true;
-  impl_->listener.reset();
+  impl_->listeners.clear();
   for (auto& [id, connection] : impl_->connections) connection->goaway();
 }
 

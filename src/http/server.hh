@@ -101,8 +101,9 @@ class Server {
   void add_stream(const std::string& path, StreamHandler handler);
   void set_http(HttpHandler handler);
 
+  // May be called several times, for several addresses.
   Result<void> listen(const io::Address& address);
-  std::uint16_t port() const;
+  std::uint16_t port() const;  // of the first one
   // Sends what this turn has written. Call at the end of every turn.
   void turn_end();
   // No new connections and no new calls; those under way may end.

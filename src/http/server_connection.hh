@@ -111,7 +111,7 @@ struct Server::Impl {
   ServerOptions options;
   std::unordered_map<std::string, Method> methods;
   HttpHandler http;
-  std::unique_ptr<io::TcpListener> listener;
+  std::vector<std::unique_ptr<io::TcpListener>> listeners;
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections;
   std::vector<std::uint64_t> dirty;
   std::vector<std::unique_ptr<Connection>>

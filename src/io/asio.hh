@@ -2,8 +2,11 @@
 
 // Boost.Asio, compiled once (io/asio.cc). For .cc files of io/ alone.
 
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -16,6 +19,8 @@ namespace polis::io {
 
 namespace asio = boost::asio;
 using Tcp = asio::ip::tcp;
+using Unix = asio::local::stream_protocol;
+using StreamSocket = asio::generic::stream_protocol::socket;  // of either
 using ErrorCodeAsio = boost::system::error_code;
 
 struct Reactor::Impl {

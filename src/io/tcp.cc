@@ -6,9 +6,8 @@
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
-
-#include <charconv>
 
 #include "io/asio.hh"
 
@@ -23,13 +22,11 @@ constexpr Duration kRefuseInterval = std::chrono::milliseconds(50);
 
 class AsioStream final : public TcpStream, public std::enable_shared_from_this<AsioStream> {
  public:
-  AsioStream(Reactor& reactor, Tcp::socket socket)
-      : impl_(reactor.impl()), socket_(std::move(socket)) {
+  AsioStream(Reactor& reactor, StreamSocket socket, std::string peer)
+      : impl_(reactor.impl()), socket_(std::move(socket)), peer_(std::move(peer)) {
     ErrorCodeAsio ignored;
     socket_.set_option(Tcp::no_delay(true), ignored);
     socket_.non_blocking(true, ignored);
-    auto remote = socket_.remote_endpoint(ignored);
-    peer_ = Address{remote.address().to_string(), remote.port()}.text();
   }
 
   void start(Handlers handlers) override {
@@ -83,7 +80,7 @@ class AsioStream final : public TcpStream, public std::enable_shared_from_this<A
   void wait_readable() {
     if (closed_ || paused_) return;
     waiting_readable_ = true;
-    socket_.async_wait(Tcp::socket::wait_read, [self = shared_from_this()](ErrorCodeAsio error) {
+    socket_.async_wait(StreamSocket::wait_read, [self = shared_from_this()](ErrorCodeAsio error) {
       self->waiting_readable_ = false;
       if (!error) self->read();
     });
@@ -104,7 +101,7 @@ class AsioStream final : public TcpStream, public std::enable_shared_from_this<A
 
   void wait_writable() {
     waiting_writable_ = true;
-    socket_.async_wait(Tcp::socket::wait_write, [self = shared_from_this()](ErrorCodeAsio error) {
+    socket_.async_wait(StreamSocket::wait_write, [self = shared_from_this()](ErrorCodeAsio error) {
       self->waiting_writable_ = false;
       if (!error && !self->closed_ && self->handlers_.writable) self->handlers_.writable();
     });
@@ -123,17 +120,33 @@ class AsioStream final : public TcpStream, public std::enable_shared_from_this<A
   }
 
   Reactor::Impl& impl_;
-  Tcp::socket socket_;
+  StreamSocket socket_;
   std::string peer_;
   Handlers handlers_;
   bool closed_ = false, paused_ = false, waiting_readable_ = false, waiting_writable_ = false;
 };
 
+std::string peer_of(const Tcp::socket& socket) {
+  ErrorCodeAsio ignored;
+  auto remote = socket.remote_endpoint(ignored);
+  auto ip = remote.address();
+  // How a socket for both families shows a peer that came by IPv4.
+  if (ip.is_v6() && ip.to_v6().is_v4_mapped())
+    ip = asio::ip::make_address_v4(asio::ip::v4_mapped, ip.to_v6());
+  return Address{ip.to_string(), remote.port(), ""}.text();
+}
+
+std::string peer_of(const Unix::socket&) { return "unix"; }
+
 // What the user owns. Asio's handlers may outlive it, so they share the stream itself.
 class OwnedStream final : public TcpStream {
  public:
-  OwnedStream(Reactor& reactor, Tcp::socket socket)
-      : stream_(std::make_shared<AsioStream>(reactor, std::move(socket))) {}
+  template <typename Socket>
+  OwnedStream(Reactor& reactor, Socket socket) {
+    std::string peer = peer_of(socket);
+    stream_ =
+        std::make_shared<AsioStream>(reactor, StreamSocket(std::move(socket)), std::move(peer));
+  }
   ~OwnedStream() override { stream_->shut(); }
   void start(Handlers handlers) override { stream_->start(std::move(handlers)); }
   std::size_t write(std::string_view bytes) override { return stream_->write(bytes); }
@@ -177,9 +190,10 @@ class SpareDescriptor {
   int fd_;
 };
 
+template <typename Protocol>
 class AsioListener final : public TcpListener {
  public:
-  AsioListener(Reactor& reactor, Tcp::acceptor acceptor,
+  AsioListener(Reactor& reactor, typename Protocol::acceptor acceptor,
                std::function<void(std::unique_ptr<TcpStream>)> accepted)
       : state_(std::make_shared<State>(
             State{reactor, std::move(acceptor), std::move(accepted), {}, {}})) {
@@ -193,12 +207,15 @@ class AsioListener final : public TcpListener {
     state_->accepted = nullptr;
     state_->retry.reset();
   }
-  std::uint16_t port() const override { return state_->acceptor.local_endpoint().port(); }
+  std::uint16_t port() const override {
+    if constexpr (std::is_same_v<Protocol, Tcp>) return state_->acceptor.local_endpoint().port();
+    return 0;
+  }
 
  private:
   struct State {
     Reactor& reactor;
-    Tcp::acceptor acceptor;
+    typename Protocol::acceptor acceptor;
     std::function<void(std::unique_ptr<TcpStream>)> accepted;
     std::unique_ptr<Timer> retry;
     SpareDescriptor spare;
@@ -210,7 +227,7 @@ class AsioListener final : public TcpListener {
 
   static void accept(std::shared_ptr<State> state) {
     auto& acceptor = state->acceptor;
-    acceptor.async_accept([state](ErrorCodeAsio error, Tcp::socket socket) {
+    acceptor.async_accept([state](ErrorCodeAsio error, typename Protocol::socket socket) {
       if (!state->accepted) return;
       if (error) {
         if (means_no_descriptor(error)) state->spare.refuse_from(state->acceptor.native_handle());
@@ -300,8 +317,103 @@ class AsioConnecting final : public Connecting {
   std::shared_ptr<State> state_;  // shared with the steps that are under way
 };
 
+class UnixListener final : public TcpListener {
+ public:
+  UnixListener(std::string path, std::unique_ptr<TcpListener> listener)
+      : path_(std::move(path)), listener_(std::move(listener)) {}
+  ~UnixListener() override {
+    listener_.reset();
+    ::unlink(path_.c_str());
+  }
+  std::uint16_t port() const override { return 0; }
+
+ private:
+  std::string path_;
+  std::unique_ptr<TcpListener> listener_;
+};
+
+class UnixConnecting final : public Connecting {
+ public:
+  UnixConnecting(Reactor& reactor, const Address& address,
+                 std::function<void(Result<std::unique_ptr<TcpStream>>)> done)
+      : state_(std::make_shared<State>(
+            State{reactor, address, Unix::socket(reactor.impl().context), std::move(done)})) {
+    state_->socket.async_connect(
+        Unix::endpoint(address.path), [state = state_](ErrorCodeAsio error) {
+          auto tell = std::move(state->done);
+          if (!tell) return;
+          if (error) {
+            return tell(fail(
+                ErrorCode::kUnavailable,
+                fmt::format("cannot connect to {}: {}", state->address.text(), error.message())));
+          }
+          tell(std::make_unique<OwnedStream>(state->reactor, std::move(state->socket)));
+        });
+  }
+  ~UnixConnecting() override {
+    state_->done = nullptr;
+    ErrorCodeAsio ignored;
+    state_->socket.close(ignored);
+  }
+
+ private:
+  struct State {
+    Reactor& reactor;
+    Address address;
+    Unix::socket socket;
+    std::function<void(Result<std::unique_ptr<TcpStream>>)> done;
+  };
+  std::shared_ptr<State> state_;  // shared with the attempt that is under way
+};
+
+// A socket file whose listener has gone is removed; anything else in its place is left alone.
+Result<void> make_way(Reactor& reactor, const Address& address) {
+  struct stat found;
+  if (::lstat(address.path.c_str(), &found) != 0) return {};
+  if (!S_ISSOCK(found.st_mode)) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{} is there and is no socket; remove it or choose another path",
+                            address.path));
+  }
+  Unix::socket probe(reactor.impl().context);
+  ErrorCodeAsio error;
+  probe.connect(Unix::endpoint(address.path), error);
+  if (!error) {
+    return fail(ErrorCode::kUnavailable,
+                fmt::format("address {} is in use by another process; stop it or choose another "
+                            "path",
+                            address.text()));
+  }
+  ::unlink(address.path.c_str());
+  return {};
+}
+
+Result<std::unique_ptr<TcpListener>> listen_unix(
+    Reactor& reactor, const Address& address,
+    std::function<void(std::unique_ptr<TcpStream>)> accepted) {
+  if (auto free = make_way(reactor, address); !free) return std::unexpected(free.error());
+  Unix::acceptor acceptor(reactor.impl().context);
+  ErrorCodeAsio error;
+  acceptor.open(Unix(), error);
+  if (!error) acceptor.bind(Unix::endpoint(address.path), error);
+  if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
+  if (error) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("cannot listen on {}: {}", address.text(), error.message()));
+  }
+  return std::make_unique<UnixListener>(
+      address.path,
+      std::make_unique<AsioListener<Unix>>(reactor, std::move(acceptor), std::move(accepted)));
+}
+
 Result<Tcp::endpoint> resolve_local(Reactor& reactor, const Address& address) {
-  if (address.host.empty()) return Tcp::endpoint(Tcp::v4(), address.port);
+  if (address.host.empty()) {
+    // Both families, if this machine has both.
+    ErrorCodeAsio no_ipv6;
+    Tcp::socket probe(reactor.impl().context);
+    probe.open(Tcp::v6(), no_ipv6);
+    return Tcp::endpoint(no_ipv6 ? Tcp::v4() : Tcp::v6(), address.port);
+  }
   Tcp::resolver resolver(reactor.impl().context);
   ErrorCodeAsio error;
   auto found = resolver.resolve(address.host, std::to_string(address.port), error);
@@ -314,43 +426,20 @@ Result<Tcp::endpoint> resolve_local(Reactor& reactor, const Address& address) {
 
 }  // namespace
 
-std::string Address::text() const {
-  return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port)
-                                             : fmt::format("[{}]:{}", host, port);
-}
-
-Result<Address> parse_address(std::string_view text) {
-  std::string_view given = text;
-  for (std::string_view scheme : {"http://", "tcp://"}) {
-    if (text.starts_with(scheme)) text.remove_prefix(scheme.size());
-  }
-  std::size_t colon = text.rfind(':');
-  unsigned port = 0;
-  bool good = colon != std::string_view::npos;
-  if (good) {
-    std::string_view digits = text.substr(colon + 1);
-    auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
-    good = error == std::errc() && end == digits.data() + digits.size() && port <= 65535;
-  }
-  if (!good) {
-    return fail(
-        ErrorCode::kInvalid,
-        fmt::format("'{}' is not an address; write HOST:PORT, for example 127.0.0.1:2379", given));
-  }
-  std::string_view host = text.substr(0, colon);
-  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  return Address{std::string(host), static_cast<std::uint16_t>(port)};
-}
-
 Result<std::unique_ptr<TcpListener>> listen_tcp(
     Reactor& reactor, const Address& address,
     std::function<void(std::unique_ptr<TcpStream>)> accepted) {
+  if (address.is_unix()) return listen_unix(reactor, address, std::move(accepted));
   auto endpoint = resolve_local(reactor, address);
   if (!endpoint) return std::unexpected(endpoint.error());
   Tcp::acceptor acceptor(reactor.impl().context);
   ErrorCodeAsio error;
   acceptor.open(endpoint->protocol(), error);
   if (!error) acceptor.set_option(Tcp::acceptor::reuse_address(true), error);
+  if (!error && address.unspecified() && endpoint->protocol() == Tcp::v6()) {
+    ErrorCodeAsio ignored;
+    acceptor.set_option(asio::ip::v6_only(false), ignored);
+  }
   if (!error) acceptor.bind(*endpoint, error);
   if (!error) acceptor.listen(asio::socket_base::max_listen_connections, error);
   if (error == asio::error::address_in_use) {
@@ -363,12 +452,13 @@ Result<std::unique_ptr<TcpListener>> listen_tcp(
     return fail(ErrorCode::kInvalid,
                 fmt::format("cannot listen on {}: {}", address.text(), error.message()));
   }
-  return std::make_unique<AsioListener>(reactor, std::move(acceptor), std::move(accepted));
+  return std::make_unique<AsioListener<Tcp>>(reactor, std::move(acceptor), std::move(accepted));
 }
 
 std::unique_ptr<Connecting> connect_tcp(
     Reactor& reactor, const Address& address, Duration timeout,
     std::function<void(Result<std::unique_ptr<TcpStream>>)> done) {
+  if (address.is_unix()) return std::make_unique<UnixConnecting>(reactor, address, std::move(done));
   return std::make_unique<AsioConnecting>(reactor, address, timeout, std::move(done));
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
-// TCP: listeners and streams on the reactor. Bytes only; what they mean is said above.
+// TCP and unix sockets: listeners and streams on the reactor. Bytes only; what they mean is said
+// above.
 //
 // Threads: the reactor's.
 
@@ -10,19 +11,10 @@
 #include <string_view>
 
 #include "base/error.hh"
+#include "io/address.hh"
 #include "io/reactor.hh"
 
 namespace polis::io {
-
-// "HOST:PORT", "[IPV6]:PORT" or ":PORT" for every address of this machine.
-struct Address {
-  std::string host;
-  std::uint16_t port = 0;
-
-  std::string text() const;
-  bool operator==(const Address&) const = default;
-};
-Result<Address> parse_address(std::string_view text);
 
 class TcpStream {
  public:
@@ -47,18 +39,19 @@ class TcpStream {
   // Without it, TCP waits for twice as long after each loss, up to two minutes, before it tries
   // again, and a network that has come back is not noticed.
   virtual void give_up_unacknowledged_after(Duration limit) = 0;
-  virtual const std::string& peer() const = 0;  // "HOST:PORT"
+  virtual const std::string& peer() const = 0;  // "HOST:PORT", or "unix"
 };
 
 class TcpListener {
  public:
   virtual ~TcpListener() = default;
-  virtual std::uint16_t port() const = 0;  // the real one, when 0 was asked for
+  virtual std::uint16_t port() const = 0;  // the real one, when 0 was asked for; unix: 0
 };
 
 // While the process has no free descriptor, connections are accepted and closed at once, in bounded
 // numbers and not more often than every 50 ms.
-// kUnavailable: the address is in use. kInvalid: it is not an address of this machine.
+// kUnavailable: the address is in use. kInvalid: it is not an address of this machine. The file of
+// a unix socket that nobody listens at any more is replaced; it is removed with the listener.
 Result<std::unique_ptr<TcpListener>> listen_tcp(
     Reactor& reactor, const Address& address,
     std::function<void(std::unique_ptr<TcpStream>)> accepted);
