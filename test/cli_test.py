@@ -57,11 +57,11 @@ class CliTest(unittest.TestCase):
 
     def test_lease(self):
         lease = json.loads(self.polis("lease", "grant", "60", "-o", "json"))["ID"]
-        lease = f"{int(lease):x}"
         self.polis("kv", "put", "l", "v", "--lease", lease)
         self.assertIn("remaining", self.polis("lease", "ttl", lease, "--keys"))
         self.assertIn("kept alive", self.polis("lease", "keepalive", lease, "--once"))
         self.assertIn(lease, self.polis("lease", "list"))
+        self.assertEqual(json.loads(self.polis("kv", "get", "l", "-o", "json"))["kvs"][0]["lease"], lease)
         self.polis("lease", "revoke", lease)
         self.polis("lease", "ttl", lease, rc=1)
         self.polis("lease", "keepalive", lease, "--once", rc=1)
@@ -98,12 +98,74 @@ class CliTest(unittest.TestCase):
         self.assertEqual(dump["client"], {"value": "127.0.0.1:9", "source": "environment"})
         self.assertEqual(dump["peer"]["source"], "default")
 
+    def completed(self, *words):
+        """What bash offers for the last word."""
+        script = self.polis("completion", "bash")
+        quoted = " ".join(f"'{word}'" for word in (POLIS, *words))
+        done = subprocess.run(["bash", "-c", script + f"\nCOMP_WORDS=({quoted}); COMP_CWORD={len(words)}; _polis; printf '%s\\n' \"${{COMPREPLY[@]}}\""],
+                              capture_output=True, text=True, env=dict(os.environ, POLIS_ENDPOINTS=self.cell.endpoints))
+        self.assertEqual(done.stderr, "")
+        return done.stdout.split()
+
     def test_completion_is_a_script_that_shells_accept(self):
         script = self.polis("completion", "bash")
         subprocess.run(["bash", "-n"], input=script, text=True, check=True)
-        done = subprocess.run(["bash", "-c", script + "\nCOMP_WORDS=(polis kv g); COMP_CWORD=2; _polis; echo ${COMPREPLY[@]}"], capture_output=True, text=True)
-        self.assertEqual(done.stdout.strip(), "get")
+        self.assertEqual(self.completed("kv", "g"), ["get"])
         self.assertIn("#compdef", self.polis("completion", "zsh"))
+
+    def test_completion_goes_on_after_values(self):
+        self.assertEqual(self.completed("kv", "get", "--limit", "5", "some key", "--keys"), ["--keys-only"])
+        self.assertEqual(self.completed("kv", "get", "-o", "json", "k", "--pre"), ["--prefix"])
+        self.assertEqual(self.completed("cell", "run", "--name", "cell", "--quo"), ["--quorum"])
+        self.assertEqual(self.completed("kv", "putt", "x", "--p"), [])
+
+    def test_completion_completes_values(self):
+        self.assertEqual(self.completed("kv", "get", "k", "-o", ""), ["text", "table", "json"])
+        self.assertEqual(self.completed("kv", "get", "k", "--output", "=", "js"), ["json"])
+        self.assertEqual(self.completed("kv", "get", "k", "--output=js"), ["--output=json"])
+        self.assertEqual(self.completed("cell", "run", "--protocol", ""), ["raft", "paxos"])
+        self.assertEqual(self.completed("cell", "run", "--log-level", "w"), ["warn"])
+        self.assertEqual(self.completed("completion", ""), ["bash", "zsh"])
+        # Members and leases come from the cell, files from the shell.
+        self.assertEqual(self.completed("cell", "remove", ""), ["a"])
+        self.assertEqual(self.completed("cell", "replace", "-e", self.cell.endpoints, ""), ["a"])
+        lease = json.loads(self.polis("lease", "grant", "600", "-o", "json"))["ID"]
+        self.assertIn(lease, self.completed("lease", "ttl", ""))
+        with tempfile.TemporaryDirectory() as directory:
+            os.mkdir(os.path.join(directory, "some directory"))
+            open(os.path.join(directory, "some.yaml"), "w", encoding="utf-8").close()
+            self.assertEqual(self.completed("cell", "run", "--config", directory + "/some.y"), [directory + "/some.yaml"])
+            self.assertEqual(self.completed("cell", "run", "--data-dir", directory + "/some"), [directory + "/some", "directory"])
+
+    def test_errors_are_json_where_json_was_asked_for(self):
+        def error(*args, rc=1):
+            done = subprocess.run([POLIS, *args], capture_output=True, text=True, timeout=30)
+            self.assertEqual(done.returncode, rc, done.stdout + done.stderr)
+            return json.loads(done.stderr)["error"]
+        here = ("-e", self.cell.endpoints, "-o", "json")
+        self.assertEqual(error("kv", "get", "a", "-e", "127.0.0.1:1", "-o", "json")["code"], "UNAVAILABLE")
+        self.assertEqual(error("kv", "get", "a", "--revision", "1000000", *here)["code"], "OUT_OF_RANGE")
+        self.assertEqual(error("lease", "revoke", "77", *here)["code"], "NOT_FOUND")
+        self.assertIn("is not a lease id", error("lease", "ttl", "xyz", *here, rc=2)["message"])
+        self.assertIn("did you mean 'put'", error("kv", "putt", "a", "b", *here, rc=2)["message"])
+        self.assertIn("key", error("kv", "get", *here, rc=2)["message"])
+        self.assertIn("no member 'zz'", error("cell", "remove", "zz", *here)["message"])
+
+    def test_one_id_has_one_form(self):
+        listed = json.loads(self.polis("cell", "members", "-o", "json"))["members"][0]["id"]
+        status = json.loads(self.polis("cell", "status", "-o", "json"))[0]["id"]
+        header = json.loads(self.polis("kv", "put", "ids", "1", "-o", "json"))["header"]["member_id"]
+        self.assertEqual({listed, status, header}, {listed})
+        self.assertIn(listed, self.polis("cell", "members"))
+        int(listed, 16)
+
+    def test_what_was_meant_is_suggested(self):
+        self.assertIn("'putt' is no command of `polis kv`; did you mean 'put'?", self.polis("kv", "putt", "a", "b", rc=2))
+        self.assertIn("did you mean '--keys-only'?", self.polis("kv", "get", "--keysonly", "a", rc=2))
+
+    def test_wait(self):
+        self.assertEqual(self.polis("cell", "wait"), "")
+        self.assertIn("does not serve after 0.3 s: cannot connect", self.polis("cell", "wait", "-e", "127.0.0.1:1", "--timeout", "0.3", rc=1))
 
     def test_json_logs_are_json(self):
         with tempfile.TemporaryDirectory() as directory:

@@ -9,6 +9,7 @@
 #include "api/polis/cell.pb.h"
 #include "cell/cell.hh"
 #include "cli/cli.hh"
+#include "cli/json.hh"
 #include "cli/setting_flags.hh"
 
 namespace polis::cli {
@@ -116,8 +117,7 @@ Result<std::vector<MemberStatus>> ask_all(const Target& target, http::GrpcStatus
       one.reached = http::grpc_status(http::GrpcCode::kUnavailable, "it has not started yet");
     } else {
       Target single = target;
-      single.endpoints = member.clienturls(0);
-      one.endpoint = member.clienturls(0).substr(member.clienturls(0).find("//") + 2);
+      single.endpoints = one.endpoint = endpoints_of(member);
       single.timeout_seconds = std::min(target.timeout_seconds, 2.0);
       auto peer = Session::open(single);
       one.reached =
@@ -150,8 +150,8 @@ void print_status_json(const std::vector<MemberStatus>& all, std::uint64_t commi
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto& [member, endpoint, reached, status, own] = all[i];
     fmt::print(
-        "{}\n  {{\"name\": {}, \"id\": \"{:x}\", \"client\": {}, \"peer\": {}, \"reachable\": {}",
-        i ? "," : "", json_string(member.name()), member.id(), json_string(endpoint),
+        "{}\n  {{\"name\": {}, \"id\": \"{}\", \"client\": {}, \"peer\": {}, \"reachable\": {}",
+        i ? "," : "", json_string(member.name()), id_text(member.id()), json_string(endpoint),
         json_string(member.peerurls(0)), reached.ok());
     if (auto ago = heard_ago(all, member.id())) fmt::print(", \"heard_us_ago\": {}", *ago);
     if (reached.ok()) {
@@ -234,6 +234,7 @@ void add_cell_commands(CLI::App& app, Run& run) {
   cell->require_subcommand(1);
   add_run(*cell, run);
   add_status(*cell, run);
+  add_wait_command(*cell, run);
   add_member_commands(*cell, run);
   add_quorum_command(*cell, run);
   add_snapshot_commands(*cell, run);

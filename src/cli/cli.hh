@@ -8,7 +8,9 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
+#include "api/etcd/rpc.pb.h"
 #include "client/client.hh"
 
 namespace polis::cli {
@@ -18,7 +20,9 @@ inline constexpr int kDone = 0, kRefused = 1, kWrongUsage = 2;
 // Options that every command to a cell has.
 struct Target {
   std::string endpoints = "127.0.0.1:2379";
-  double timeout_seconds = 5;
+  // Longer than a server waits for an outcome (setting request-timeout, 7 s), so that the server's
+  // words arrive and not only the end of the client's patience.
+  double timeout_seconds = 10;
   std::string output = "text";
 
   void add_to(CLI::App& app);
@@ -28,9 +32,18 @@ struct Target {
   }
 };
 
-// Says what is wrong on standard error and gives the exit code.
+// How errors and notes are said: as text, or, with -o json, as one JSON object a line:
+// {"error":{"code":"UNAVAILABLE","message":"..."}} with gRPC's names of codes, {"note":"..."}.
+enum class ErrorForm { kText, kJson };
+// For the whole process; text if it is not called. Once, before the first error.
+void set_error_form(ErrorForm form);
+
+// Each says what is wrong on standard error and gives the exit code.
 int complain(const Error& error);
 int complain(const http::GrpcStatus& status);
+int refuse(const std::string& text);
+// Says on standard error what should be known beside the answer.
+void note(const std::string& text);
 
 // One connection to the cell for one command.
 class Session {
@@ -50,15 +63,18 @@ class Session {
   Duration timeout_{};
 };
 
+// All addresses at which a member serves clients, with commas between, without http://; empty: it
+// has told none.
+std::string endpoints_of(const etcdserverpb::Member& member);
 void print_json(const google::protobuf::Message& message);
 // Bytes for a terminal: as they are if printable, else with \x escapes.
 std::string printable(const std::string& bytes);
-// Text, or \xNN and \n escapes.
-std::string json_string(const std::string& text);
 
 // Each adds its subcommands; what is chosen sets `run`.
 using Run = std::function<int()>;
 void add_kv_commands(CLI::App& app, Run& run);
+void add_watch_command(CLI::App& kv, Run& run);
+void add_wait_command(CLI::App& cell, Run& run);
 void add_lease_commands(CLI::App& app, Run& run);
 void add_cell_commands(CLI::App& app, Run& run);
 void add_member_commands(CLI::App& cell, Run& run);
@@ -66,6 +82,9 @@ void add_quorum_command(CLI::App& cell, Run& run);
 void add_snapshot_commands(CLI::App& cell, Run& run);
 void add_doctor_command(CLI::App& app, Run& run);
 void add_completion_command(CLI::App& app, Run& run);
+// What may come next on a command line, one a line; the last word is the one that is being typed.
+// ":files" or ":dirs": the shell has to look.
+int complete(const CLI::App& app, std::vector<std::string> words);
 void add_sim_command(CLI::App& app, Run& run);
 void add_estimate_command(CLI::App& sim, Run& run);
 void add_explore_command(CLI::App& sim, Run& run);

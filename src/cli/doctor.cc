@@ -9,6 +9,7 @@
 #include "api/polis/cell.pb.h"
 #include "cli/cli.hh"
 #include "cli/diagnosis.hh"
+#include "cli/json.hh"
 
 namespace polis::cli {
 namespace {
@@ -47,7 +48,7 @@ std::vector<Asked> ask_all(const Target& target, const etcdserverpb::MemberListR
         one.status = http::grpc_status(http::GrpcCode::kUnavailable, "it has never started");
       } else if (!second || one.status.ok()) {
         one.status =
-            ask(target, one.member.clienturls(0), second ? one.second : one.first, one.uncertainty);
+            ask(target, endpoints_of(one.member), second ? one.second : one.first, one.uncertainty);
       }
     }
   };

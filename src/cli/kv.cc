@@ -11,6 +11,8 @@
 
 #include "api/etcd/rpc.pb.h"
 #include "cli/cli.hh"
+#include "cli/json.hh"
+#include "cli/range_options.hh"
 #include "cli/txn_text.hh"
 
 namespace polis::cli {
@@ -18,46 +20,13 @@ namespace {
 
 using namespace etcdserverpb;
 
-// The end of the range of all keys that begin with `prefix`; "\0" if there is none.
-std::string prefix_end(std::string prefix) {
-  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
-  if (prefix.empty()) return std::string(1, '\0');
-  prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
-  return prefix;
-}
-
-struct RangeOptions {
-  std::string key, end;
-  bool prefix = false, from_key = false;
-
-  void add_to(CLI::App& app) {
-    app.add_option("key", key, "the key; with an end, the first key of a range")->required();
-    app.add_option("end", end, "end of the range, not part of it");
-    app.add_flag("--prefix", prefix, "all keys that begin with the key");
-    app.add_flag("--from-key", from_key, "all keys from the key on");
-  }
-  template <typename Request>
-  void fill(Request& request) const {
-    request.set_key(key.empty() && (prefix || from_key) ? std::string(1, '\0') : key);
-    if (prefix) {
-      request.set_range_end(prefix_end(key));
-    } else if (from_key) {
-      request.set_range_end(std::string(1, '\0'));
-    } else if (!end.empty()) {
-      request.set_range_end(end);
-    }
-  }
-};
-
 void print_kv(const mvccpb::KeyValue& kv, bool value_only, bool details) {
   if (!value_only) fmt::print("{}\n", printable(kv.key()));
   if (value_only || !details) fmt::print("{}\n", printable(kv.value()));
   if (details) {
     fmt::print("{}\n  created at revision {}, changed at {}, version {}{}\n", printable(kv.value()),
                kv.create_revision(), kv.mod_revision(), kv.version(),
-               kv.lease() != 0
-                   ? fmt::format(", lease {:016x}", static_cast<std::uint64_t>(kv.lease()))
-                   : "");
+               kv.lease() != 0 ? ", lease " + lease_text(kv.lease()) : "");
   }
 }
 
@@ -74,7 +43,7 @@ int get(const Target& target, const RangeRequest& request, bool value_only, bool
   } else {
     for (const auto& kv : response.kvs()) print_kv(kv, value_only, details);
     if (response.more())
-      fmt::print(stderr, "polis: {} of {} keys shown\n", response.kvs_size(), response.count());
+      note(fmt::format("{} of {} keys shown", response.kvs_size(), response.count()));
   }
   return response.count() == 0 && !request.count_only() ? kRefused : kDone;
 }
@@ -161,7 +130,8 @@ void add_put(CLI::App& kv, Run& run) {
   app->add_option("key", *key, "the key")->required();
   auto* value_option =
       app->add_option("value", *value, "the value; read from standard input if it is left out");
-  app->add_option("--lease", *lease, "id of a lease, in hex: the key ends with it");
+  app->add_option("--lease", *lease, "id of a lease, in hex: the key ends with it")
+      ->type_name("LEASE");
   app->add_flag_callback(
       "--prev-kv", [request] { request->set_prev_kv(true); }, "print what was there before");
   app->add_flag_callback(
@@ -222,82 +192,6 @@ void add_del(CLI::App& kv, Run& run) {
     run = [=] {
       range->fill(*request);
       return del(*target, *request);
-    };
-  });
-}
-
-void print_watch_response(const WatchResponse& response, bool json) {
-  if (json) return print_json(response);
-  for (const auto& event : response.events()) {
-    if (event.type() == mvccpb::Event::DELETE) {
-      fmt::print("DELETE {}\n", printable(event.kv().key()));
-    } else {
-      fmt::print("PUT {}\n{}\n", printable(event.kv().key()), printable(event.kv().value()));
-    }
-  }
-  std::fflush(stdout);
-}
-
-int watch(const Target& target, const WatchCreateRequest& create, std::int64_t events_max) {
-  auto session = Session::open(target);
-  if (!session) return complain(session.error());
-  io::Reactor& reactor = (*session)->reactor();
-  int exit_code = kDone;
-  std::int64_t seen = 0;
-  std::unique_ptr<http::ClientCall> call;
-  call = (*session)->client().stream(
-      "/etcdserverpb.Watch/Watch",
-      [&](std::string_view bytes) {
-        WatchResponse response;
-        if (!response.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return;
-        if (response.canceled()) {
-          exit_code = complain(http::grpc_status(
-              http::GrpcCode::kCancelled,
-              response.compact_revision() != 0
-                  ? fmt::format("{}; the oldest one that can be watched is {}",
-                                response.cancel_reason(), response.compact_revision())
-                  : response.cancel_reason()));
-          return reactor.stop();
-        }
-        print_watch_response(response, target.json());
-        seen += response.events_size();
-        if (events_max > 0 && seen >= events_max) reactor.stop();
-      },
-      [&](const http::GrpcStatus& status) {
-        exit_code = complain(status);
-        reactor.stop();
-      });
-  WatchRequest request;
-  *request.mutable_create_request() = create;
-  call->send(request.SerializeAsString());
-  reactor.on_signal([&](int) { reactor.stop(); });
-  reactor.run();
-  return exit_code;
-}
-
-void add_watch(CLI::App& kv, Run& run) {
-  auto* app = kv.add_subcommand("watch", "Print the changes of a key or a range, as they come");
-  app->footer(
-      "Examples:\n  polis kv watch greeting\n  polis kv watch --prefix services/ --start 100\n  "
-      "polis kv watch greeting --events 1");
-  auto target = std::make_shared<Target>();
-  auto range = std::make_shared<RangeOptions>();
-  auto request = std::make_shared<WatchCreateRequest>();
-  auto events = std::make_shared<std::int64_t>(0);
-  target->add_to(*app);
-  range->add_to(*app);
-  app->add_option_function<std::int64_t>(
-      "--start", [request](std::int64_t n) { request->set_start_revision(n); },
-      "begin with this revision, also a past one");
-  app->add_flag_callback(
-      "--prev-kv", [request] { request->set_prev_kv(true); },
-      "ask for what was there before (in JSON)");
-  app->add_option("--events", *events, "end after so many changes");
-  app->callback([=, &run] {
-    run = [=] {
-      range->fill(*request);
-      request->set_fragment(true);
-      return watch(*target, *request, *events);
     };
   });
 }
@@ -398,7 +292,7 @@ void add_kv_commands(CLI::App& app, Run& run) {
   add_get(*kv, run);
   add_put(*kv, run);
   add_del(*kv, run);
-  add_watch(*kv, run);
+  add_watch_command(*kv, run);
   add_txn(*kv, run);
   add_compact(*kv, run);
 }

@@ -8,13 +8,12 @@
 
 #include "api/etcd/rpc.pb.h"
 #include "cli/cli.hh"
+#include "cli/json.hh"
 
 namespace polis::cli {
 namespace {
 
 using namespace etcdserverpb;
-
-std::string hex(std::int64_t id) { return fmt::format("{:016x}", static_cast<std::uint64_t>(id)); }
 
 Result<std::int64_t> parse_id(const std::string& text) {
   std::uint64_t id = 0;
@@ -37,7 +36,7 @@ void add_with_id(CLI::App& lease, Run& run, const char* name, const char* help, 
   auto target = std::make_shared<Target>();
   auto text = std::make_shared<std::string>();
   target->add_to(*app);
-  app->add_option("id", *text, "the lease, in hex")->required();
+  app->add_option("id", *text, "the lease, in hex")->required()->type_name("LEASE");
   if (more) more(*app);
   app->callback([=, &run] {
     run = [=] {
@@ -72,7 +71,7 @@ void add_grant(CLI::App& lease, Run& run) {
       if (target->json()) {
         print_json(response);
       } else {
-        fmt::print("lease {} granted with TTL({}s)\n", hex(response.id()), response.ttl());
+        fmt::print("lease {} granted with TTL({}s)\n", lease_text(response.id()), response.ttl());
       }
       return kDone;
     };
@@ -89,7 +88,7 @@ int revoke(const Target& target, Session& session, std::int64_t id) {
   if (target.json()) {
     print_json(response);
   } else {
-    fmt::print("lease {} revoked\n", hex(id));
+    fmt::print("lease {} revoked\n", lease_text(id));
   }
   return kDone;
 }
@@ -105,10 +104,10 @@ int ttl(const Target& target, Session& session, std::int64_t id, bool keys) {
   if (target.json()) {
     print_json(response);
   } else if (response.ttl() < 0) {
-    fmt::print(stderr, "polis: there is no lease {}: it has ended or was revoked\n", hex(id));
+    return refuse(fmt::format("there is no lease {}: it has ended or was revoked", lease_text(id)));
   } else {
-    fmt::print("lease {} granted with TTL({}s), remaining({}s)\n", hex(id), response.grantedttl(),
-               response.ttl());
+    fmt::print("lease {} granted with TTL({}s), remaining({}s)\n", lease_text(id),
+               response.grantedttl(), response.ttl());
     for (const std::string& key : response.keys()) fmt::print("{}\n", printable(key));
   }
   return response.ttl() < 0 ? kRefused : kDone;
@@ -128,14 +127,14 @@ int keep_alive(const Target& target, Session& session, std::int64_t id, bool onc
         LeaseKeepAliveResponse response;
         response.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
         if (response.ttl() <= 0) {
-          fmt::print(stderr, "polis: there is no lease {}: it has ended or was revoked\n", hex(id));
-          exit_code = kRefused;
+          exit_code = refuse(
+              fmt::format("there is no lease {}: it has ended or was revoked", lease_text(id)));
           return reactor.stop();
         }
         if (target.json()) {
           print_json(response);
         } else {
-          fmt::print("lease {} kept alive with TTL({})\n", hex(id), response.ttl());
+          fmt::print("lease {} kept alive with TTL({})\n", lease_text(id), response.ttl());
           std::fflush(stdout);
         }
         if (once) return reactor.stop();
@@ -167,7 +166,7 @@ void add_list(CLI::App& lease, Run& run) {
       if (target->json()) {
         print_json(response);
       } else {
-        for (const auto& one : response.leases()) fmt::print("{}\n", hex(one.id()));
+        for (const auto& one : response.leases()) fmt::print("{}\n", lease_text(one.id()));
       }
       return kDone;
     };

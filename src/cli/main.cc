@@ -4,7 +4,30 @@
 #include <csignal>
 
 #include "cli/cli.hh"
+#include "cli/suggest.hh"
 #include "host/version.hh"
+
+namespace {
+
+// Before anything is parsed: wrong usage is said in the form that was asked for, too.
+bool asks_for_json(const std::vector<std::string>& words) {
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (words[i] == "-ojson" || words[i] == "--output=json") return true;
+    if ((words[i] == "-o" || words[i] == "--output") && i + 1 < words.size() &&
+        words[i + 1] == "json")
+      return true;
+  }
+  return false;
+}
+
+// What is wrong with a command line whose words are all known.
+std::string usage(const CLI::App& app, const std::vector<std::string>& words,
+                  const CLI::ParseError& error) {
+  return fmt::format("{}; `{} --help` shows examples", error.what(),
+                     polis::cli::walk(app, words).path);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace polis::cli;
@@ -23,10 +46,18 @@ int main(int argc, char** argv) {
   add_doctor_command(app, run);
   add_sim_command(app, run);
   add_completion_command(app, run);
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (!words.empty() && words.front() == "__complete")
+    return complete(app, {words.begin() + 1, words.end()});
+  if (asks_for_json(words)) set_error_form(ErrorForm::kJson);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kDone : kWrongUsage;
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success))
+      return app.exit(error);  // help, or the version
+    const std::string suggested = suggestion(app, words);
+    return complain(polis::Error{polis::ErrorCode::kInvalid,
+                                 suggested.empty() ? usage(app, words, error) : suggested});
   }
   return run ? run() : kWrongUsage;
 }

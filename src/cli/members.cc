@@ -8,6 +8,7 @@
 
 #include "api/polis/cell.pb.h"
 #include "cli/cli.hh"
+#include "cli/json.hh"
 
 namespace polis::cli {
 namespace {
@@ -26,10 +27,12 @@ struct NameAndAddress {
 Result<NameAndAddress> parse_named(const std::string& text) {
   std::size_t equals = text.find('=');
   auto address = io::parse_address(equals == std::string::npos ? "" : text.substr(equals + 1));
-  if (equals == 0 || !address)
+  if (equals == 0 || !address || address->unspecified() || address->is_unix())
     return fail(ErrorCode::kInvalid,
-                fmt::format("'{}' must be NAME=HOST:PORT, with the address for peers", text));
-  return NameAndAddress{text.substr(0, equals), text.substr(equals + 1)};
+                fmt::format("'{}' must be NAME=HOST:PORT, with the address by which the other "
+                            "replicas reach it",
+                            text));
+  return NameAndAddress{text.substr(0, equals), address->text()};
 }
 
 const Member* find(const MembersResponse& all, std::uint64_t id) {
@@ -43,7 +46,7 @@ const Member* find(const MembersResponse& all, std::uint64_t id) {
 const Member* find(const MembersResponse& all, const std::string& name) {
   const Member* found = nullptr;
   for (const Member& member : all.members()) {
-    if (member.name() != name && fmt::format("{:x}", member.id()) != name) continue;
+    if (member.name() != name && id_text(member.id()) != name) continue;
     if (found == nullptr || member.voter()) found = &member;
   }
   return found;
@@ -98,8 +101,7 @@ int no_such_member(const MembersResponse& all, const std::string& name) {
   std::string names;
   for (const Member& member : all.members())
     names += (names.empty() ? "" : ", ") + (member.name().empty() ? "?" : member.name());
-  fmt::print(stderr, "polis: the cell has no member '{}'; it has {}\n", name, names);
-  return kRefused;
+  return refuse(fmt::format("the cell has no member '{}'; it has {}", name, names));
 }
 
 int change(Work& work, const ChangeRequest& request, const Target& target) {
@@ -145,8 +147,7 @@ int wait_for_vote(Work& work, std::uint64_t id, const std::string& name, double 
     auto status = work.session->call("/polis.v1.Cell/Members", v1::MembersRequest(), work.all);
     const Member* member = status.ok() ? find(work.all, id) : nullptr;
     if (status.ok() && member == nullptr) {
-      fmt::print(stderr, "polis: member '{}' was removed meanwhile\n", name);
-      return kRefused;
+      return refuse(fmt::format("member '{}' was removed meanwhile", name));
     }
     if (member != nullptr && member->voter() && !member->leaving() &&
         std::none_of(work.all.members().begin(), work.all.members().end(),
@@ -159,11 +160,11 @@ int wait_for_vote(Work& work, std::uint64_t id, const std::string& name, double 
     if (terminal && now != shown) fmt::print(stderr, "\r\x1b[K{} {}", name, now);
     shown = now;
     if (work.session->reactor().now() >= deadline) {
-      fmt::print(stderr,
-                 "{}polis: after {} s {} still {}; the change goes on by itself, `polis cell "
-                 "members` shows it\n",
-                 terminal ? "\n" : "", seconds, name, now);
-      return kRefused;
+      if (terminal) fmt::print(stderr, "\n");
+      return refuse(
+          fmt::format("after {} s {} still {}; the change goes on by itself, `polis cell members` "
+                      "shows it",
+                      seconds, name, now));
     }
     auto timer =
         work.session->reactor().after(kPollInterval, [&] { work.session->reactor().stop(); });
@@ -201,24 +202,23 @@ int add(const Target& target, const Newcomer& newcomer) {
   }
   if (!replaces.empty() && old == nullptr && asked == 0) return no_such_member(work->all, replaces);
   if (old != nullptr && !old->voter()) {
-    fmt::print(stderr, "polis: {} is a learner; remove it and add another\n", replaces);
-    return kRefused;
+    return refuse(fmt::format("{} is a learner; remove it and add another", replaces));
   }
   if (asked == 0) {
     if (old != nullptr) request.set_replaces(old->id());
     auto status = work->session->call("/polis.v1.Cell/Change", request, work->all);
     if (!status.ok()) return complain(status);
     asked = work->all.id();
-    fmt::print(stderr, "{} is added{}. {}:\n  {}\n", added->name,
-               learner            ? " as a learner"
-               : replaces.empty() ? " and votes when it has caught up"
-               : replaces == added->name
-                   ? " anew and takes its old place when it has caught up"
-                   : " and takes the place of " + replaces + " when it has caught up",
-               replaces == added->name
-                   ? "Stop it if it runs, move its data directory away, and start it with"
-                   : "Start it, if it does not run yet",
-               start_command(work->all, *added));
+    note(fmt::format("{} is added{}. {}:\n  {}", added->name,
+                     learner            ? " as a learner"
+                     : replaces.empty() ? " and votes when it has caught up"
+                     : replaces == added->name
+                         ? " anew and takes its old place when it has caught up"
+                         : " and takes the place of " + replaces + " when it has caught up",
+                     replaces == added->name
+                         ? "Stop it if it runs, move its data directory away, and start it with"
+                         : "Start it, if it does not run yet",
+                     start_command(work->all, *added)));
   }
   if (learner || wait <= 0) {
     print(work->all, target);
@@ -262,11 +262,10 @@ int repair(const Flags& flags) {
   const Member* member = find(work->all, flags.name);
   if (member == nullptr) return no_such_member(work->all, flags.name);
   if (member->voter() && member->client().empty()) {
-    fmt::print(stderr,
-               "polis: {} has not told the cell yet where it serves clients; if it has just "
-               "started, look again in a second\n",
-               member->name());
-    return kRefused;
+    return refuse(
+        fmt::format("{} has not told the cell yet where it serves clients; if it has just started, "
+                    "look again in a second",
+                    member->name()));
   }
   Target itself = flags.target;
   itself.endpoints = member->client();
@@ -275,11 +274,10 @@ int repair(const Flags& flags) {
   v1::StatusResponse status;
   if (session && (*session)->call("/polis.v1.Cell/Status", v1::StatusRequest(), status).ok() &&
       status.id() == member->id()) {
-    fmt::print(stderr,
-               "polis: {} answers at {}; there is nothing to repair. To rebuild it all the "
-               "same, stop it first\n",
-               member->name(), member->client());
-    return kRefused;
+    return refuse(fmt::format(
+        "{} answers at {}; there is nothing to repair. To rebuild it all the same, stop "
+        "it first",
+        member->name(), member->client()));
   }
   return add(flags.target, {.text = member->name() + "=" + member->peer(),
                             .replaces = member->name(),
@@ -349,7 +347,9 @@ void add_member_commands(CLI::App& cell, Run& run) {
   app = command(cell, *flags, "replace", "Let a new replica take the place of one, dead or alive",
                 "Example:\n  polis cell replace b --with d=10.0.0.4:2380\nb stays a member until d "
                 "has caught up, so the cell is never weaker than it was.");
-  app->add_option("old", flags->name, "name of the replica that leaves")->required();
+  app->add_option("old", flags->name, "name of the replica that leaves")
+      ->required()
+      ->type_name("MEMBER");
   app->add_option("--with", flags->with, "NAME=HOST:PORT of the new one")->required();
   app->add_option("--place", flags->place, "what it fails together with; else as the old one");
   app->add_option("--wait", flags->wait, "seconds to wait until it is done; 0: do not wait")
@@ -368,7 +368,9 @@ void add_member_commands(CLI::App& cell, Run& run) {
       cell, *flags, "repair", "Rebuild a replica whose data is damaged or lost, from the others",
       "Example:\n  polis cell repair b\nThe damaged copy is never asked again: the replica "
       "comes back under a new identity, catches up, and takes its old place in one step.");
-  app->add_option("name", flags->name, "name of the damaged replica")->required();
+  app->add_option("name", flags->name, "name of the damaged replica")
+      ->required()
+      ->type_name("MEMBER");
   app->add_option("--wait", flags->wait, "seconds to wait until it is done; 0: do not wait")
       ->capture_default_str();
   app->callback([=, &run] { run = [=] { return repair(*flags); }; });
@@ -376,14 +378,14 @@ void add_member_commands(CLI::App& cell, Run& run) {
   flags = std::make_shared<Flags>();
   app = command(cell, *flags, "promote", "Let a learner vote, once it has caught up",
                 "Example:\n  polis cell promote d");
-  app->add_option("name", flags->name, "name of the learner")->required();
+  app->add_option("name", flags->name, "name of the learner")->required()->type_name("MEMBER");
   app->callback(
       [=, &run] { run = [=] { return change_by_name(*flags, ChangeRequest::PROMOTE); }; });
 
   flags = std::make_shared<Flags>();
   app = command(cell, *flags, "remove", "Remove a replica from the cell",
                 "Example:\n  polis cell remove b\nRefused if too few of the others answer.");
-  app->add_option("name", flags->name, "name of the replica")->required();
+  app->add_option("name", flags->name, "name of the replica")->required()->type_name("MEMBER");
   app->callback([=, &run] { run = [=] { return change_by_name(*flags, ChangeRequest::REMOVE); }; });
 
   flags = std::make_shared<Flags>();

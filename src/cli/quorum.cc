@@ -9,6 +9,7 @@
 
 #include "api/polis/cell.pb.h"
 #include "cli/cli.hh"
+#include "cli/json.hh"
 #include "consensus/quorum_survey.hh"
 
 namespace polis::cli {

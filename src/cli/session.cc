@@ -1,16 +1,17 @@
 #include <fmt/format.h>
-#include <google/protobuf/util/json_util.h>
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cstdio>
 
 #include "cli/cli.hh"
+#include "cli/json.hh"
 
 namespace polis::cli {
 
 void Target::add_to(CLI::App& app) {
   app.add_option("--endpoints,-e", endpoints,
-                 "HOST:PORT of one or more replicas, with commas between")
+                 "HOST:PORT or unix:///PATH of one or more replicas, with commas between")
       ->envname("POLIS_ENDPOINTS")
       ->capture_default_str();
   app.add_option("--timeout", timeout_seconds, "seconds to wait for an answer")
@@ -21,22 +22,92 @@ void Target::add_to(CLI::App& app) {
       ->capture_default_str();
 }
 
+namespace {
+
+// gRPC's codes that http/grpc.hh has no use for.
+constexpr int kNotFound = 5, kFailedPrecondition = 9, kDataLoss = 15;
+
+ErrorForm error_form = ErrorForm::kText;
+
+// gRPC's name of the code.
+std::string name_of(int code) {
+  static constexpr std::array<const char*, 17> names{"OK",
+                                                     "CANCELLED",
+                                                     "UNKNOWN",
+                                                     "INVALID_ARGUMENT",
+                                                     "DEADLINE_EXCEEDED",
+                                                     "NOT_FOUND",
+                                                     "ALREADY_EXISTS",
+                                                     "PERMISSION_DENIED",
+                                                     "RESOURCE_EXHAUSTED",
+                                                     "FAILED_PRECONDITION",
+                                                     "ABORTED",
+                                                     "OUT_OF_RANGE",
+                                                     "UNIMPLEMENTED",
+                                                     "INTERNAL",
+                                                     "UNAVAILABLE",
+                                                     "DATA_LOSS",
+                                                     "UNAUTHENTICATED"};
+  const auto at = static_cast<std::size_t>(code);
+  return code >= 0 && at < names.size() ? names.at(at) : std::to_string(code);
+}
+
+int code_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::kInvalid:
+      return static_cast<int>(http::GrpcCode::kInvalidArgument);
+    case ErrorCode::kNotFound:
+      return kNotFound;
+    case ErrorCode::kUnavailable:
+      return static_cast<int>(http::GrpcCode::kUnavailable);
+    case ErrorCode::kCorrupt:
+      return kDataLoss;
+    default:
+      return static_cast<int>(http::GrpcCode::kUnknown);
+  }
+}
+
+void say(int code, const std::string& text) {
+  if (error_form == ErrorForm::kJson) {
+    fmt::print(stderr, "{{\"error\":{{\"code\":\"{}\",\"message\":{}}}}}\n", name_of(code),
+               json_string(text));
+  } else {
+    fmt::print(stderr, "{}{}\n", text.starts_with("polis: ") ? "" : "polis: ", text);
+  }
+}
+
+}  // namespace
+
+void set_error_form(ErrorForm form) { error_form = form; }
+
+void note(const std::string& text) {
+  if (error_form == ErrorForm::kJson) {
+    fmt::print(stderr, "{{\"note\":{}}}\n", json_string(text));
+  } else {
+    fmt::print(stderr, "polis: {}\n", text);
+  }
+}
+
+int refuse(const std::string& text) {
+  say(kFailedPrecondition, text);
+  return kRefused;
+}
+
 int complain(const Error& error) {
-  fmt::print(stderr, "polis: {}\n", error.text);
+  say(code_of(error.code), error.text);
   return error.code == ErrorCode::kInvalid ? kWrongUsage : kRefused;
 }
 
 int complain(const http::GrpcStatus& status) {
-  if (status.message.find("cannot connect") != std::string::npos) {
-    fmt::print(stderr,
-               "polis: {}\n"
-               "Is a replica running there? `polis dev` starts one; --endpoints names others.\n",
-               status.message);
-    return kRefused;
-  }
   std::string text =
       status.message.empty() ? fmt::format("gRPC status {}", status.code) : status.message;
-  fmt::print(stderr, "{}{}\n", text.starts_with("polis: ") ? "" : "polis: ", text);
+  if (status.code == static_cast<int>(http::GrpcCode::kUnavailable) &&
+      text.find("cannot connect") != std::string::npos) {
+    text +=
+        "\nIs a replica running there? `polis dev` starts one; --endpoints names others; `polis "
+        "cell wait` waits until one that has just been started serves.";
+  }
+  say(status.code, text);
   return kRefused;
 }
 
@@ -66,12 +137,17 @@ http::GrpcStatus Session::call(const std::string& path, const google::protobuf::
   return result;
 }
 
+std::string endpoints_of(const etcdserverpb::Member& member) {
+  std::string all;
+  for (const std::string& url : member.clienturls()) {
+    const std::size_t scheme = url.starts_with("http://") ? 7 : 0;
+    all += (all.empty() ? "" : ",") + url.substr(scheme);
+  }
+  return all;
+}
+
 void print_json(const google::protobuf::Message& message) {
-  google::protobuf::util::JsonPrintOptions options;
-  options.preserve_proto_field_names = true;
-  std::string text;
-  auto status = google::protobuf::util::MessageToJsonString(message, &text, options);
-  fmt::print("{}\n", status.ok() ? text : "{}");
+  fmt::print("{}\n", to_json(message));
   std::fflush(stdout);
 }
 
@@ -87,21 +163,6 @@ std::string printable(const std::string& bytes) {
     }
   }
   return out;
-}
-
-std::string json_string(const std::string& text) {
-  std::string out = "\"";
-  for (unsigned char c : text) {
-    if (c == '"' || c == '\\') {
-      out.push_back('\\');
-      out.push_back(static_cast<char>(c));
-    } else if (c < 0x20) {
-      out += fmt::format("\\u{:04x}", c);
-    } else {
-      out.push_back(static_cast<char>(c));
-    }
-  }
-  return out + "\"";
 }
 
 }  // namespace polis::cli

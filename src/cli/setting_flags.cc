@@ -25,14 +25,16 @@ std::map<std::string, std::string> environment() {
 
 void SettingFlags::add_to(CLI::App& app) {
   app.add_option("--config", file, "YAML file with settings, by the names of these flags")
+      ->type_name("FILE")
       ->envname("POLIS_CONFIG");
   for (const host::SettingInfo& info : cell::setting_infos()) {
     std::string help = info.help;
     if (*info.standard != '\0') help += fmt::format(" [{}]", info.standard);
-    app.add_option_function<std::string>(
+    auto* option = app.add_option_function<std::string>(
         fmt::format("--{}", info.name),
         [this, name = std::string(info.name)](const std::string& value) { given[name] = value; },
         help);
+    if (*info.values != '\0') option->type_name(info.values);
   }
 }
 

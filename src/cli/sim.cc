@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "cli/cli.hh"
+#include "cli/json.hh"
 #include "sim/run.hh"
 #include "sim/scenarios.hh"
 
@@ -152,8 +153,9 @@ int play(const std::string& name, consensus::Protocol protocol, bool json) {
     good = good && !broken;
   }
   if (!found) {
-    fmt::print(stderr, "polis: there is no scenario '{}'; --scenario list shows them\n", name);
-    return kWrongUsage;
+    return complain(
+        Error{ErrorCode::kInvalid,
+              fmt::format("there is no scenario '{}'; --scenario list shows them", name)});
   }
   return good ? kDone : kRefused;
 }

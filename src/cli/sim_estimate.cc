@@ -168,10 +168,7 @@ void print(const sim::DescribedCell& cell, const sim::Played& played, const sim:
 
 int estimate(const Flags& flags) {
   auto cell = describe(flags);
-  if (!cell) {
-    fmt::print(stderr, "polis: {}\n", cell.error().text);
-    return kWrongUsage;
-  }
+  if (!cell) return complain(Error{ErrorCode::kInvalid, cell.error().text});
   sim::Played played = sim::play(*cell, flags.trials, flags.seed);
   sim::Years years = sim::draw_years(*cell, played, flags.years, flags.seed);
   if (flags.output == "json") {

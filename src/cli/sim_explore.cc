@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 
 #include "cli/cli.hh"
+#include "cli/json.hh"
 #include "sim/explore.hh"
 
 namespace polis::cli {

@@ -9,6 +9,7 @@
 #include "api/polis/cell.pb.h"
 #include "cell/backup.hh"
 #include "cli/cli.hh"
+#include "cli/json.hh"
 #include "cli/setting_flags.hh"
 #include "io/posix_disk.hh"
 

@@ -38,6 +38,7 @@ class Client {
       std::function<void(const http::GrpcStatus&)> closed);
   // Goes to the next endpoint for whatever comes next.
   void move_on();
+  std::size_t endpoints() const { return options_.endpoints.size(); }
   const io::Address& endpoint() const { return options_.endpoints[current_]; }
 
  private:
