@@ -39,11 +39,13 @@ class QuorumTest(unittest.TestCase):
         for follower in followers[:3]:
             follower.kill()
         self.polis("kv", "put", "-e", master.client, "k", "written by two")
+        self.assertIn("takes writes, but stops as soon as its master does", self.polis("doctor", "-e", master.client, "--watch-clocks", "0.1", rc=1))
         master.kill()
         # Nobody can be elected by one alone, nor by three.
         for follower in followers[:2]:
             follower.start()
         self.polis("kv", "put", "-e", followers[3].client, "--timeout", "3", "other", "by nobody", rc=1)
+        self.assertIn("nobody can be elected master: 3 of 5 voters answer", self.polis("doctor", "-e", followers[3].client, "--watch-clocks", "0.1", rc=1))
         followers[2].start()
         self.assertEqual(self.polis("kv", "get", "-e", cell.endpoints, "--timeout", "20", "--value-only", "k").strip(), "written by two")
 

@@ -4,6 +4,7 @@
 
 #include "cell/backup.hh"
 #include "cell/connection_limits.hh"
+#include "cell/founding.hh"
 #include "cell/http_pages.hh"
 #include "cell/identity.hh"
 #include "cell/join.hh"
@@ -84,6 +85,7 @@ struct Cell::Impl {
   std::unique_ptr<Membership> membership;
   consensus::Configuration met;  // who a replica that joins was told takes part
   bool links_started = false;
+  std::vector<std::string> warnings;  // for the operator: logged once, and told by the status
   std::unique_ptr<replica::Replica> replica;
   std::unique_ptr<etcd::KvService> kv;
   std::unique_ptr<etcd::RangeStreamService> range_stream;
@@ -107,6 +109,7 @@ struct Cell::Impl {
   RefusalReport refusals;
   int exit_code = 0;
   bool stopping = false;
+  bool first_start = false;  // the directory held no identity
 
   explicit Impl(Settings s) : settings(std::move(s)) {}
   Result<void> open();
@@ -213,6 +216,7 @@ Result<void> Cell::Impl::keep_protocol(consensus::Protocol founded_with) {
 Result<void> Cell::Impl::settle_identity() {
   auto known = identity_in(settings);
   if (!known) return std::unexpected(known.error());
+  first_start = !*known;
   if (*known) {
     settings.id = (*known)->id;
     if (auto same = keep_protocol((*known)->protocol); !same) return same;
@@ -284,7 +288,8 @@ void Cell::Impl::add_services() {
   lease = std::make_unique<etcd::LeaseService>(context, *server);
   cluster = std::make_unique<etcd::ClusterService>(context, *server);
   maintenance = std::make_unique<etcd::MaintenanceService>(context, *server, *engine);
-  polis = std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links);
+  polis =
+      std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links, warnings);
   backups = std::make_unique<Backups>(context, *server, disk, settings);
   pages = std::make_unique<HttpPages>(context, *server, reactor, *engine, *watch);
 }
@@ -317,6 +322,10 @@ Result<void> Cell::Impl::open() {
   for (const io::Address& address : settings.clients) {
     if (auto done = server->listen(address); !done) return done;
     listening += (listening.empty() ? "" : ", ") + address.text();
+  }
+  if (auto warning = founding_warning(settings, first_start, replica->status().configuration)) {
+    host::log_warn("{}", *warning);
+    warnings.push_back(*warning);
   }
   reactor.at_turn_end([this] { turn_end(); });
   reactor.on_signal([this](int number) { on_signal(number); });

@@ -16,12 +16,13 @@ std::int64_t microseconds(Duration d) {
 
 PolisCell::PolisCell(etcd::Context context, http::Server& server, const io::Reactor& reactor,
                      const Settings& settings, const storage::Engine& engine,
-                     const peers::PeerLinks& links)
+                     const peers::PeerLinks& links, const std::vector<std::string>& warnings)
     : context_(context),
       reactor_(reactor),
       settings_(settings),
       engine_(engine),
       links_(links),
+      warnings_(warnings),
       started_(reactor.now()) {
   server.add_unary("/polis.v1.Cell/Status",
                    [this](const http::CallPtr& c, std::string_view) { on_status(c); });
@@ -115,6 +116,7 @@ void PolisCell::on_status(const http::CallPtr& call) {
     auto* one = response.add_peers();
     one->set_id(member.id.value);
     peers::PeerState state = links_.state(member.id);
+    one->set_refuses(state.refusal);
     one->set_heard_us_ago(state.heard == Instant() ? -1 : microseconds(now - state.heard));
     for (const consensus::PeerProgress& progress : log.peers) {
       if (progress.id != member.id) continue;
@@ -122,6 +124,15 @@ void PolisCell::on_status(const http::CallPtr& call) {
       one->set_receives_snapshot(progress.snapshotting);
     }
   }
+  auto* deciding = response.mutable_deciding();
+  deciding->set_quorum(consensus::to_string(log.configuration.quorum));
+  for (consensus::ReplicaId id : log.configuration.voters) deciding->add_voters(id.value);
+  for (consensus::ReplicaId id : log.configuration.voters_outgoing)
+    deciding->add_voters_outgoing(id.value);
+  for (const consensus::Member& member : log.configuration.members) {
+    if (!member.place.empty()) (*deciding->mutable_places())[member.id.value] = member.place;
+  }
+  for (const std::string& warning : warnings_) response.add_warnings(warning);
   response.set_disk_free(context_.replica.disk_free());
   response.set_disk_free_min(settings_.disk_free_min);
   response.set_sync_us_average(microseconds(context_.replica.sync_times().average));

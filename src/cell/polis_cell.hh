@@ -14,7 +14,8 @@ namespace polis::cell {
 class PolisCell {
  public:
   PolisCell(etcd::Context context, http::Server& server, const io::Reactor& reactor,
-            const Settings& settings, const storage::Engine& engine, const peers::PeerLinks& links);
+            const Settings& settings, const storage::Engine& engine, const peers::PeerLinks& links,
+            const std::vector<std::string>& warnings);
 
  private:
   void on_status(const http::CallPtr& call);
@@ -27,6 +28,7 @@ class PolisCell {
   const Settings& settings_;
   const storage::Engine& engine_;
   const peers::PeerLinks& links_;
+  const std::vector<std::string>& warnings_;  // for the operator
   const Instant started_;
 };
 

@@ -88,6 +88,7 @@ void parse_members(host::SettingReader& in, Settings& settings) {
     return;
   }
   if (rest.empty()) {
+    settings.founds_by_default = in.source("initial") == host::Source::kDefault;
     settings.founders.push_back({settings.id, settings.name, settings.peer});
     return;
   }

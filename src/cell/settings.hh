@@ -33,6 +33,7 @@ struct Settings {
   std::string peer_text;
   std::vector<peers::Peer>
       founders;  // sorted by id: this one and those it founds the cell with; or none
+  bool founds_by_default = false;  // a cell of one, because neither 'initial' nor 'join' was given
   std::string join;                // endpoints of replicas of a cell that exists already
   std::uint64_t cell_id = 0;
   consensus::ReplicaId id;       // of a founder; who joins is given one by the cell

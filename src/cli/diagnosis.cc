@@ -18,56 +18,125 @@ constexpr std::uint64_t kFarBehind = 10'000;
 constexpr double kWallClockApart = 1.0;
 
 using Findings = std::vector<Finding>;
+using consensus::Configuration;
+using consensus::kNoReplica;
+using consensus::Phase;
+using consensus::QuorumKind;
+using consensus::QuorumRule;
+using consensus::ReplicaId;
 
 std::string ago(const ReplicaFound& replica) {
   if (!replica.heard_seconds_ago) return "";
   return fmt::format(", last heard by the others {:.1f} s ago", *replica.heard_seconds_ago);
 }
 
-void look_for_the_quorum(const std::vector<ReplicaFound>& cell, Findings& found) {
-  std::size_t voters = 0, answering = 0;
-  std::string missing;
-  for (const ReplicaFound& replica : cell) {
-    if (!replica.voter) continue;
-    ++voters;
-    answering += replica.unreachable.empty();
-    if (!replica.unreachable.empty())
-      missing += fmt::format("{}{} ({}{})", missing.empty() ? "" : ", ", replica.name,
-                             replica.unreachable, ago(replica));
+// Who decides, and what those who answer can still do together.
+class Voting {
+ public:
+  Voting(const std::vector<ReplicaFound>& cell, Configuration deciding)
+      : configuration_(std::move(deciding)) {
+    for (const ReplicaFound& replica : cell) {
+      if (!configuration_.is_voter(ReplicaId(replica.id))) continue;
+      ++voters_;
+      if (replica.unreachable.empty()) {
+        answering_.insert(ReplicaId(replica.id));
+        master_answers_ = master_answers_ || replica.master == replica.id;
+      } else {
+        missing_ += fmt::format("{}{} ({}{})", missing_.empty() ? "" : ", ", replica.name,
+                                replica.unreachable, ago(replica));
+      }
+    }
   }
-  const std::size_t needed = voters / 2 + 1;
-  if (answering < needed) {
+
+  bool can_commit() const { return decides(Phase::kCommit, kNoReplica); }
+  bool can_elect() const { return decides(Phase::kElect, kNoReplica); }
+  bool master_answers() const { return master_answers_; }
+  bool majority() const { return configuration_.quorum.kind == QuorumKind::kMajority; }
+  std::size_t voters() const { return voters_; }
+  const std::string& missing() const { return missing_; }
+  std::string count() const {
+    return fmt::format("{} of {} voters answer", answering_.size(), voters_);
+  }
+
+  // Whether the cell takes writes, and finds a master, whichever one of them is lost next.
+  bool bears_one_more() const {
+    return std::all_of(answering_.begin(), answering_.end(), [this](ReplicaId lost) {
+      return decides(Phase::kCommit, lost) && decides(Phase::kElect, lost);
+    });
+  }
+
+  // What it takes, in words.
+  std::string needed() const {
+    const QuorumRule& rule = configuration_.quorum;
+    switch (rule.kind) {
+      case QuorumKind::kMajority:
+        return fmt::format("{} are needed", voters_ / 2 + 1);
+      case QuorumKind::kFlexible:
+        return fmt::format("{} are needed to write, {} to elect a master", rule.commit, rule.elect);
+      case QuorumKind::kPlaces:
+        return "a majority of the places is needed, and in each a majority of its voters";
+    }
+    return "";
+  }
+
+ private:
+  bool decides(Phase phase, ReplicaId without) const {
+    return is_quorum(configuration_, phase,
+                     [&](ReplicaId id) { return id != without && answering_.contains(id); });
+  }
+
+  Configuration configuration_;
+  std::size_t voters_ = 0;
+  std::set<ReplicaId> answering_;
+  bool master_answers_ = false;
+  std::string missing_;
+};
+
+void look_for_the_quorum(const Voting& voting, Findings& found) {
+  if (!voting.can_commit()) {
     found.push_back(
         {Severity::kFailure,
-         fmt::format("no quorum: {} of {} voters answer, {} are needed; missing: {}", answering,
-                     voters, needed, missing),
+         fmt::format("no quorum: {}, {}; missing: {}", voting.count(), voting.needed(),
+                     voting.missing()),
          "start the missing replicas, or restore their network; the cell takes no writes and no "
          "linearizable reads until then. If they are lost for good: polis cell snapshot restore"});
-  } else if (!missing.empty()) {
+  } else if (!voting.can_elect()) {
+    found.push_back(
+        {Severity::kFailure,
+         fmt::format("{}: {}, {}; missing: {}",
+                     voting.master_answers()
+                         ? "the cell takes writes, but stops as soon as its master does, since "
+                           "nobody could be elected"
+                         : "nobody can be elected master",
+                     voting.count(), voting.needed(), voting.missing()),
+         voting.master_answers()
+             ? "start the missing replicas before anything happens to the master; do not restart it"
+             : "start the missing replicas, or restore their network; the cell takes no writes "
+               "until then. If they are lost for good: polis cell snapshot restore"});
+  } else if (!voting.missing().empty()) {
     found.push_back(
         {Severity::kWarning,
-         fmt::format("{} of {} voters answer; missing: {}. {}", answering, voters, missing,
-                     answering == needed ? "If one more fails, the cell stops"
-                                         : "The cell can lose another one"),
+         fmt::format("{}; missing: {}. {}", voting.count(), voting.missing(),
+                     voting.bears_one_more() ? "The cell can lose another one"
+                     : voting.majority()     ? "If one more fails, the cell stops"
+                                             : "If one more fails, the cell may stop"),
          "start it again, or replace it: polis cell replace NAME --with NEW=HOST:PORT"});
   }
 }
 
-void look_for_a_master(const std::vector<ReplicaFound>& cell, Findings& found) {
+void look_for_a_master(const std::vector<ReplicaFound>& cell, const Voting& voting,
+                       Findings& found) {
   std::map<std::uint64_t, std::string> believed;
   std::string without;
-  std::size_t voters = 0, answering = 0;
   for (const ReplicaFound& replica : cell) {
-    voters += replica.voter;
     if (!replica.unreachable.empty()) continue;
-    answering += replica.voter;
     if (replica.master == 0) {
       without += (without.empty() ? "" : ", ") + replica.name;
     } else {
       believed[replica.master] += (believed[replica.master].empty() ? "" : ", ") + replica.name;
     }
   }
-  if (answering <= voters / 2) return;  // that has been said
+  if (!voting.can_elect()) return;  // that has been said
   if (believed.empty()) {
     found.push_back(
         {Severity::kFailure, "nobody knows a master",
@@ -190,22 +259,52 @@ void look_at_differences(const std::vector<ReplicaFound>& cell, Findings& found)
   }
 }
 
-void look_at_members(const std::vector<ReplicaFound>& cell, Findings& found) {
-  std::size_t voters = 0;
+void look_at_members(const std::vector<ReplicaFound>& cell, const Voting& voting, Findings& found) {
   for (const ReplicaFound& replica : cell) {
-    voters += replica.voter;
-    if (!replica.started) {
+    for (const std::string& warning : replica.warnings)
+      found.push_back({Severity::kWarning, fmt::format("{} says: {}", replica.name, warning), ""});
+    if (replica.started) continue;
+    if (replica.voter) {
+      found.push_back({Severity::kWarning, fmt::format("{} has never taken part", replica.name),
+                       "start it with the same --initial as the others. If it runs: it was started "
+                       "without --initial and founded a cell of its own; stop it, delete its data "
+                       "directory and start it again"});
+    } else {
       found.push_back({Severity::kWarning,
                        fmt::format("{} was added and has never started", replica.name),
                        fmt::format("start it with --join, or take it back: polis cell remove {}",
                                    replica.name)});
     }
   }
-  if (voters % 2 == 0) {
+  if (voting.majority() && voting.voters() % 2 == 0) {
     found.push_back({Severity::kNote,
-                     fmt::format("{} voters bear no more failures than {}", voters, voters - 1),
+                     fmt::format("{} voters bear no more failures than {}", voting.voters(),
+                                 voting.voters() - 1),
                      "add one, or remove one"});
   }
+}
+
+// The same reason given to several replicas is one finding.
+void look_at_refusals(const std::vector<ReplicaFound>& cell, Findings& found) {
+  for (const ReplicaFound& replica : cell) {
+    std::map<std::string, std::string> refused;
+    for (const auto& [who, why] : replica.refuses)
+      refused[why] += (refused[why].empty() ? "" : ", ") + who;
+    for (const auto& [why, who] : refused) {
+      found.push_back(
+          {Severity::kWarning, fmt::format("{} refuses {}: {}", replica.name, who, why), ""});
+    }
+  }
+}
+
+// Where no replica says who decides.
+Configuration majority_of(const std::vector<ReplicaFound>& cell) {
+  Configuration configuration;
+  for (const ReplicaFound& replica : cell) {
+    if (replica.voter) configuration.voters.emplace_back(replica.id);
+  }
+  std::sort(configuration.voters.begin(), configuration.voters.end());
+  return configuration;
 }
 
 }  // namespace
@@ -224,10 +323,12 @@ const char* to_string(Severity severity) {
   return "?";
 }
 
-std::vector<Finding> diagnose(const std::vector<ReplicaFound>& cell) {
+std::vector<Finding> diagnose(const std::vector<ReplicaFound>& cell,
+                              std::optional<consensus::Configuration> deciding) {
   Findings found;
-  look_for_the_quorum(cell, found);
-  look_for_a_master(cell, found);
+  const Voting voting(cell, deciding ? std::move(*deciding) : majority_of(cell));
+  look_for_the_quorum(voting, found);
+  look_for_a_master(cell, voting, found);
   std::uint64_t furthest = 0;
   for (const ReplicaFound& replica : cell) furthest = std::max(furthest, replica.commit);
   for (const ReplicaFound& replica : cell) {
@@ -237,7 +338,8 @@ std::vector<Finding> diagnose(const std::vector<ReplicaFound>& cell) {
     look_at_lag(replica, furthest, found);
   }
   look_at_differences(cell, found);
-  look_at_members(cell, found);
+  look_at_members(cell, voting, found);
+  look_at_refusals(cell, found);
   std::stable_sort(found.begin(), found.end(),
                    [](const Finding& a, const Finding& b) { return a.severity > b.severity; });
   if (found.empty()) {

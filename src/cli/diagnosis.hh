@@ -5,7 +5,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "consensus/quorum.hh"
 
 namespace polis::cli {
 
@@ -17,6 +20,9 @@ struct ReplicaFound {
   bool started = true;                      // it has ever told the cell its client address
   std::string unreachable;                  // why; empty: it answered
   std::optional<double> heard_seconds_ago;  // by the others, at best; nothing: nobody says
+
+  // Who says that this replica refuses them, and the reason that it gave; each by name.
+  std::vector<std::pair<std::string, std::string>> refuses;
 
   // Only if it answered.
   std::string version;
@@ -30,6 +36,7 @@ struct ReplicaFound {
   double clock_rate_error = 1;  // and how far that may be wrong
   double clock_drift_max = 0;   // what it was told to expect
   double election_timeout_ms = 0;
+  std::vector<std::string> warnings;  // its own, with the remedy in them
 };
 
 enum class Severity { kFine, kNote, kWarning, kFailure };
@@ -41,7 +48,9 @@ struct Finding {
   std::string remedy;  // what to do; empty: nothing
 };
 
-// The worst first. Never empty: if all is well, that is said.
-std::vector<Finding> diagnose(const std::vector<ReplicaFound>& cell);
+// The worst first. Never empty: if all is well, that is said. `deciding`: the voters and the quorum
+// rule in force; without it, a majority of those who vote.
+std::vector<Finding> diagnose(const std::vector<ReplicaFound>& cell,
+                              std::optional<consensus::Configuration> deciding = {});
 
 }  // namespace polis::cli

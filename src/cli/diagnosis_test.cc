@@ -34,13 +34,16 @@ void down(ReplicaFound& replica) {
 }
 
 // The only finding, as text.
-std::string only(const std::vector<ReplicaFound>& cell, Severity severity) {
-  auto found = diagnose(cell);
+std::string only_of(const std::vector<Finding>& found, Severity severity) {
   EXPECT_EQ(found.size(), 1u);
   for (const Finding& finding : found) {
     EXPECT_EQ(finding.severity, severity) << finding.what;
   }
   return found.front().what + " -> " + found.front().remedy;
+}
+
+std::string only(const std::vector<ReplicaFound>& cell, Severity severity) {
+  return only_of(diagnose(cell), severity);
 }
 
 void expect_says(const std::string& text, std::initializer_list<const char*> parts) {
@@ -69,6 +72,86 @@ TEST(Diagnosis, one_voter_less_is_a_warning_and_names_the_remedy) {
   expect_says(only(cell, Severity::kWarning),
               {"2 of 3 voters answer; missing: c", "If one more fails, the cell stops",
                "polis cell replace"});
+}
+
+// Five voters, flexible:4,2, of which the last `lost` do not answer.
+std::vector<Finding> flexible(std::size_t lost, bool master) {
+  std::vector<ReplicaFound> cell;
+  consensus::Configuration deciding;
+  deciding.quorum = {consensus::QuorumKind::kFlexible, 4, 2};
+  for (const char* name : {"a", "b", "c", "d", "e"}) {
+    ReplicaFound replica = healthy()[0];
+    replica.name = name;
+    replica.id = static_cast<std::uint64_t>(name[0]);
+    replica.master = master ? 'a' : 0;
+    if (cell.size() >= 5 - lost) down(replica);
+    deciding.voters.emplace_back(replica.id);
+    cell.push_back(replica);
+  }
+  return diagnose(cell, deciding);
+}
+
+TEST(Diagnosis, a_flexible_quorum_that_lost_some_is_reckoned_by_its_own_rule) {
+  auto found = flexible(1, true);
+  EXPECT_EQ(found[0].severity, Severity::kWarning);
+  expect_says(found[0].what, {"4 of 5 voters answer", "may stop"});
+  // Two of five alive write on with their master.
+  found = flexible(3, true);
+  EXPECT_EQ(found[0].severity, Severity::kFailure);
+  expect_says(found[0].what, {"takes writes, but stops as soon as its master does",
+                              "2 are needed to write, 4 to elect"});
+  expect_says(found[0].remedy, {"do not restart it"});
+  // Three of five alive without a master find none.
+  found = flexible(2, false);
+  expect_says(found[0].what,
+              {"nobody can be elected master", "3 of 5 voters answer", "4 to elect"});
+  EXPECT_EQ(std::count_if(found.begin(), found.end(),
+                          [](const Finding& f) { return f.severity == Severity::kFailure; }),
+            1);
+  found = flexible(4, false);
+  expect_says(found[0].what, {"no quorum: 1 of 5 voters answer"});
+}
+
+TEST(Diagnosis, a_cell_of_places_is_reckoned_by_its_places) {
+  consensus::Configuration deciding;
+  deciding.quorum = {consensus::QuorumKind::kPlaces};
+  std::vector<ReplicaFound> cell;
+  for (std::size_t i = 0; i < 9; ++i) {
+    ReplicaFound replica = healthy()[0];
+    replica.id = i + 1;
+    replica.master = 1;
+    replica.name = std::string(1, static_cast<char>('a' + i));
+    deciding.voters.emplace_back(replica.id);
+    deciding.put({.id = consensus::ReplicaId(replica.id),
+                  .place = i < 3   ? "x"
+                           : i < 6 ? "y"
+                                   : "z"});
+    // A whole place and one more: four of nine; and then another one of the same place.
+    if (i < 4) down(replica);
+    cell.push_back(replica);
+  }
+  for (auto& replica : cell) replica.master = 5;
+  expect_says(only_of(diagnose(cell, deciding), Severity::kWarning),
+              {"5 of 9 voters answer", "may stop"});
+  down(cell[5]);
+  expect_says(diagnose(cell, deciding)[0].what, {"no quorum: 4 of 9", "majority of the places"});
+}
+
+TEST(Diagnosis, a_replica_that_founded_a_cell_of_its_own_is_named_with_what_to_do) {
+  auto cell = healthy();
+  down(cell[1]);
+  cell[1].unreachable = "it has never started";
+  cell[1].started = false;
+  cell[1].refuses = {{"a", "b is a cell of one"}, {"c", "b is a cell of one"}};
+  auto found = diagnose(cell);
+  ASSERT_EQ(found.size(), 3u);
+  std::string all;
+  for (const Finding& finding : found) all += finding.what + " -> " + finding.remedy + "\n";
+  expect_says(all, {"b has never taken part -> start it with the same --initial",
+                    "b refuses a, c: b is a cell of one"});
+  auto alone = std::vector{healthy()[0]};
+  alone[0].warnings = {"--initial names others"};
+  expect_says(only(alone, Severity::kWarning), {"a says: --initial names others"});
 }
 
 TEST(Diagnosis, a_slow_disk_is_named_with_how_slow) {

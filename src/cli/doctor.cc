@@ -8,6 +8,7 @@
 #include "api/etcd/rpc.pb.h"
 #include "api/polis/cell.pb.h"
 #include "cli/cli.hh"
+#include "cli/clock_rates.hh"
 #include "cli/diagnosis.hh"
 #include "cli/json.hh"
 
@@ -17,13 +18,13 @@ namespace {
 struct Asked {
   etcdserverpb::Member member;
   http::GrpcStatus status;
-  v1::StatusResponse first, second;  // some time apart, to compare clocks
-  Duration uncertainty{};            // of when the two were answered
+  v1::StatusResponse said;  // the newest answer
+  ClockPair clocks;
 };
 
-// One call, and how long it took.
+// One call, and what it says of the replica's clocks.
 http::GrpcStatus ask(const Target& target, const std::string& endpoint,
-                     v1::StatusResponse& response, Duration& took) {
+                     v1::StatusResponse& response, std::optional<ClockSample>& sample) {
   Target single = target;
   single.endpoints = endpoint;
   single.timeout_seconds = std::min(target.timeout_seconds, 2.0);
@@ -32,9 +33,13 @@ http::GrpcStatus ask(const Target& target, const std::string& endpoint,
   v1::StatusResponse warm;  // the second call does not pay for the connection
   auto status = (*session)->call("/polis.v1.Cell/Status", v1::StatusRequest(), warm);
   if (!status.ok()) return status;
-  Instant before = (*session)->reactor().now();
+  const Instant asked = (*session)->reactor().now();
   status = (*session)->call("/polis.v1.Cell/Status", v1::StatusRequest(), response);
-  took += (*session)->reactor().now() - before;
+  if (!status.ok()) return status;
+  sample = ClockSample{.asked = asked,
+                       .answered = (*session)->reactor().now(),
+                       .boot_clock_ns = response.boot_clock_ns(),
+                       .wall_clock_ns = response.wall_clock_ns()};
   return status;
 }
 
@@ -47,8 +52,8 @@ std::vector<Asked> ask_all(const Target& target, const etcdserverpb::MemberListR
       if (one.member.clienturls_size() == 0) {
         one.status = http::grpc_status(http::GrpcCode::kUnavailable, "it has never started");
       } else if (!second || one.status.ok()) {
-        one.status =
-            ask(target, endpoints_of(one.member), second ? one.second : one.first, one.uncertainty);
+        one.status = ask(target, endpoints_of(one.member), one.said,
+                         second ? one.clocks.second : one.clocks.first);
       }
     }
   };
@@ -61,17 +66,41 @@ std::vector<Asked> ask_all(const Target& target, const etcdserverpb::MemberListR
 }
 
 void compare_clocks(const Asked& reference, const Asked& one, ReplicaFound& found) {
-  const auto& [a1, a2] = std::pair(reference.first, reference.second);
-  const auto& [b1, b2] = std::pair(one.first, one.second);
-  const double mine = static_cast<double>(b2.boot_clock_ns() - b1.boot_clock_ns());
-  const double theirs = static_cast<double>(a2.boot_clock_ns() - a1.boot_clock_ns());
-  if (mine <= 0 || theirs <= 0) return;
-  // Both were asked one after the other, twice, in the same order: the order cancels, the time
-  // that the calls took does not.
-  found.clock_rate_apart = mine / theirs - 1;
-  found.clock_rate_error =
-      static_cast<double>((reference.uncertainty + one.uncertainty).count()) / theirs;
-  found.wall_clock_apart = static_cast<double>(b2.wall_clock_ns() - a2.wall_clock_ns()) / 1e9;
+  auto apart = difference(reference.clocks, one.clocks);
+  if (!apart) return;
+  found.clock_rate_apart = apart->rate;
+  found.clock_rate_error = apart->rate_error;
+  found.wall_clock_apart = apart->wall_seconds;
+}
+
+// Who decides, as the replica with the newest configuration says; nothing if none of them says.
+std::optional<consensus::Configuration> deciding_in(const std::vector<Asked>& all) {
+  const v1::StatusResponse* newest = nullptr;
+  for (const Asked& one : all) {
+    if (!one.status.ok() || !one.said.has_deciding()) continue;
+    if (newest == nullptr || one.said.commit() > newest->commit()) newest = &one.said;
+  }
+  if (newest == nullptr) return std::nullopt;
+  auto rule = consensus::parse_quorum(newest->deciding().quorum());
+  if (!rule) return std::nullopt;
+  consensus::Configuration configuration;
+  configuration.quorum = *rule;
+  for (std::uint64_t id : newest->deciding().voters()) configuration.voters.emplace_back(id);
+  for (std::uint64_t id : newest->deciding().voters_outgoing())
+    configuration.voters_outgoing.emplace_back(id);
+  for (const auto& [id, place] : newest->deciding().places())
+    configuration.put({.id = consensus::ReplicaId(id), .place = place});
+  return configuration;
+}
+
+// What one replica says of another one that refuses it.
+void note_refusals(const Asked& one, std::vector<ReplicaFound>& cell) {
+  for (const v1::Peer& peer : one.said.peers()) {
+    if (peer.refuses().empty()) continue;
+    for (ReplicaFound& found : cell) {
+      if (found.id == peer.id()) found.refuses.emplace_back(one.said.name(), peer.refuses());
+    }
+  }
 }
 
 std::vector<ReplicaFound> describe(const std::vector<Asked>& all) {
@@ -80,8 +109,11 @@ std::vector<ReplicaFound> describe(const std::vector<Asked>& all) {
   const Asked* reference = nullptr;
   for (const Asked& one : all) {
     if (!one.status.ok()) continue;
-    if (reference == nullptr) reference = &one;
-    for (const v1::Peer& peer : one.second.peers()) {
+    // A replica that was paused while it was asked is no measure for the others.
+    if (reference == nullptr ||
+        (!difference(reference->clocks, reference->clocks) && difference(one.clocks, one.clocks)))
+      reference = &one;
+    for (const v1::Peer& peer : one.said.peers()) {
       if (peer.receives_snapshot()) receives_snapshot[peer.id()] = true;
       if (peer.heard_us_ago() < 0) continue;
       double seconds = static_cast<double>(peer.heard_us_ago()) / 1e6;
@@ -91,10 +123,10 @@ std::vector<ReplicaFound> describe(const std::vector<Asked>& all) {
   }
   std::vector<ReplicaFound> cell;
   for (const Asked& one : all) {
-    const v1::StatusResponse& s = one.second;
+    const v1::StatusResponse& s = one.said;
     ReplicaFound found{.name = one.member.name().empty() ? fmt::format("{:x}", one.member.id())
                                                          : one.member.name(),
-                       .client = one.member.clienturls_size() > 0 ? one.member.clienturls(0) : "",
+                       .client = endpoints_of(one.member),
                        .id = one.member.id(),
                        .voter = !one.member.islearner(),
                        .started = one.member.clienturls_size() > 0};
@@ -116,9 +148,13 @@ std::vector<ReplicaFound> describe(const std::vector<Asked>& all) {
       found.sync_ms_worst = static_cast<double>(s.sync_us_worst()) / 1e3;
       found.clock_drift_max = s.clock_drift_max();
       found.election_timeout_ms = static_cast<double>(s.election_timeout_us()) / 1e3;
+      found.warnings.assign(s.warnings().begin(), s.warnings().end());
       compare_clocks(*reference, one, found);
     }
     cell.push_back(std::move(found));
+  }
+  for (const Asked& one : all) {
+    if (one.status.ok()) note_refusals(one, cell);
   }
   return cell;
 }
@@ -132,7 +168,8 @@ int examine(const Target& target, double seconds) {
       (*session)->call("/etcdserverpb.Cluster/MemberList", etcdserverpb::MemberListRequest(), list);
   if (!status.ok()) return complain(status);
   auto between = Duration(static_cast<std::int64_t>(seconds * 1e9));
-  auto findings = diagnose(describe(ask_all(target, list, between)));
+  const std::vector<Asked> all = ask_all(target, list, between);
+  auto findings = diagnose(describe(all), deciding_in(all));
   if (target.json()) {
     fmt::print("[");
     for (std::size_t i = 0; i < findings.size(); ++i) {

@@ -36,6 +36,7 @@ TEST(Json, is_protobufs_own_where_no_ids_are) {
   v1::StatusResponse status;
   status.set_clock_drift_max(0.0005);
   status.set_cell_version(2);
+  (*status.mutable_deciding()->mutable_places())[7] = "rome";
   EXPECT_EQ(to_json(status), protobufs(status));
 }
 
@@ -60,7 +61,8 @@ TEST(Json, ids_are_text_in_hex_in_every_message) {
   EXPECT_EQ(to_json(kv), R"({"lease":"ffffffffffffffff"})");
   v1::StatusResponse status;
   status.set_master(255);
-  EXPECT_EQ(to_json(status), R"({"master":"ff"})");
+  status.mutable_deciding()->add_voters(255);
+  EXPECT_EQ(to_json(status), R"({"master":"ff","deciding":{"voters":["ff"]}})");
 }
 
 }  // namespace

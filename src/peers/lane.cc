@@ -5,6 +5,9 @@ namespace {
 
 constexpr Duration kReconnectMin = std::chrono::milliseconds(50);
 constexpr Duration kReconnectMax = std::chrono::milliseconds(300);
+// A peer that refuses this replica is asked again less and less often: the reason lasts until
+// somebody changes a setting or the members.
+constexpr Duration kRefusedRetryMax = std::chrono::seconds(3);
 constexpr Duration kConnectTimeout = std::chrono::seconds(1);
 // What a peer has not acknowledged by then is of no use any more, and a new connection is made
 // sooner than TCP would try this one again.
@@ -67,7 +70,7 @@ void PeerLane::on_connected(std::unique_ptr<io::TcpStream> stream) {
   stream_->give_up_unacknowledged_after(kUnacknowledgedMax);
   progressed_ = reactor_.now();
   answers_ = {};
-  answered_ = false;
+  answered_ = refused_ = false;
   silent_beats_ = 0;
   stream_->start({[this](std::string_view bytes) { on_bytes(bytes); },
                   [this](const std::string& reason) { reconnect(reason); },
@@ -103,6 +106,7 @@ void PeerLane::on_bytes(std::string_view bytes) {
       silent_beats_ = 0;
       become_up();
     } else if (auto refusal = decode_refusal(**frame)) {
+      refused_ = true;
       events_.refused(*refusal);
     }
   }
@@ -131,7 +135,8 @@ void PeerLane::reconnect(const std::string& reason) {
     ended_.reset();
     connect();
   });
-  delay_ = std::min(delay_ * 2, kReconnectMax);
+  const bool refused = std::exchange(refused_, false);
+  delay_ = std::min(delay_ * 2, refused ? kRefusedRetryMax : kReconnectMax);
   events_.down(reason);
 }
 

@@ -80,6 +80,7 @@ class PeerLane {
   Instant progressed_{};  // when it last took something
   FrameReader answers_;
   bool up_ = false;
+  bool refused_ = false;   // the peer does not take the newest connection
   bool answered_ = false;  // the peer has accepted the greeting, and sends heartbeats
   bool sent_since_beat_ = false;
   int silent_beats_ = 0;  // since the connection was made, or the peer's last byte

@@ -20,6 +20,9 @@ constexpr std::size_t kIncomingPerLane = 2;
 // A connection to us to which more than this waits to be sent has a peer that does not read.
 constexpr std::size_t kAnswerBytesMax = 4096;
 
+// Of "HOST:PORT": the port is another one with each connection.
+std::string host_of(const std::string& peer) { return peer.substr(0, peer.rfind(':')); }
+
 }  // namespace
 
 // The lanes to one peer.
@@ -82,6 +85,7 @@ class PeerLinks::Outgoing {
 
   void on_up() {
     if (std::exchange(state_.connected, true)) return;
+    state_.refusal.clear();
     complained_ = false;
     host::log_info("connected to replica {} at {}", peer_.name, peer_.address.text());
   }
@@ -89,7 +93,7 @@ class PeerLinks::Outgoing {
   void on_down(const std::string& reason) {
     if (std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->is_up(); }))
       return;
-    if (!complained_)
+    if (!complained_ && state_.refusal.empty())
       host::log_warn("no connection to replica {}: {}; trying again", peer_.name, reason);
     complained_ = true;
     queue_.clear();
@@ -97,9 +101,8 @@ class PeerLinks::Outgoing {
   }
 
   void on_refused(const Refusal& refusal) {
-    if (refusal.text != refused_)
-      host::log_error("replica {} refuses this one: {}", peer_.name, refusal.text);
-    refused_ = refusal.text;
+    links_.log_repeating(fmt::format("replica {} refuses this one: {}", peer_.name, refusal.text));
+    state_.refusal = refusal.text;
     state_.disowns = refusal.reason == Refusal::Reason::kNoMember ||
                      refusal.reason == Refusal::Reason::kMustJoin;
     if (links_.refused_) links_.refused_(refusal);
@@ -111,7 +114,6 @@ class PeerLinks::Outgoing {
   std::vector<std::unique_ptr<PeerLane>> lanes_;
   std::string queue_;  // of this turn
   bool complained_ = false;
-  std::string refused_;  // why, the last time
 };
 
 // A connection that a peer made to us.
@@ -172,6 +174,8 @@ class PeerLinks::Incoming {
     auto reason = Refusal::Reason::kOther;
     if (!greeting) {
       wrong = "it is no replica of Polis; does another program use the --peer address?";
+    } else if (links_.wanted_.empty()) {
+      wrong = links_.alone(greeting->name);
     } else if (greeting->cell != links_.own_.cell) {
       wrong = fmt::format(
           "replica {} belongs to another cell ({:x}, this is {:x}); check --cluster on both",
@@ -210,7 +214,8 @@ class PeerLinks::Incoming {
           greeting->name, greeting->version, greeting->cell_version, links_.own_.cell_version());
     }
     if (!wrong.empty()) {
-      host::log_error("refusing the peer connection from {}: {}", stream_->peer(), wrong);
+      links_.log_repeating(
+          fmt::format("refusing peer connections from {}: {}", host_of(stream_->peer()), wrong));
       answer(encode(Refusal{reason, wrong, links_.own_.client_address}));
       return close();
     }
@@ -365,6 +370,23 @@ void PeerLinks::on_incoming_gone(ReplicaId peer) {
   if (--state.incoming > 0) return;
   state.answers_greetings.reset();  // another release may come back
   maybe_tell_lost(peer);
+}
+
+void PeerLinks::log_repeating(const std::string& line) {
+  auto left_out = repeats_.say(line, reactor_.now());
+  if (!left_out) return;
+  host::log_error("{}{}", line,
+                  *left_out > 0 ? fmt::format(" ({} times more meanwhile)", *left_out) : "");
+}
+
+// What a replica without other members says to another one.
+std::string PeerLinks::alone(const std::string& other) const {
+  return fmt::format(
+      "replica {} is a cell of one and has no other member: it was founded without --initial, or "
+      "the others were removed. If it belongs to the cell of replica {}: stop it, delete its data "
+      "directory (what was written to it alone is lost) and start it with the same --initial as "
+      "the others",
+      own_.name, other);
 }
 
 void PeerLinks::maybe_tell_lost(ReplicaId peer) {

@@ -19,6 +19,7 @@
 
 #include "io/tcp.hh"
 #include "peers/frame.hh"
+#include "peers/repeats.hh"
 #include "replica/transport.hh"
 
 namespace polis::peers {
@@ -38,6 +39,7 @@ struct PeerState {
   std::size_t incoming = 0;    // connections by which it reaches us
   Instant heard{};             // when it was heard last; the beginning of time: never
   bool disowns = false;        // it refuses us: we are no member
+  std::string refusal;         // why it refuses us, as it said; empty: it does not
   std::string client_address;  // as it told us; empty until it has
   std::string version;
   std::uint32_t cell_version = 0;  // the newest that it knows; 0: it has not told
@@ -95,6 +97,8 @@ class PeerLinks final : public replica::Transport {
   bool awaits(const Greeting& greeting) const;
   void on_incoming_gone(ReplicaId peer);
   void maybe_tell_lost(ReplicaId peer);
+  void log_repeating(const std::string& line);
+  std::string alone(const std::string& other) const;
   void let_go_of_others();
 
   io::Reactor& reactor_;
@@ -107,6 +111,7 @@ class PeerLinks final : public replica::Transport {
   std::map<std::uint64_t, std::unique_ptr<Incoming>> incoming_;
   std::map<ReplicaId, PeerState> states_;
   std::vector<Peer> wanted_;
+  Repeats repeats_;  // what is logged of connections that are refused
   std::unique_ptr<io::Timer> let_go_, beat_;
   std::uint64_t next_incoming_ = 1;
 };
