@@ -62,8 +62,8 @@ class Load {
     if (!endpoints) throw std::runtime_error(endpoints.error().text);
     endpoints_ = *endpoints;
     for (std::uint64_t i = 0; i < options_.connections; ++i) {
-      connections_.push_back(
-          std::make_unique<http::ClientConnection>(reactor_, endpoints_[i % endpoints_.size()]));
+      connections_.push_back(std::make_unique<http::ClientConnection>(
+          reactor_, reactor_.network(), endpoints_[i % endpoints_.size()]));
     }
     reactor_.at_turn_end([this] {
       lost_.clear();
@@ -136,7 +136,7 @@ class Load {
     if (connections_[place]->failed()) {
       lost_.push_back(std::move(connections_[place]));  // it may be the caller
       connections_[place] = std::make_unique<http::ClientConnection>(
-          reactor_, endpoints_[++next_endpoint_ % endpoints_.size()]);
+          reactor_, reactor_.network(), endpoints_[++next_endpoint_ % endpoints_.size()]);
     }
     return *connections_[place];
   }

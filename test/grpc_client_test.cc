@@ -30,7 +30,7 @@ class GrpcClientTest : public ::testing::Test {
   static void SetUpTestSuite() {
     {
       io::Reactor reactor;
-      auto listener = io::listen_tcp(reactor, {"127.0.0.1", 0}, [](auto) {});
+      auto listener = reactor.network().listen({"127.0.0.1", 0}, [](auto) {});
       address_ = "127.0.0.1:" + std::to_string((*listener)->port());
     }
     directory_ =

@@ -14,6 +14,7 @@
 #include "etcd/auth.hh"
 #include "etcd/cluster.hh"
 #include "etcd/kv.hh"
+#include "etcd/leader_guard.hh"
 #include "etcd/lease.hh"
 #include "etcd/maintenance.hh"
 #include "etcd/range_stream.hh"
@@ -24,6 +25,7 @@
 #include "io/memory.hh"
 #include "io/posix_disk.hh"
 #include "io/reactor.hh"
+#include "json/gateway.hh"
 #include "storage/lmdb_engine.hh"
 
 namespace polis::cell {
@@ -87,6 +89,7 @@ struct Cell::Impl {
   bool links_started = false;
   std::vector<std::string> warnings;  // for the operator: logged once, and told by the status
   std::unique_ptr<replica::Replica> replica;
+  std::unique_ptr<etcd::LeaderGuard> leader_guard;
   std::unique_ptr<etcd::KvService> kv;
   std::unique_ptr<etcd::RangeStreamService> range_stream;
   std::unique_ptr<etcd::AuthService> auth;
@@ -97,6 +100,7 @@ struct Cell::Impl {
   std::unique_ptr<PolisCell> polis;
   std::unique_ptr<Backups> backups;
   std::unique_ptr<HttpPages> pages;
+  std::unique_ptr<json::Gateway> json;
   std::unique_ptr<http::Server> server;
   std::unique_ptr<io::Timer> drain_timer, report_timer, look_timer, ready_timer;
   bool ready = false;  // and the service manager has been told
@@ -150,19 +154,20 @@ Result<void> Cell::Impl::open_storage() {
   if (!opened) return std::unexpected(opened.error());
   engine = std::move(*opened);
   links = std::make_unique<peers::PeerLinks>(
-      reactor, peers::PeerLinks::Own{settings.cell_id, settings.id, settings.name, settings.peer,
-                                     settings.client_text, settings.protocol,
-                                     [this] {
-                                       auto status = replica->status();
-                                       return status.last == consensus::LogIndex() &&
-                                              status.role.term == consensus::Term();
-                                     },
-                                     [this](consensus::ReplicaId id) {
-                                       // Members tell their client address when they first start.
-                                       const auto* member = membership->configuration().find(id);
-                                       return member != nullptr && !member->client.empty();
-                                     },
-                                     [this] { return replica->store().cell_version(); }});
+      reactor, reactor.network(),
+      peers::PeerLinks::Own{settings.cell_id, settings.id, settings.name, settings.peer,
+                            settings.client_text, settings.protocol,
+                            [this] {
+                              auto status = replica->status();
+                              return status.last == consensus::LogIndex() &&
+                                     status.role.term == consensus::Term();
+                            },
+                            [this](consensus::ReplicaId id) {
+                              // Members tell their client address when they first start.
+                              const auto* member = membership->configuration().find(id);
+                              return member != nullptr && !member->client.empty();
+                            },
+                            [this] { return replica->store().cell_version(); }});
   membership = std::make_unique<Membership>(reactor, *links, settings);
   membership->set_met(met);
   replica::Options options = replica_options(settings, *incarnation);
@@ -277,8 +282,10 @@ Result<void> Cell::Impl::start_links() {
 void Cell::Impl::add_services() {
   http::ServerOptions options;
   options.connections_max = connections_max;
-  server = std::make_unique<http::Server>(reactor, options);
+  server = std::make_unique<http::Server>(reactor, reactor.network(), options);
   etcd::Context context{*replica, settings.cell_id, settings.id.value};
+  leader_guard = std::make_unique<etcd::LeaderGuard>(context, *server, reactor,
+                                                     2 * settings.election_timeout_max);
   kv = std::make_unique<etcd::KvService>(context, *server);
   range_stream = std::make_unique<etcd::RangeStreamService>(context, *server, reactor,
                                                             options.call_queue_bytes);
@@ -292,6 +299,12 @@ void Cell::Impl::add_services() {
       std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links, warnings);
   backups = std::make_unique<Backups>(context, *server, disk, settings);
   pages = std::make_unique<HttpPages>(context, *server, reactor, *engine, *watch);
+  json = std::make_unique<json::Gateway>(
+      *server, reactor,
+      json::Gateway::Limits{.message_bytes_max = options.message_bytes_max,
+                            .call_queue_bytes = options.call_queue_bytes});
+  json::add_etcd_routes(*json);
+  json->add_service("/v1/cell", "polis.v1.Cell");
 }
 
 Result<void> Cell::Impl::share_out_descriptors() {

@@ -22,7 +22,7 @@ struct Waiting {
 
 }  // namespace
 
-HttpPages::HttpPages(etcd::Context context, http::Server& server, io::Reactor& reactor,
+HttpPages::HttpPages(etcd::Context context, http::Server& server, io::Loop& reactor,
                      const storage::Engine& engine, const etcd::WatchService& watch)
     : context_(context), server_(server), reactor_(reactor), engine_(engine), watch_(watch) {
   server.set_http([this](std::string_view path, const Respond& respond) {

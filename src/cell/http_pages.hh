@@ -7,13 +7,14 @@
 #include "cell/health.hh"
 #include "etcd/common.hh"
 #include "etcd/watch.hh"
+#include "io/loop.hh"
 #include "storage/engine.hh"
 
 namespace polis::cell {
 
 class HttpPages {
  public:
-  HttpPages(etcd::Context context, http::Server& server, io::Reactor& reactor,
+  HttpPages(etcd::Context context, http::Server& server, io::Loop& reactor,
             const storage::Engine& engine, const etcd::WatchService& watch);
 
  private:
@@ -23,7 +24,7 @@ class HttpPages {
   http::HttpResponse metrics() const;
   etcd::Context context_;
   http::Server& server_;
-  io::Reactor& reactor_;
+  io::Loop& reactor_;
   const storage::Engine& engine_;
   const etcd::WatchService& watch_;
 };

@@ -41,12 +41,12 @@ void Membership::maybe_publish() {
   request.set_name(settings_.name);
   request.set_client(settings_.client_text);
   // Not here: this may be the middle of the replica's turn.
-  reactor_.post([this, bytes = request.SerializeAsString()] {
+  loop_.post([this, bytes = request.SerializeAsString()] {
     replica_->ask(replica::Question::kChange, bytes,
                   [this](const store::Status& status, const std::string&) {
                     publishing_ = false;
                     if (status.ok()) return maybe_publish();
-                    publish_timer_ = reactor_.after(kPublishInterval, [this] {
+                    publish_timer_ = loop_.after(kPublishInterval, [this] {
                       publish_timer_.reset();
                       maybe_publish();
                     });

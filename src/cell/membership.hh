@@ -7,6 +7,7 @@
 // they come.
 
 #include "cell/settings.hh"
+#include "io/loop.hh"
 #include "peers/links.hh"
 #include "replica/replica.hh"
 
@@ -16,8 +17,8 @@ class Membership {
   using Configuration = consensus::Configuration;
 
  public:
-  Membership(io::Reactor& reactor, peers::PeerLinks& links, const Settings& settings)
-      : reactor_(reactor), links_(links), settings_(settings) {}
+  Membership(io::Loop& loop, peers::PeerLinks& links, const Settings& settings)
+      : loop_(loop), links_(links), settings_(settings) {}
 
   // A replica that joins connects to these until its own log says who takes part.
   void set_met(Configuration met) { met_ = std::move(met); }
@@ -32,7 +33,7 @@ class Membership {
  private:
   void maybe_publish();
 
-  io::Reactor& reactor_;
+  io::Loop& loop_;
   peers::PeerLinks& links_;
   const Settings& settings_;
   replica::Replica* replica_ = nullptr;

@@ -2,7 +2,7 @@
 
 #include "api/polis/cell.pb.h"
 #include "host/version.hh"
-#include "io/tcp.hh"
+#include "io/network.hh"
 #include "store/parse.hh"
 
 namespace polis::cell {
@@ -14,7 +14,7 @@ std::int64_t microseconds(Duration d) {
 
 }  // namespace
 
-PolisCell::PolisCell(etcd::Context context, http::Server& server, const io::Reactor& reactor,
+PolisCell::PolisCell(etcd::Context context, http::Server& server, const io::Loop& reactor,
                      const Settings& settings, const storage::Engine& engine,
                      const peers::PeerLinks& links, const std::vector<std::string>& warnings)
     : context_(context),

@@ -6,14 +6,14 @@
 
 #include "cell/settings.hh"
 #include "etcd/common.hh"
-#include "io/reactor.hh"
+#include "io/loop.hh"
 #include "storage/engine.hh"
 
 namespace polis::cell {
 
 class PolisCell {
  public:
-  PolisCell(etcd::Context context, http::Server& server, const io::Reactor& reactor,
+  PolisCell(etcd::Context context, http::Server& server, const io::Loop& reactor,
             const Settings& settings, const storage::Engine& engine, const peers::PeerLinks& links,
             const std::vector<std::string>& warnings);
 
@@ -24,7 +24,7 @@ class PolisCell {
   void answer_with_members(const http::CallPtr& call, std::uint64_t id);
 
   etcd::Context context_;
-  const io::Reactor& reactor_;
+  const io::Loop& reactor_;
   const Settings& settings_;
   const storage::Engine& engine_;
   const peers::PeerLinks& links_;

@@ -25,7 +25,7 @@ http::ClientConnection& Client::connection() {
   if (connection_ && connection_->failed()) old_.push_back(std::move(connection_));
   if (!connection_) {
     connection_ = std::make_unique<http::ClientConnection>(
-        reactor_, options_.endpoints[current_],
+        reactor_, reactor_.network(), options_.endpoints[current_],
         http::ClientOptions{.connect_timeout = options_.connect_timeout});
   }
   return *connection_;

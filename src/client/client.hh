@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "http/client.hh"
+#include "io/reactor.hh"
 
 namespace polis::client {
 

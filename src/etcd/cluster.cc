@@ -2,7 +2,7 @@
 
 #include "api/etcd/rpc.pb.h"
 #include "api/polis/cell.pb.h"
-#include "io/tcp.hh"
+#include "io/network.hh"
 #include "store/parse.hh"
 
 namespace polis::etcd {

@@ -62,17 +62,30 @@ void LeaseService::on_revoke(const http::CallPtr& call, std::string_view request
 }
 
 void LeaseService::on_keep_alive(const http::CallPtr& call) {
-  call->on_half_close = [call = call.get()] { call->finish({}); };
+  // Shared by the call's callbacks and by the answers that are under way.
+  struct State {
+    std::size_t unanswered = 0;
+    bool half_closed = false;
+  };
+  auto state = std::make_shared<State>();
+  // A client that sends no more waits for the answers to what it has sent.
+  call->on_half_close = [state, call = call.get()] {
+    state->half_closed = true;
+    if (state->unanswered == 0) call->finish({});
+  };
   // The call cannot be held by its own callback; what answers later holds it.
-  call->on_message = [this, weak = std::weak_ptr(call)](std::string_view bytes) {
+  call->on_message = [this, state, weak = std::weak_ptr(call)](std::string_view bytes) {
     auto open = weak.lock();
     LeaseKeepAliveRequest request;
-    if (!open || !parse(request, bytes)) return;
+    if (!open) return;
+    if (!parse(request, bytes)) return open->finish(to_grpc(store::status::malformed()));
     if (open->queued() > (1 << 20))
       return open->finish(to_grpc(store::status::too_many_requests()));  // it never reads
     std::int64_t id = request.id();
+    ++state->unanswered;
     context_.replica.ask(replica::Question::kLeaseRenew, lease_body(id),
-                         [this, open, id](const store::Status& status, const std::string& body) {
+                         [=, this](const store::Status& status, const std::string& body) {
+                           --state->unanswered;
                            if (!status.ok() && status.code != store::Code::kNotFound)
                              return open->finish(to_grpc(status));
                            LeaseKeepAliveResponse response;
@@ -83,6 +96,7 @@ void LeaseService::on_keep_alive(const http::CallPtr& call) {
                            append_header(out, context_, context_.replica.store().revision());
                            out += response.SerializeAsString();
                            open->send(out);
+                           if (state->half_closed && state->unanswered == 0) open->finish({});
                          });
   };
 }

@@ -103,7 +103,7 @@ class RangeStreamService::Stream final : public std::enable_shared_from_this<Str
   std::unique_ptr<store::RangeCursor> cursor_;  // nothing before the stream began and after its end
 };
 
-RangeStreamService::RangeStreamService(Context context, http::Server& server, io::Reactor& reactor,
+RangeStreamService::RangeStreamService(Context context, http::Server& server, io::Loop& reactor,
                                        std::size_t queue_bytes_max)
     : context_(context), reactor_(reactor), queue_bytes_max_(queue_bytes_max) {
   server.add_stream("/etcdserverpb.KV/RangeStream", [this](const http::CallPtr& call) {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "etcd/common.hh"
+#include "io/loop.hh"
 #include "io/reactor.hh"
 #include "store/range.hh"
 
@@ -23,7 +24,7 @@ class RangeStreamService {
  public:
   // No more than one message is made for a client that has not taken `queue_bytes_max` of earlier
   // ones.
-  RangeStreamService(Context context, http::Server& server, io::Reactor& reactor,
+  RangeStreamService(Context context, http::Server& server, io::Loop& reactor,
                      std::size_t queue_bytes_max);
   ~RangeStreamService();
   // Streams that are under way end with an error; their clients ask again.
@@ -34,7 +35,7 @@ class RangeStreamService {
   void on_request(const std::shared_ptr<Stream>& stream, std::string_view request);
 
   Context context_;
-  io::Reactor& reactor_;
+  io::Loop& reactor_;
   std::size_t queue_bytes_max_;
   std::set<Stream*> streams_;  // alive; owned by their calls
 };

@@ -159,7 +159,7 @@ class WatchService::Stream final : public WatchSink {
   std::int64_t next_watch_ = 0;
 };
 
-WatchService::WatchService(Context context, http::Server& server, io::Reactor& reactor,
+WatchService::WatchService(Context context, http::Server& server, io::Loop& reactor,
                            std::size_t queue_bytes_max, Duration progress_interval)
     : context_(context),
       reactor_(reactor),
@@ -170,7 +170,7 @@ WatchService::WatchService(Context context, http::Server& server, io::Reactor& r
     // Shared by the call's callbacks, which are dropped when it ends.
     auto stream = std::make_shared<Stream>(*this, *call);
     call->on_message = [stream](std::string_view bytes) { stream->on_message(bytes); };
-    call->on_half_close = [call = call.get()] { call->finish({}); };
+    // A client that sends no more still reads: its watches live on.
     call->on_drained = [this] { reactor_.post([] {}); };  // the turn's end gives more
     call->on_close = [stream] {};
   });

@@ -5,6 +5,7 @@
 // Threads: the reactor's.
 
 #include "etcd/common.hh"
+#include "io/loop.hh"
 #include "store/watch_hub.hh"
 
 namespace polis::etcd {
@@ -22,7 +23,7 @@ inline constexpr std::size_t kWatchesMax = 1'000'000;
 class WatchService {
  public:
   // `progress_interval`: how often a watch that asked for it is told how far it has come.
-  WatchService(Context context, http::Server& server, io::Reactor& reactor,
+  WatchService(Context context, http::Server& server, io::Loop& reactor,
                std::size_t queue_bytes_max, Duration progress_interval);
   void turn_end();
   void on_store_replaced() { hub_.on_store_replaced(); }
@@ -32,7 +33,7 @@ class WatchService {
   class Stream;
   void notify_progress();
   Context context_;
-  io::Reactor& reactor_;
+  io::Loop& reactor_;
   std::size_t queue_bytes_max_;
   Duration progress_interval_;
   WatchHub hub_;

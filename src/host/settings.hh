@@ -13,7 +13,7 @@
 
 #include "base/error.hh"
 #include "base/time.hh"
-#include "io/tcp.hh"
+#include "io/network.hh"
 
 namespace polis::host {
 

@@ -46,13 +46,14 @@ struct OpenCall final : BodySource {
 }  // namespace
 
 struct ClientConnection::Impl final : SessionEvents {
-  io::Reactor& reactor;
+  io::Loop& loop;
+  io::Network& network;
   io::Address address;
   ClientOptions options;
   std::string authority;
   Session session;
   std::unique_ptr<io::Connecting> connecting;
-  std::unique_ptr<io::TcpStream> stream;
+  std::unique_ptr<io::Stream> stream;
   std::unique_ptr<io::Timer> timer;
   std::string out;
   std::size_t out_at = 0;
@@ -65,31 +66,31 @@ struct ClientConnection::Impl final : SessionEvents {
   std::shared_ptr<bool> alive =
       std::make_shared<bool>(true);  // shared with ClientCalls, which may outlive the connection
 
-  Impl(io::Reactor& r, io::Address a, ClientOptions o)
-      : reactor(r),
+  Impl(io::Loop& r, io::Network& n, io::Address a, ClientOptions o)
+      : loop(r),
+        network(n),
         address(std::move(a)),
         options(std::move(o)),
         authority(address.is_unix() ? "localhost" : address.text()),
         session(Session::Role::kClient, options.session, *this),
         heard(r.now()) {
-    connecting =
-        io::connect_tcp(reactor, address, options.connect_timeout,
-                        [this](Result<std::unique_ptr<io::TcpStream>> connected) {
-                          if (!connected) return fail(connected.error().text);
-                          stream = std::move(*connected);
-                          stream->start({[this](std::string_view bytes) { on_bytes(bytes); },
-                                         [this](const std::string& reason) { lose(reason); },
-                                         [this] {
-                                           blocked = false;
-                                           flush();
-                                         }});
-                          flush();
-                        });
+    connecting = network.connect(
+        address, options.connect_timeout, [this](Result<std::unique_ptr<io::Stream>> connected) {
+          if (!connected) return fail(connected.error().text);
+          stream = std::move(*connected);
+          stream->start({[this](std::string_view bytes) { on_bytes(bytes); },
+                         [this](const std::string& reason) { lose(reason); },
+                         [this] {
+                           blocked = false;
+                           flush();
+                         }});
+          flush();
+        });
     tick();
   }
 
   void tick() {
-    Instant now = reactor.now();
+    Instant now = loop.now();
     if (with_deadline > 0) expire(now);
     if (!failed && stream && !calls.empty()) {
       if (pinged && now - heard > options.keepalive_interval + options.keepalive_timeout) {
@@ -101,7 +102,7 @@ struct ClientConnection::Impl final : SessionEvents {
       }
     }
     if (failed) return;
-    timer = reactor.after(std::chrono::milliseconds(20), [this] {
+    timer = loop.after(std::chrono::milliseconds(20), [this] {
       auto keep = std::move(timer);
       tick();
     });
@@ -120,10 +121,10 @@ struct ClientConnection::Impl final : SessionEvents {
   }
 
   void on_bytes(std::string_view bytes) {
-    heard = reactor.now();
+    heard = loop.now();
     pinged = false;
     std::weak_ptr<bool> still = alive;
-    bool good = session.feed(bytes);
+    bool good = session.feed(bytes, heard);
     if (still.expired()) return;
     dirty = true;
     if (!good) fail(address.text() + " does not speak gRPC over HTTP/2, or broke the protocol");
@@ -139,7 +140,9 @@ struct ClientConnection::Impl final : SessionEvents {
         session.drain(out);
         if (out.empty()) break;
       }
-      out_at += stream->write(std::string_view(out).substr(out_at));
+      const std::size_t sent = stream->write(std::string_view(out).substr(out_at));
+      session.on_sent(sent);
+      out_at += sent;
       if (out_at < out.size()) {
         blocked = true;
         return;
@@ -176,7 +179,7 @@ struct ClientConnection::Impl final : SessionEvents {
                             {"user-agent", "polis"}});
     if (timeout > Duration::zero()) {
       request_headers.emplace_back("grpc-timeout", deadline);
-      call->deadline = reactor.now() + timeout;
+      call->deadline = loop.now() + timeout;
       ++with_deadline;
     }
     id = failed ? 0 : session.request(request_headers, call.get());
@@ -259,8 +262,9 @@ struct ClientConnection::Impl final : SessionEvents {
   bool going_away = false;
 };
 
-ClientConnection::ClientConnection(io::Reactor& reactor, io::Address address, ClientOptions options)
-    : impl_(std::make_unique<Impl>(reactor, std::move(address), std::move(options))) {}
+ClientConnection::ClientConnection(io::Loop& loop, io::Network& network, io::Address address,
+                                   ClientOptions options)
+    : impl_(std::make_unique<Impl>(loop, network, std::move(address), std::move(options))) {}
 
 ClientConnection::~ClientConnection() { impl_->alive.reset(); }
 
@@ -326,7 +330,7 @@ std::unique_ptr<ClientCall> ClientConnection::stream(
   call->on_message = std::move(on_message);
   call->closed = std::move(closed);
   if (id == 0) {
-    impl_->reactor.post([call, text = impl_->address.text()] {
+    impl_->loop.post([call, text = impl_->address.text()] {
       if (call->closed)
         call->closed(grpc_status(GrpcCode::kUnavailable, "connection to " + text + " is closed"));
     });

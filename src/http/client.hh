@@ -2,7 +2,7 @@
 
 // A gRPC client connection: unary and streaming calls over one HTTP/2 session.
 //
-// Threads: the reactor's. What is written during a turn is sent at its end (turn_end).
+// Threads: the loop's. What is written during a turn is sent at its end (turn_end).
 // Life: construct -> calls at any time (they wait until the connection stands) -> destroy; open
 // calls end with UNAVAILABLE.
 
@@ -12,7 +12,8 @@
 
 #include "http/grpc.hh"
 #include "http/session.hh"
-#include "io/tcp.hh"
+#include "io/loop.hh"
+#include "io/network.hh"
 
 namespace polis::http {
 
@@ -33,7 +34,8 @@ class ClientCall {
 
 class ClientConnection {
  public:
-  ClientConnection(io::Reactor& reactor, io::Address address, ClientOptions options = {});
+  ClientConnection(io::Loop& loop, io::Network& network, io::Address address,
+                   ClientOptions options = {});
   ~ClientConnection();
   ClientConnection(const ClientConnection&) = delete;
   ClientConnection& operator=(const ClientConnection&) = delete;

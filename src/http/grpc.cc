@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "http/gzip.hh"
+
 namespace polis::http {
 
 void append_grpc_prefix(std::string& out, std::uint64_t length) {
@@ -13,27 +15,55 @@ void append_grpc_prefix(std::string& out, std::uint64_t length) {
   out.append(prefix, sizeof prefix);
 }
 
+std::size_t GrpcReader::length() const {
+  const auto* p = reinterpret_cast<const unsigned char*>(buffer_.data() + at_);
+  return static_cast<std::size_t>(p[1]) << 24 | static_cast<std::size_t>(p[2]) << 16 |
+         static_cast<std::size_t>(p[3]) << 8 | p[4];
+}
+
+GrpcReader::Outcome GrpcReader::peek() const {
+  if (held() < kGrpcPrefixBytes) return Outcome::kMore;
+  const auto flag = static_cast<unsigned char>(buffer_[at_]);
+  if (flag > 1 || (flag == 1 && encoding_ == GrpcEncoding::kIdentity)) return Outcome::kCompressed;
+  if (length() > message_max_) return Outcome::kTooLarge;
+  return held() < kGrpcPrefixBytes + length() ? Outcome::kMore : Outcome::kMessage;
+}
+
+std::size_t GrpcReader::held_behind_first() const {
+  return peek() == Outcome::kMessage ? held() - kGrpcPrefixBytes - length() : 0;
+}
+
 GrpcReader::Outcome GrpcReader::next(std::string_view& message) {
   if (at_ == buffer_.size()) {
     buffer_.clear();
     at_ = 0;
   }
-  if (buffer_.size() - at_ < kGrpcPrefixBytes) return Outcome::kMore;
-  const auto* p = reinterpret_cast<const unsigned char*>(buffer_.data() + at_);
-  if (p[0] != 0) return Outcome::kCompressed;
-  std::size_t length = static_cast<std::size_t>(p[1]) << 24 | static_cast<std::size_t>(p[2]) << 16 |
-                       static_cast<std::size_t>(p[3]) << 8 | p[4];
-  if (length > message_max_) return Outcome::kTooLarge;
-  if (buffer_.size() - at_ < kGrpcPrefixBytes + length) {
-    if (at_ > 0) {
-      buffer_.erase(0, at_);
-      at_ = 0;
-    }
-    return Outcome::kMore;
+  const Outcome outcome = peek();
+  if (outcome == Outcome::kMore && at_ > 0) {
+    buffer_.erase(0, at_);
+    at_ = 0;
   }
+  if (outcome != Outcome::kMessage) return outcome;
+  const bool compressed = buffer_[at_] != 0;
+  const std::size_t length = this->length();
   message = std::string_view(buffer_).substr(at_ + kGrpcPrefixBytes, length);
   at_ += kGrpcPrefixBytes + length;
-  return Outcome::kMessage;
+  if (!compressed) return Outcome::kMessage;
+  switch (gunzip(message, message_max_, decompressed_)) {
+    case Gunzip::kDone:
+      message = decompressed_;
+      return Outcome::kMessage;
+    case Gunzip::kTooLarge:
+      return Outcome::kTooLarge;
+    case Gunzip::kCorrupt:
+      break;
+  }
+  return Outcome::kCorrupt;
+}
+
+void GrpcReader::clear() {
+  std::string().swap(buffer_);
+  at_ = 0;
 }
 
 std::optional<Duration> parse_grpc_timeout(std::string_view text) {

@@ -40,20 +40,41 @@ inline constexpr std::uint64_t kGrpcMessageMax = 0xffffffff;
 // Flag and length before a message of `length` bytes.
 void append_grpc_prefix(std::string& out, std::uint64_t length);
 
+// How a call's messages may be compressed, as grpc-encoding says.
+enum class GrpcEncoding { kIdentity, kGzip };
+
 // Collects messages from the bytes of a stream.
 class GrpcReader {
  public:
-  enum class Outcome { kMore, kMessage, kTooLarge, kCompressed };
-  explicit GrpcReader(std::size_t message_max) : message_max_(message_max) {}
+  enum class Outcome {
+    kMore,
+    kMessage,
+    kTooLarge,    // longer than allowed, compressed or not
+    kCompressed,  // though the call has no encoding
+    kCorrupt,     // it says that it is compressed and cannot be decompressed
+  };
+  explicit GrpcReader(std::size_t message_max, GrpcEncoding encoding = GrpcEncoding::kIdentity)
+      : message_max_(message_max), encoding_(encoding) {}
 
   void add(std::string_view bytes) { buffer_ += bytes; }
   // kMessage: `message` is the next one, valid until the next call.
   Outcome next(std::string_view& message);
+  // As next, without taking it: kMessage if it is complete.
+  Outcome peek() const;
   bool empty() const { return at_ == buffer_.size(); }
+  // Bytes that were added and are in no message yet that was taken.
+  std::size_t held() const { return buffer_.size() - at_; }
+  // Bytes behind the first message.
+  std::size_t held_behind_first() const;
+  // Forgets everything.
+  void clear();
 
  private:
+  std::size_t length() const;  // of the next message; its prefix must be there
+
   std::size_t message_max_;
-  std::string buffer_;
+  GrpcEncoding encoding_;
+  std::string buffer_, decompressed_;
   std::size_t at_ = 0;
 };
 

@@ -1,7 +1,7 @@
 #include "http/server.hh"
 
 #include "base/check.hh"
-#include "http/server_connection.hh"
+#include "http/server_impl.hh"
 
 namespace polis::http {
 namespace {
@@ -11,8 +11,8 @@ constexpr int kTicksPerCheck = 20;
 
 }  // namespace
 
-Server::Server(io::Reactor& reactor, ServerOptions options)
-    : impl_(std::make_unique<Impl>(reactor, std::move(options))) {
+Server::Server(io::Loop& loop, io::Network& network, ServerOptions options)
+    : impl_(std::make_unique<Impl>(loop, network, std::move(options))) {
   impl_->tick();
 }
 
@@ -23,18 +23,49 @@ Server::~Server() {
   impl_->closed.clear();
 }
 
+Server::Impl::Impl(io::Loop& l, io::Network& n, ServerOptions o)
+    : loop(l),
+      network(n),
+      options(std::move(o)),
+      grpc(loop, {options.message_bytes_max, options.call_queue_bytes, options.request_bytes_max}) {
+  router.set_grpc([this](const ExchangePtr& exchange, const Request& request) {
+    grpc.begin(exchange, request);
+  });
+}
+
+MethodTable& Server::methods() { return impl_->grpc.methods(); }
+Router& Server::router() { return impl_->router; }
 void Server::add_unary(const std::string& path, UnaryHandler handler) {
-  impl_->methods[path].unary = std::move(handler);
+  methods().add_unary(path, std::move(handler));
 }
 void Server::add_stream(const std::string& path, StreamHandler handler) {
-  impl_->methods[path].stream = std::move(handler);
+  methods().add_stream(path, std::move(handler));
 }
-void Server::set_http(HttpHandler handler) { impl_->http = std::move(handler); }
+
+void Server::set_http(HttpHandler handler) {
+  router().set_fallback(
+      [handler = std::move(handler)](const ExchangePtr& exchange, const Request& request) {
+        if (request.method != "GET" && request.method != "HEAD") {
+          exchange->respond(
+              405, {{"allow", "GET, HEAD"}, {"content-type", "text/plain; charset=utf-8"}});
+          exchange->write("Method Not Allowed\n");
+          return exchange->end();
+        }
+        handler(request.target, [exchange](const HttpResponse& response) {
+          const std::string length = std::to_string(response.body.size());
+          exchange->respond(response.status, {{"content-type", response.content_type.empty()
+                                                                   ? "text/plain; charset=utf-8"
+                                                                   : response.content_type},
+                                              {"content-length", length}});
+          exchange->write(response.body);
+          exchange->end();
+        });
+      });
+}
 
 Result<void> Server::listen(const io::Address& address) {
-  auto listener = io::listen_tcp(
-      impl_->reactor, address,
-      [this](std::unique_ptr<io::TcpStream> stream) { impl_->accept(std::move(stream)); });
+  auto listener = impl_->network.listen(
+      address, [this](std::unique_ptr<io::Stream> stream) { impl_->accept(std::move(stream)); });
   if (!listener) return std::unexpected(listener.error());
   impl_->listeners.push_back(std::move(*listener));
   return {};
@@ -44,7 +75,7 @@ std::uint16_t Server::port() const {
   return impl_->listeners.empty() ? 0 : impl_->listeners.front()->port();
 }
 
-void Server::Impl::accept(std::unique_ptr<io::TcpStream> stream) {
+void Server::Impl::accept(std::unique_ptr<io::Stream> stream) {
   if (draining || connections.size() >= options.connections_max) {
     ++counters.connections_refused;
     return;  // closes it
@@ -62,20 +93,20 @@ void Server::Impl::remove(std::uint64_t id) {
   closed.push_back(std::move(found->second));
   connections.erase(found);
   counters.connections_open = connections.size();
-  reactor.post([] {});  // a turn's end comes, and with it the burial
+  loop.post([] {});  // a turn's end comes, and with it the burial
 }
 
 void Server::Impl::tick() {
-  Instant now = reactor.now();
+  Instant now = loop.now();
+  grpc.check_deadlines(now);
   std::vector<Connection*> all;
   all.reserve(connections.size());
   for (auto& [id, connection] : connections) all.push_back(connection.get());
   const bool check = ++ticks % kTicksPerCheck == 0;
   for (Connection* connection : all) {  // those that are removed live until the turn's end
-    connection->check_deadlines(now);
     if (check) connection->check(now);
   }
-  timer = reactor.after(kTickInterval, [this] {
+  timer = loop.after(kTickInterval, [this] {
     auto keep = std::move(timer);
     tick();
   });
@@ -96,6 +127,7 @@ void Server::turn_end() {
 
 void Server::drain_and_stop() {
   impl_->draining = true;
+  impl_->grpc.drain();
   impl_->listeners.clear();
   for (auto& [id, connection] : impl_->connections) connection->goaway();
 }

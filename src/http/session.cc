@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/check.hh"
+#include "http/frame_meter.hh"
 
 namespace polis::http {
 
@@ -22,7 +23,7 @@ struct Session::Impl {
   SessionEvents& events;
   nghttp2_session* session = nullptr;
   absl::flat_hash_map<StreamId, Stream> streams;
-  std::uint32_t control_frames = 0;
+  FrameMeter meter;
   bool broken = false;
   std::string chunk;  // what a body gave for one frame
   // The one header block that is arriving (RFC 9113 4.3: no other frame comes between its parts),
@@ -32,7 +33,8 @@ struct Session::Impl {
   Headers header_views;
   std::vector<nghttp2_nv> name_values;  // of the block that is being sent
 
-  Impl(Role r, SessionLimits l, SessionEvents& e) : role(r), limits(l), events(e) {}
+  Impl(Role r, SessionLimits l, SessionEvents& e)
+      : role(r), limits(l), events(e), meter(r == Role::kServer ? NGHTTP2_CLIENT_MAGIC_LEN : 0) {}
 };
 
 namespace {
@@ -85,7 +87,6 @@ void headers_complete(Impl& impl, StreamId id) {
     impl.header_views.emplace_back(text.substr(at, name), text.substr(at + name, value));
     at += name + value;
   }
-  impl.control_frames = 0;
   impl.events.on_headers(id, impl.header_views, trailing);
 }
 
@@ -96,23 +97,15 @@ int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
     case NGHTTP2_HEADERS:
       headers_complete(impl, frame->hd.stream_id);
       break;
-    case NGHTTP2_DATA:
-      break;
     case NGHTTP2_PING:
       if (frame->hd.flags & NGHTTP2_FLAG_ACK) impl.events.on_ping_ack();
-      ++impl.control_frames;
       break;
     case NGHTTP2_GOAWAY:
       impl.events.on_goaway(frame->goaway.last_stream_id);
       break;
-    case NGHTTP2_WINDOW_UPDATE:
-      return 0;
     default:
-      ++impl.control_frames;
       break;
   }
-  // A peer that only keeps us busy answering control frames is no client.
-  if (impl.control_frames > impl.limits.control_frames_max) return NGHTTP2_ERR_CALLBACK_FAILURE;
   if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) && end &&
       impl.streams.contains(frame->hd.stream_id)) {
     impl.events.on_end(frame->hd.stream_id);
@@ -123,7 +116,6 @@ int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
 int on_data_chunk(nghttp2_session*, std::uint8_t, StreamId id, const std::uint8_t* data,
                   std::size_t length, void* user) {
   Impl& impl = impl_of(user);
-  impl.control_frames = 0;
   impl.events.on_data(id, {reinterpret_cast<const char*>(data), length});
   return 0;
 }
@@ -177,6 +169,8 @@ Session::Session(Role role, SessionLimits limits, SessionEvents& events)
   CHECK(nghttp2_option_new(&option) == 0);
   nghttp2_option_set_no_auto_window_update(option, 1);
   nghttp2_option_set_no_closed_streams(option, 1);
+  // Its rules refuse an :authority that clients of etcd send; ours are in request_rules.hh.
+  nghttp2_option_set_no_http_messaging(option, 1);
   if (role == Role::kServer) {
     CHECK(nghttp2_session_server_new2(&impl_->session, callbacks, impl_.get(), option) == 0);
   } else {
@@ -188,11 +182,9 @@ Session::Session(Role role, SessionLimits limits, SessionEvents& events)
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits.stream_window},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits.header_bytes_max},
   };
-  if (role == Role::kServer) {
-    settings.push_back({NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits.streams_max});
-  } else {
-    settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
-  }
+  // The number of streams is not announced: a client that waits for one of its streams to end, so
+  // that it may open the next one, would wait forever for its own watches.
+  if (role == Role::kClient) settings.push_back({NGHTTP2_SETTINGS_ENABLE_PUSH, 0});
   nghttp2_submit_settings(impl_->session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
   nghttp2_session_set_local_window_size(impl_->session, NGHTTP2_FLAG_NONE, 0,
                                         static_cast<std::int32_t>(limits.connection_window));
@@ -200,16 +192,19 @@ Session::Session(Role role, SessionLimits limits, SessionEvents& events)
 
 Session::~Session() { nghttp2_session_del(impl_->session); }
 
-bool Session::feed(std::string_view bytes) {
+bool Session::feed(std::string_view bytes, Instant now) {
   if (impl_->broken) return false;
+  if (!impl_->meter.on_received(bytes, now)) {
+    impl_->broken = true;
+    nghttp2_session_terminate_session(impl_->session, kEnhanceYourCalm);
+    return false;
+  }
   ssize_t n = nghttp2_session_mem_recv(
       impl_->session, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
   if (n < 0) {
     impl_->broken = true;
     if (n == NGHTTP2_ERR_BAD_CLIENT_MAGIC) return false;
-    nghttp2_session_terminate_session(
-        impl_->session, impl_->control_frames > impl_->limits.control_frames_max ? kEnhanceYourCalm
-                                                                                 : kProtocolError);
+    nghttp2_session_terminate_session(impl_->session, kProtocolError);
     return false;
   }
   return true;
@@ -272,6 +267,12 @@ void Session::reset(StreamId id, std::uint32_t error) {
 void Session::consumed(StreamId id, std::size_t bytes) {
   nghttp2_session_consume(impl_->session, id, bytes);
 }
+
+void Session::consumed_by_connection(std::size_t bytes) {
+  nghttp2_session_consume_connection(impl_->session, bytes);
+}
+
+void Session::on_sent(std::size_t bytes) { impl_->meter.on_sent(bytes); }
 
 void Session::ping() { nghttp2_submit_ping(impl_->session, NGHTTP2_FLAG_NONE, nullptr); }
 

@@ -3,6 +3,8 @@
 // HTTP/2 behind a narrow interface: feed(bytes) and drain(bytes). Everything about nghttp2 is in
 // session.cc; the framing can be replaced without anybody noticing.
 //
+// Header blocks are given as they arrive: http/request_rules.hh says which of them are requests.
+//
 // A session is one connection, of a server or of a client. It owns no socket and no thread: who
 // owns it feeds it what arrived and sends what it drains.
 //
@@ -10,29 +12,25 @@
 // Source: RFC 9113; nghttp2 1.52.
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
+
+#include "base/time.hh"
+#include "http/fields.hh"
 
 namespace polis::http {
 
 using StreamId = std::int32_t;
-using Header = std::pair<std::string_view, std::string_view>;
-using Headers = std::vector<Header>;
+using Headers = Fields;
 
 // The limits of a session: what one peer may cost.
 struct SessionLimits {
-  std::uint32_t streams_max = 1000;           // open at a time, as told to the peer
-  std::uint32_t header_bytes_max = 16 << 10;  // of one header block
-  std::uint32_t stream_window = 1 << 20;      // bytes that may arrive unread on one stream
-  std::uint32_t connection_window = 8 << 20;  // and on all together
+  std::uint32_t header_bytes_max = 128 << 10;  // of one header block
+  std::uint32_t stream_window = 1 << 20;       // bytes that may arrive unread on one stream
+  std::uint32_t connection_window = 8 << 20;   // and on all together
   std::size_t output_bytes_max =
       1 << 20;  // drained and not yet taken by the socket, before sources are asked again
-  std::uint32_t control_frames_max =
-      10'000;  // pings, settings and resets of the peer in a row, without a request
 };
 
 // Where a message's bytes come from, when the peer has room for them.
@@ -67,9 +65,11 @@ class Session {
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
-  // What arrived. False: the peer broke the protocol or a limit; drain what is left (it says why)
-  // and close.
-  bool feed(std::string_view bytes);
+  // What arrived, and when. False: the peer broke the protocol, or sends little but frames that
+  // carry nothing (http/frame_meter.hh); drain what is left (it says why) and close.
+  bool feed(std::string_view bytes, Instant now);
+  // So many drained bytes have left.
+  void on_sent(std::size_t bytes);
   // Appends what is to be sent, up to about SessionLimits::output_bytes_max.
   void drain(std::string& out);
   // Nothing more to read or to write: close.
@@ -87,6 +87,8 @@ class Session {
   // Bytes that on_data gave were read: the peer may send as many again. Every byte has to be
   // acknowledged once.
   void consumed(StreamId stream, std::size_t bytes);
+  // The same for the connection alone: the stream gets no more room.
+  void consumed_by_connection(std::size_t bytes);
   void ping();
   // No new streams from now on; those that are open may end.
   void goaway();

@@ -23,15 +23,21 @@ using Unix = asio::local::stream_protocol;
 using StreamSocket = asio::generic::stream_protocol::socket;  // of either
 using ErrorCodeAsio = boost::system::error_code;
 
+// A stream delivers at most this many bytes in a turn, and goes on in the next one: a peer that
+// sends without end holds up neither the turn's end nor the other streams.
+inline constexpr std::size_t kReadBytesPerTurn = 64 << 10;
+
 struct Reactor::Impl {
   asio::io_context context{1};  // one thread runs it
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   std::vector<std::function<void()>> turn_end;
+  std::vector<std::function<void()>> after_turn;  // of this turn: what goes on in the next one
   std::unique_ptr<asio::signal_set> signals;
   // Timers that wait in no timerfd: the loop waits no longer than until the first of them.
   std::multimap<Instant, std::function<void()>> coarse;
+  std::unique_ptr<Network> network;
   bool stopped = false;
-  std::vector<char> read_buffer = std::vector<char>(256 << 10);  // one for all connections
+  std::vector<char> read_buffer = std::vector<char>(kReadBytesPerTurn);  // one for all
 };
 
 }  // namespace polis::io

@@ -76,9 +76,9 @@ TEST_F(DescriptorsTest, the_soft_limit_is_raised_as_far_as_wanted_and_allowed) {
 
 TEST_F(DescriptorsTest, without_a_free_descriptor_clients_are_refused_and_later_ones_are_served) {
   Reactor reactor;
-  std::vector<std::unique_ptr<TcpStream>> accepted;
-  auto listener = listen_tcp(reactor, {"127.0.0.1", 0},
-                             [&](auto stream) { accepted.push_back(std::move(stream)); });
+  std::vector<std::unique_ptr<Stream>> accepted;
+  auto listener = reactor.network().listen(
+      {"127.0.0.1", 0}, [&](auto stream) { accepted.push_back(std::move(stream)); });
   ASSERT_TRUE(listener.has_value());
   for (int i = 0; i < 40; ++i) new_client();
   const int late = new_client();

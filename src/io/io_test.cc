@@ -85,13 +85,74 @@ TEST(Reactor, the_end_of_a_turn_comes_after_all_that_was_ready) {
   EXPECT_EQ(seen_at_end, 100);
 }
 
+// Sends as fast as the socket takes it, until it is destroyed.
+class Flood {
+ public:
+  Flood(Reactor& reactor, std::uint16_t port)
+      : connecting_(reactor.network().connect({"127.0.0.1", port}, 1s, [this](auto stream) {
+          stream_ = std::move(*stream);
+          stream_->start({[](std::string_view) {}, [](const std::string&) {}, [this] { push(); }});
+          push();
+        })) {}
+
+ private:
+  void push() {
+    while (stream_->write(bytes_) == bytes_.size()) {
+    }
+  }
+  const std::string bytes_ = std::string(1 << 20, 'f');
+  std::unique_ptr<Stream> stream_;
+  std::unique_ptr<Connecting> connecting_;
+};
+
+TEST(Tcp, a_stream_that_never_ends_delivers_a_bounded_number_of_bytes_in_a_turn) {
+  Reactor reactor, other;
+  std::unique_ptr<Stream> server;
+  std::size_t in_turn = 0, most = 0, total = 0;
+  auto listener = reactor.network().listen({"127.0.0.1", 0}, [&](std::unique_ptr<Stream> s) {
+    server = std::move(s);
+    server->start({[&](std::string_view bytes) {
+                     in_turn += bytes.size();
+                     total += bytes.size();
+                     // More arrives while this turn lasts.
+                     for (int i = 0; i < 4; ++i) other.post([&] { other.stop(); });
+                     other.run();
+                     if (total > 16 << 20) reactor.stop();
+                   },
+                   [](const std::string&) {}, [] {}});
+  });
+  ASSERT_TRUE(listener.has_value());
+  Flood flood(other, (*listener)->port());
+  auto pump = [&] {
+    other.post([&] { other.stop(); });
+    other.run();
+  };
+  reactor.at_turn_end([&] {
+    most = std::max(most, std::exchange(in_turn, 0));
+    if (!server) pump();
+  });
+  auto again = std::make_shared<std::function<void()>>();
+  *again = [&, weak = std::weak_ptr(again)] {
+    if (auto self = weak.lock()) reactor.post(*self);
+  };
+  (*again)();
+  auto patience = reactor.after(10s, [&] {
+    ADD_FAILURE() << "timed out";
+    reactor.stop();
+  });
+  pump();
+  reactor.run();
+  EXPECT_GT(total, 16u << 20);
+  EXPECT_LE(most, 64u << 10);
+}
+
 TEST(Tcp, bytes_go_both_ways_and_a_full_socket_pushes_back) {
   Reactor reactor;
-  std::unique_ptr<TcpStream> server, client;
+  std::unique_ptr<Stream> server, client;
   std::string sent(8 << 20, 'x'), received;
   std::size_t at = 0;
   bool pushed_back = false;
-  auto listener = listen_tcp(reactor, {"127.0.0.1", 0}, [&](std::unique_ptr<TcpStream> s) {
+  auto listener = reactor.network().listen({"127.0.0.1", 0}, [&](std::unique_ptr<Stream> s) {
     server = std::move(s);
     server->start({[&](std::string_view bytes) {
                      received += bytes;
@@ -100,26 +161,27 @@ TEST(Tcp, bytes_go_both_ways_and_a_full_socket_pushes_back) {
                    [](const std::string&) {}, [] {}});
   });
   ASSERT_TRUE(listener.has_value());
-  auto connecting = connect_tcp(reactor, {"127.0.0.1", (*listener)->port()}, 1s, [&](auto stream) {
-    ASSERT_TRUE(stream.has_value());
-    client = std::move(*stream);
-    auto push = [&] {
-      while (at < sent.size()) {
-        std::size_t n = client->write(std::string_view(sent).substr(at));
-        at += n;
-        if (at < sent.size()) {
-          pushed_back = true;
-          return;
-        }
-      }
-    };
-    client->start({[&](std::string_view bytes) {
-                     EXPECT_EQ(bytes, "done");
-                     reactor.stop();
-                   },
-                   [](const std::string&) {}, push});
-    push();
-  });
+  auto connecting =
+      reactor.network().connect({"127.0.0.1", (*listener)->port()}, 1s, [&](auto stream) {
+        ASSERT_TRUE(stream.has_value());
+        client = std::move(*stream);
+        auto push = [&] {
+          while (at < sent.size()) {
+            std::size_t n = client->write(std::string_view(sent).substr(at));
+            at += n;
+            if (at < sent.size()) {
+              pushed_back = true;
+              return;
+            }
+          }
+        };
+        client->start({[&](std::string_view bytes) {
+                         EXPECT_EQ(bytes, "done");
+                         reactor.stop();
+                       },
+                       [](const std::string&) {}, push});
+        push();
+      });
   reactor.run();
   EXPECT_EQ(received, sent);
   EXPECT_TRUE(pushed_back);
@@ -127,9 +189,9 @@ TEST(Tcp, bytes_go_both_ways_and_a_full_socket_pushes_back) {
 
 TEST(Tcp, an_address_in_use_is_named) {
   Reactor reactor;
-  auto first = listen_tcp(reactor, {"127.0.0.1", 0}, [](auto) {});
+  auto first = reactor.network().listen({"127.0.0.1", 0}, [](auto) {});
   ASSERT_TRUE(first.has_value());
-  auto second = listen_tcp(reactor, {"127.0.0.1", (*first)->port()}, [](auto) {});
+  auto second = reactor.network().listen({"127.0.0.1", (*first)->port()}, [](auto) {});
   ASSERT_FALSE(second.has_value());
   EXPECT_NE(second.error().text.find("in use"), std::string::npos);
 }
@@ -138,11 +200,11 @@ TEST(Tcp, a_refused_connection_is_an_error_with_the_address) {
   Reactor reactor;
   std::uint16_t port;
   {
-    auto listener = listen_tcp(reactor, {"127.0.0.1", 0}, [](auto) {});
+    auto listener = reactor.network().listen({"127.0.0.1", 0}, [](auto) {});
     port = (*listener)->port();
   }
   std::string text;
-  auto connecting = connect_tcp(reactor, {"127.0.0.1", port}, 1s, [&](auto stream) {
+  auto connecting = reactor.network().connect({"127.0.0.1", port}, 1s, [&](auto stream) {
     text = stream.error().text;
     reactor.stop();
   });

@@ -5,6 +5,7 @@
 
 #include "base/check.hh"
 #include "io/asio.hh"
+#include "io/tcp.hh"
 
 namespace polis::io {
 namespace {
@@ -48,8 +49,12 @@ class CoarseTimer final : public Timer {
 
 }  // namespace
 
-Reactor::Reactor() : impl_(std::make_unique<Impl>()) {}
+Reactor::Reactor() : impl_(std::make_unique<Impl>()) {
+  impl_->network = std::make_unique<TcpNetwork>(*this);
+}
 Reactor::~Reactor() = default;
+
+Network& Reactor::network() { return *impl_->network; }
 
 Instant Reactor::now() const {
   timespec ts;
@@ -76,6 +81,8 @@ void Reactor::run() {
     }
     fire_coarse();
     for (auto& hook : impl_->turn_end) hook();
+    auto after_turn = std::exchange(impl_->after_turn, {});
+    for (auto& f : after_turn) f();
   }
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "io/loop.hh"
+#include "io/network.hh"
 
 namespace polis::io {
 
@@ -25,6 +26,8 @@ class Reactor final : public Loop {
   void post(std::function<void()> f) override;
   std::unique_ptr<Timer> after(Duration delay, std::function<void()> f) override;
 
+  // TCP on this loop.
+  Network& network();
   // `hook` runs at the end of every turn, in the order of registration.
   void at_turn_end(std::function<void()> hook);
   // Runs until stop().

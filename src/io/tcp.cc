@@ -14,13 +14,11 @@
 namespace polis::io {
 namespace {
 
-// Bytes that one stream may deliver in a turn before the others have theirs.
-constexpr int kReadsPerTurnMax = 4;
 // Without a free descriptor: connections that are refused at a time, and the time between.
 constexpr int kRefusedAtATime = 256;
 constexpr Duration kRefuseInterval = std::chrono::milliseconds(50);
 
-class AsioStream final : public TcpStream, public std::enable_shared_from_this<AsioStream> {
+class AsioStream final : public Stream, public std::enable_shared_from_this<AsioStream> {
  public:
   AsioStream(Reactor& reactor, StreamSocket socket, std::string peer)
       : impl_(reactor.impl()), socket_(std::move(socket)), peer_(std::move(peer)) {
@@ -87,16 +85,17 @@ class AsioStream final : public TcpStream, public std::enable_shared_from_this<A
   }
 
   void read() {
-    for (int i = 0; i < kReadsPerTurnMax && !closed_ && !paused_; ++i) {
-      ErrorCodeAsio error;
-      std::size_t n = socket_.read_some(asio::buffer(impl_.read_buffer), error);
-      if (error == asio::error::would_block) break;
-      if (error)
-        return failed(error == asio::error::eof ? "closed by the other side" : error.message());
-      if (handlers_.bytes) handlers_.bytes(std::string_view(impl_.read_buffer.data(), n));
-      if (n < impl_.read_buffer.size()) break;
-    }
-    wait_readable();
+    if (closed_ || paused_) return;
+    ErrorCodeAsio error;
+    std::size_t n = socket_.read_some(asio::buffer(impl_.read_buffer), error);
+    if (error && error != asio::error::would_block)
+      return failed(error == asio::error::eof ? "closed by the other side" : error.message());
+    if (!error && handlers_.bytes) handlers_.bytes(std::string_view(impl_.read_buffer.data(), n));
+    waiting_readable_ = true;
+    impl_.after_turn.push_back([self = shared_from_this()] {
+      self->waiting_readable_ = false;
+      self->wait_readable();
+    });
   }
 
   void wait_writable() {
@@ -139,7 +138,7 @@ std::string peer_of(const Tcp::socket& socket) {
 std::string peer_of(const Unix::socket&) { return "unix"; }
 
 // What the user owns. Asio's handlers may outlive it, so they share the stream itself.
-class OwnedStream final : public TcpStream {
+class OwnedStream final : public Stream {
  public:
   template <typename Socket>
   OwnedStream(Reactor& reactor, Socket socket) {
@@ -191,10 +190,10 @@ class SpareDescriptor {
 };
 
 template <typename Protocol>
-class AsioListener final : public TcpListener {
+class AsioListener final : public Listener {
  public:
   AsioListener(Reactor& reactor, typename Protocol::acceptor acceptor,
-               std::function<void(std::unique_ptr<TcpStream>)> accepted)
+               std::function<void(std::unique_ptr<Stream>)> accepted)
       : state_(std::make_shared<State>(
             State{reactor, std::move(acceptor), std::move(accepted), {}, {}})) {
     ErrorCodeAsio ignored;
@@ -216,7 +215,7 @@ class AsioListener final : public TcpListener {
   struct State {
     Reactor& reactor;
     typename Protocol::acceptor acceptor;
-    std::function<void(std::unique_ptr<TcpStream>)> accepted;
+    std::function<void(std::unique_ptr<Stream>)> accepted;
     std::unique_ptr<Timer> retry;
     SpareDescriptor spare;
   };
@@ -245,7 +244,7 @@ class AsioListener final : public TcpListener {
 class AsioConnecting final : public Connecting {
  public:
   AsioConnecting(Reactor& reactor, const Address& address, Duration timeout,
-                 std::function<void(Result<std::unique_ptr<TcpStream>>)> done)
+                 std::function<void(Result<std::unique_ptr<Stream>>)> done)
       : state_(std::make_shared<State>(State{reactor,
                                              address,
                                              Tcp::resolver(reactor.impl().context),
@@ -276,7 +275,7 @@ class AsioConnecting final : public Connecting {
     Address address;
     Tcp::resolver resolver;
     Tcp::socket socket;
-    std::function<void(Result<std::unique_ptr<TcpStream>>)> done;
+    std::function<void(Result<std::unique_ptr<Stream>>)> done;
     std::unique_ptr<Timer> timeout;
   };
 
@@ -317,9 +316,9 @@ class AsioConnecting final : public Connecting {
   std::shared_ptr<State> state_;  // shared with the steps that are under way
 };
 
-class UnixListener final : public TcpListener {
+class UnixListener final : public Listener {
  public:
-  UnixListener(std::string path, std::unique_ptr<TcpListener> listener)
+  UnixListener(std::string path, std::unique_ptr<Listener> listener)
       : path_(std::move(path)), listener_(std::move(listener)) {}
   ~UnixListener() override {
     listener_.reset();
@@ -329,13 +328,13 @@ class UnixListener final : public TcpListener {
 
  private:
   std::string path_;
-  std::unique_ptr<TcpListener> listener_;
+  std::unique_ptr<Listener> listener_;
 };
 
 class UnixConnecting final : public Connecting {
  public:
   UnixConnecting(Reactor& reactor, const Address& address,
-                 std::function<void(Result<std::unique_ptr<TcpStream>>)> done)
+                 std::function<void(Result<std::unique_ptr<Stream>>)> done)
       : state_(std::make_shared<State>(
             State{reactor, address, Unix::socket(reactor.impl().context), std::move(done)})) {
     state_->socket.async_connect(
@@ -361,7 +360,7 @@ class UnixConnecting final : public Connecting {
     Reactor& reactor;
     Address address;
     Unix::socket socket;
-    std::function<void(Result<std::unique_ptr<TcpStream>>)> done;
+    std::function<void(Result<std::unique_ptr<Stream>>)> done;
   };
   std::shared_ptr<State> state_;  // shared with the attempt that is under way
 };
@@ -388,9 +387,9 @@ Result<void> make_way(Reactor& reactor, const Address& address) {
   return {};
 }
 
-Result<std::unique_ptr<TcpListener>> listen_unix(
+Result<std::unique_ptr<Listener>> listen_unix(
     Reactor& reactor, const Address& address,
-    std::function<void(std::unique_ptr<TcpStream>)> accepted) {
+    std::function<void(std::unique_ptr<Stream>)> accepted) {
   if (auto free = make_way(reactor, address); !free) return std::unexpected(free.error());
   Unix::acceptor acceptor(reactor.impl().context);
   ErrorCodeAsio error;
@@ -426,13 +425,11 @@ Result<Tcp::endpoint> resolve_local(Reactor& reactor, const Address& address) {
 
 }  // namespace
 
-Result<std::unique_ptr<TcpListener>> listen_tcp(
-    Reactor& reactor, const Address& address,
-    std::function<void(std::unique_ptr<TcpStream>)> accepted) {
-  if (address.is_unix()) return listen_unix(reactor, address, std::move(accepted));
-  auto endpoint = resolve_local(reactor, address);
+Result<std::unique_ptr<Listener>> TcpNetwork::listen(const Address& address, Accepted accepted) {
+  if (address.is_unix()) return listen_unix(reactor_, address, std::move(accepted));
+  auto endpoint = resolve_local(reactor_, address);
   if (!endpoint) return std::unexpected(endpoint.error());
-  Tcp::acceptor acceptor(reactor.impl().context);
+  Tcp::acceptor acceptor(reactor_.impl().context);
   ErrorCodeAsio error;
   acceptor.open(endpoint->protocol(), error);
   if (!error) acceptor.set_option(Tcp::acceptor::reuse_address(true), error);
@@ -452,14 +449,14 @@ Result<std::unique_ptr<TcpListener>> listen_tcp(
     return fail(ErrorCode::kInvalid,
                 fmt::format("cannot listen on {}: {}", address.text(), error.message()));
   }
-  return std::make_unique<AsioListener<Tcp>>(reactor, std::move(acceptor), std::move(accepted));
+  return std::make_unique<AsioListener<Tcp>>(reactor_, std::move(acceptor), std::move(accepted));
 }
 
-std::unique_ptr<Connecting> connect_tcp(
-    Reactor& reactor, const Address& address, Duration timeout,
-    std::function<void(Result<std::unique_ptr<TcpStream>>)> done) {
-  if (address.is_unix()) return std::make_unique<UnixConnecting>(reactor, address, std::move(done));
-  return std::make_unique<AsioConnecting>(reactor, address, timeout, std::move(done));
+std::unique_ptr<Connecting> TcpNetwork::connect(const Address& address, Duration timeout,
+                                                Connected done) {
+  if (address.is_unix())
+    return std::make_unique<UnixConnecting>(reactor_, address, std::move(done));
+  return std::make_unique<AsioConnecting>(reactor_, address, timeout, std::move(done));
 }
 
 }  // namespace polis::io

@@ -19,8 +19,9 @@ constexpr std::size_t kSentBytesKept = 1 << 20;
 
 }  // namespace
 
-PeerLane::PeerLane(io::Reactor& reactor, io::Address address, Events events)
-    : reactor_(reactor),
+PeerLane::PeerLane(io::Loop& loop, io::Network& network, io::Address address, Events events)
+    : loop_(loop),
+      network_(network),
       address_(std::move(address)),
       events_(std::move(events)),
       delay_(kReconnectMin) {
@@ -39,12 +40,12 @@ void PeerLane::add(std::string& frames) {
 }
 
 void PeerLane::flush() {
-  if (blocked_ && reactor_.now() - progressed_ > kStallMax) return reconnect("it takes no bytes");
+  if (blocked_ && loop_.now() - progressed_ > kStallMax) return reconnect("it takes no bytes");
   if (!stream_ || blocked_ || at_ == queue_.size()) return;
   sent_since_beat_ = true;
   const std::size_t n = stream_->write(std::string_view(queue_).substr(at_));
   at_ += n;
-  if (n > 0) progressed_ = reactor_.now();
+  if (n > 0) progressed_ = loop_.now();
   if (at_ == queue_.size()) {
     queue_.clear();
     at_ = 0;
@@ -58,17 +59,17 @@ void PeerLane::flush() {
 }
 
 void PeerLane::connect() {
-  connecting_ = io::connect_tcp(reactor_, address_, kConnectTimeout,
-                                [this](Result<std::unique_ptr<io::TcpStream>> result) {
-                                  if (!result) return reconnect(result.error().text);
-                                  on_connected(std::move(*result));
-                                });
+  connecting_ = network_.connect(address_, kConnectTimeout,
+                                 [this](Result<std::unique_ptr<io::Stream>> result) {
+                                   if (!result) return reconnect(result.error().text);
+                                   on_connected(std::move(*result));
+                                 });
 }
 
-void PeerLane::on_connected(std::unique_ptr<io::TcpStream> stream) {
+void PeerLane::on_connected(std::unique_ptr<io::Stream> stream) {
   stream_ = std::move(stream);
   stream_->give_up_unacknowledged_after(kUnacknowledgedMax);
-  progressed_ = reactor_.now();
+  progressed_ = loop_.now();
   answers_ = {};
   answered_ = refused_ = false;
   silent_beats_ = 0;
@@ -130,7 +131,7 @@ void PeerLane::reconnect(const std::string& reason) {
   queue_.clear();
   at_ = 0;
   blocked_ = false;
-  retry_ = reactor_.after(delay_, [this] {
+  retry_ = loop_.after(delay_, [this] {
     auto keep = std::move(retry_);
     ended_.reset();
     connect();

@@ -9,14 +9,15 @@
 // A peer that has answered goes on to send heartbeats. After kSilentBeatsMax beats without a byte
 // from it the connection is given up.
 //
-// Threads: the reactor's.
+// Threads: the loop's.
 
 #include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
 
-#include "io/tcp.hh"
+#include "io/loop.hh"
+#include "io/network.hh"
 #include "peers/frame.hh"
 
 namespace polis::peers {
@@ -42,7 +43,7 @@ class PeerLane {
     std::function<void(const Refusal&)> refused;
   };
 
-  PeerLane(io::Reactor& reactor, io::Address address, Events events);
+  PeerLane(io::Loop& loop, io::Network& network, io::Address address, Events events);
 
   bool is_up() const { return up_; }
   // Bytes for which the socket had no room yet.
@@ -62,16 +63,17 @@ class PeerLane {
  private:
   void connect();
   void become_up();
-  void on_connected(std::unique_ptr<io::TcpStream> stream);
+  void on_connected(std::unique_ptr<io::Stream> stream);
   void on_bytes(std::string_view bytes);
   void reconnect(const std::string& reason);
 
-  io::Reactor& reactor_;
+  io::Loop& loop_;
+  io::Network& network_;
   io::Address address_;
   Events events_;
   std::unique_ptr<io::Connecting> connecting_;
-  std::unique_ptr<io::TcpStream> stream_;
-  std::unique_ptr<io::TcpStream> ended_;  // may be the caller, so it is kept for a while
+  std::unique_ptr<io::Stream> stream_;
+  std::unique_ptr<io::Stream> ended_;  // may be the caller, so it is kept for a while
   std::unique_ptr<io::Timer> retry_;
   Duration delay_;
   std::string queue_;

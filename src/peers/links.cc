@@ -32,7 +32,7 @@ class PeerLinks::Outgoing {
       : links_(links), peer_(std::move(peer)), state_(links.states_[peer_.id]) {
     for (std::size_t i = 0; i < links.lanes(); ++i)
       lanes_.push_back(std::make_unique<PeerLane>(
-          links_.reactor_, peer_.address,
+          links_.loop_, links_.network_, peer_.address,
           PeerLane::Events{[this] { return encode(links_.greeting_for(peer_.id)); },
                            [this] { return state_.answers_greetings == false; },
                            [this] { on_up(); },
@@ -119,7 +119,7 @@ class PeerLinks::Outgoing {
 // A connection that a peer made to us.
 class PeerLinks::Incoming {
  public:
-  Incoming(PeerLinks& links, std::uint64_t id, std::unique_ptr<io::TcpStream> stream)
+  Incoming(PeerLinks& links, std::uint64_t id, std::unique_ptr<io::Stream> stream)
       : links_(links), id_(id), stream_(std::move(stream)) {
     stream_->start({[this](std::string_view bytes) { on_bytes(bytes); },
                     [this](const std::string&) { close(); },
@@ -143,7 +143,7 @@ class PeerLinks::Incoming {
     if (closed_) return;
     closed_ = true;
     if (greeted_) links_.on_incoming_gone(from_);
-    links_.reactor_.post([&links = links_, id = id_] { links.incoming_.erase(id); });
+    links_.loop_.post([&links = links_, id = id_] { links.incoming_.erase(id); });
   }
 
  private:
@@ -165,7 +165,7 @@ class PeerLinks::Incoming {
         links_.received_(from_, **frame);
     }
     if (!greeted_) return;
-    links_.states_[from_].heard = links_.reactor_.now();
+    links_.states_[from_].heard = links_.loop_.now();
   }
 
   void greet(std::string_view bytes) {
@@ -255,7 +255,7 @@ class PeerLinks::Incoming {
 
   PeerLinks& links_;
   std::uint64_t id_;
-  std::unique_ptr<io::TcpStream> stream_;
+  std::unique_ptr<io::Stream> stream_;
   FrameReader reader_;
   std::string answers_;   // not sent yet
   bool blocked_ = false;  // the socket has no room
@@ -265,7 +265,8 @@ class PeerLinks::Incoming {
   ReplicaId from_;
 };
 
-PeerLinks::PeerLinks(io::Reactor& reactor, Own own) : reactor_(reactor), own_(std::move(own)) {}
+PeerLinks::PeerLinks(io::Loop& loop, io::Network& network, Own own)
+    : loop_(loop), network_(network), own_(std::move(own)) {}
 
 std::size_t PeerLinks::lanes() const {
   return own_.consensus == consensus::Protocol::kPaxos ? kLanesOfPaxos : 1;
@@ -296,7 +297,7 @@ void PeerLinks::set_peers(const std::vector<Peer>& peers) {
     link = std::make_unique<Outgoing>(*this, peer);
   }
   if (outgoing_.size() == wanted_.size()) return;
-  let_go_ = reactor_.after(kLetGoAfter, [this] {
+  let_go_ = loop_.after(kLetGoAfter, [this] {
     auto keep = std::move(let_go_);
     let_go_of_others();
   });
@@ -318,9 +319,8 @@ Result<void> PeerLinks::start(Received received, Lost lost, Refused refused) {
   received_ = std::move(received);
   lost_ = std::move(lost);
   refused_ = std::move(refused);
-  auto listener =
-      io::listen_tcp(reactor_, own_.listen,
-                     [this](std::unique_ptr<io::TcpStream> stream) { accept(std::move(stream)); });
+  auto listener = network_.listen(
+      own_.listen, [this](std::unique_ptr<io::Stream> stream) { accept(std::move(stream)); });
   if (!listener) return std::unexpected(listener.error());
   listener_ = std::move(*listener);
   beat();
@@ -330,13 +330,13 @@ Result<void> PeerLinks::start(Received received, Lost lost, Refused refused) {
 void PeerLinks::beat() {
   for (auto& [id, link] : outgoing_) link->beat();
   for (auto& [id, one] : incoming_) one->beat();
-  beat_ = reactor_.after(kBeatInterval, [this] {
+  beat_ = loop_.after(kBeatInterval, [this] {
     auto keep = std::move(beat_);
     beat();
   });
 }
 
-void PeerLinks::accept(std::unique_ptr<io::TcpStream> stream) {
+void PeerLinks::accept(std::unique_ptr<io::Stream> stream) {
   drop_oldest_without_greeting();
   std::uint64_t id = next_incoming_++;
   incoming_[id] = std::make_unique<Incoming>(*this, id, std::move(stream));

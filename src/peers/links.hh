@@ -10,14 +10,15 @@
 // overtakes what, so its messages are spread over several lanes, and what is sent again goes past
 // the lane that stands still. Raft refuses what comes behind a gap: it has one lane.
 //
-// Threads: the reactor's.
+// Threads: the loop's.
 
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 
-#include "io/tcp.hh"
+#include "io/loop.hh"
+#include "io/network.hh"
 #include "peers/frame.hh"
 #include "peers/repeats.hh"
 #include "replica/transport.hh"
@@ -68,7 +69,7 @@ class PeerLinks final : public replica::Transport {
   // likely.
   using Lost = std::function<void(ReplicaId)>;
 
-  PeerLinks(io::Reactor& reactor, Own own);
+  PeerLinks(io::Loop& loop, io::Network& network, Own own);
   ~PeerLinks() override;
 
   // Begins to accept and to connect. kUnavailable: the address is in use.
@@ -90,7 +91,7 @@ class PeerLinks final : public replica::Transport {
   class Incoming;
   std::size_t lanes() const;
   Greeting greeting_for(ReplicaId peer) const;
-  void accept(std::unique_ptr<io::TcpStream> stream);
+  void accept(std::unique_ptr<io::Stream> stream);
   void beat();
   void drop_oldest_without_greeting();
   void drop_oldest_of(ReplicaId peer);
@@ -101,12 +102,13 @@ class PeerLinks final : public replica::Transport {
   std::string alone(const std::string& other) const;
   void let_go_of_others();
 
-  io::Reactor& reactor_;
+  io::Loop& loop_;
+  io::Network& network_;
   Own own_;
   Received received_;
   Lost lost_;
   Refused refused_;
-  std::unique_ptr<io::TcpListener> listener_;
+  std::unique_ptr<io::Listener> listener_;
   std::map<ReplicaId, std::unique_ptr<Outgoing>> outgoing_;
   std::map<std::uint64_t, std::unique_ptr<Incoming>> incoming_;
   std::map<ReplicaId, PeerState> states_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "io/reactor.hh"
+
 #include <algorithm>
 
 namespace polis::peers {
@@ -21,7 +23,7 @@ class Listening {
   Manners manners = Manners::kAnswers;
 
   explicit Listening(io::Reactor& reactor) {
-    auto listener = io::listen_tcp(reactor, {"127.0.0.1", 0}, [this](auto stream) {
+    auto listener = reactor.network().listen({"127.0.0.1", 0}, [this](auto stream) {
       lanes_.push_back(std::make_unique<Lane>());
       Lane& lane = *lanes_.back();
       lane.manners = &manners;
@@ -52,7 +54,7 @@ class Listening {
 
  private:
   struct Lane {
-    std::unique_ptr<io::TcpStream> stream;
+    std::unique_ptr<io::Stream> stream;
     FrameReader reader;
     std::size_t frames = 0;
     const Manners* manners = nullptr;
@@ -87,7 +89,7 @@ class Listening {
   }
 
   std::unique_ptr<io::Timer> beat_;
-  std::unique_ptr<io::TcpListener> listener_;
+  std::unique_ptr<io::Listener> listener_;
   std::vector<std::unique_ptr<Lane>> lanes_;
 };
 
@@ -95,14 +97,15 @@ class Links {
  public:
   explicit Links(Protocol protocol)
       : peer_(reactor_),
-        links_(reactor_, {.cell = 7,
-                          .id = kOwn,
-                          .name = "a",
-                          .listen = {"127.0.0.1", 0},
-                          .consensus = protocol,
-                          .blank = [] { return false; },
-                          .has_taken_part = [](ReplicaId) { return false; },
-                          .cell_version = [] { return 1u; }}) {
+        links_(reactor_, reactor_.network(),
+               {.cell = 7,
+                .id = kOwn,
+                .name = "a",
+                .listen = {"127.0.0.1", 0},
+                .consensus = protocol,
+                .blank = [] { return false; },
+                .has_taken_part = [](ReplicaId) { return false; },
+                .cell_version = [] { return 1u; }}) {
     auto started = links_.start([](ReplicaId, std::string_view) {}, [this](ReplicaId) { ++lost_; },
                                 [](const Refusal&) {});
     EXPECT_TRUE(started.has_value());
@@ -134,8 +137,8 @@ class Links {
   void come(std::optional<Greeting> greeting) {
     coming_.push_back(std::make_unique<Coming>());
     Coming& coming = *coming_.back();
-    coming.connecting = io::connect_tcp(
-        reactor_, {"127.0.0.1", links_.port()}, 5s, [&coming, greeting](auto stream) {
+    coming.connecting = reactor_.network().connect(
+        {"127.0.0.1", links_.port()}, 5s, [&coming, greeting](auto stream) {
           ASSERT_TRUE(stream.has_value());
           coming.stream = std::move(*stream);
           coming.stream->start({[&coming](std::string_view bytes) { coming.got += bytes; },
@@ -162,7 +165,7 @@ class Links {
  private:
   struct Coming {
     std::unique_ptr<io::Connecting> connecting;
-    std::unique_ptr<io::TcpStream> stream;
+    std::unique_ptr<io::Stream> stream;
     std::string got;
     bool ended = false;
   };

@@ -1,0 +1,49 @@
+#pragma once
+
+// Which handler serves a request: by exact path, else by the longest prefix.
+//
+// Threads: the loop's. Routes are added before the server listens.
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "http/exchange.hh"
+
+namespace polis::http {
+
+// Answers, or sets the exchange's handler and answers later. `request` is valid during the call.
+using Handler = std::function<void(const ExchangePtr& exchange, const Request& request)>;
+
+class Router {
+ public:
+  // gRPC calls, which clients tell apart by their content type, not by their path.
+  void set_grpc(Handler handler) { grpc_ = std::move(handler); }
+  void add(const std::string& path, Handler handler) { exact_[path] = std::move(handler); }
+  // `prefix` ends with '/'.
+  void add_prefix(const std::string& prefix, Handler handler) {
+    prefixes_[prefix] = std::move(handler);
+  }
+  // Serves what no route takes.
+  void set_fallback(Handler handler) { fallback_ = std::move(handler); }
+
+  void route(const ExchangePtr& exchange, const Request& request) const;
+
+ private:
+  struct Hash {
+    using is_transparent = void;
+    std::size_t operator()(std::string_view text) const {
+      return std::hash<std::string_view>()(text);
+    }
+  };
+  Handler grpc_, fallback_;
+  std::unordered_map<std::string, Handler, Hash, std::equal_to<>> exact_;
+  std::map<std::string, Handler, std::greater<>> prefixes_;  // a longer one comes before its prefix
+};
+
+// Answers with a short text and ends the exchange.
+void respond_with_text(Exchange& exchange, int status, std::string_view text);
+
+}  // namespace polis::http

@@ -1,0 +1,39 @@
+#pragma once
+
+// What the connections of a server share.
+
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "http/connection.hh"
+#include "http/grpc_calls.hh"
+#include "http/router.hh"
+#include "http/server.hh"
+
+namespace polis::http {
+
+struct Server::Impl {
+  io::Loop& loop;
+  io::Network& network;
+  ServerOptions options;
+  Router router;
+  GrpcCalls grpc;
+  std::vector<std::unique_ptr<io::Listener>> listeners;
+  std::map<std::uint64_t, std::unique_ptr<Connection>> connections;
+  std::vector<std::uint64_t> dirty;
+  std::vector<std::unique_ptr<Connection>>
+      closed;  // until the turn's end: they may be on the stack
+  std::uint64_t next_connection = 1;
+  std::unique_ptr<io::Timer> timer;
+  bool draining = false;
+  int ticks = 0;
+  ServerCounters counters;
+
+  Impl(io::Loop& l, io::Network& n, ServerOptions o);
+  void accept(std::unique_ptr<io::Stream> stream);
+  void remove(std::uint64_t id);
+  void tick();
+};
+
+}  // namespace polis::http

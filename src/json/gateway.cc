@@ -1,0 +1,161 @@
+#include "json/gateway.hh"
+
+#include <fmt/format.h>
+#include <google/protobuf/empty.pb.h>
+
+#include <algorithm>
+
+#include "base/check.hh"
+#include "json/call.hh"
+
+namespace polis::json {
+namespace {
+
+using http::GrpcCode;
+
+constexpr Duration kTick = std::chrono::milliseconds(50);
+constexpr std::string_view kMetadataPrefix = "grpc-metadata-";
+
+// "/package.Service/Method".
+const google::protobuf::MethodDescriptor* find_method(const std::string& grpc_path) {
+  std::string name = grpc_path.substr(1);
+  std::replace(name.begin(), name.end(), '/', '.');
+  return google::protobuf::DescriptorPool::generated_pool()->FindMethodByName(name);
+}
+
+// What a client says as Grpc-Metadata-NAME is metadata NAME; Authorization is itself.
+http::Metadata metadata_of(const http::Fields& fields) {
+  http::Metadata metadata;
+  for (const auto& [name, value] : fields) {
+    if (name.starts_with(kMetadataPrefix)) {
+      metadata.emplace_back(name.substr(kMetadataPrefix.size()), value);
+    } else if (name == "authorization") {
+      metadata.emplace_back(name, value);
+    }
+  }
+  return metadata;
+}
+
+}  // namespace
+
+Gateway::Gateway(http::Server& server, io::Loop& loop, Limits limits)
+    : server_(server), loop_(loop), limits_(limits) {
+  server.router().add_prefix("/v3/",
+                             [](const http::ExchangePtr& exchange, const http::Request& request) {
+                               if (request.method == "OPTIONS")
+                                 return exchange->respond_without_body(200, cors_fields());
+                               respond_with_error(*exchange, {5, "Not Found"});
+                             });
+  tick();
+}
+
+void Gateway::tick() {
+  deadlines_.expire(loop_.now());
+  timer_ = loop_.after(kTick, [this] {
+    auto keep = std::move(timer_);
+    tick();
+  });
+}
+
+void Gateway::add(const std::string& path, const std::string& grpc_path) {
+  Route route{server_.methods().find(grpc_path), grpc_path, nullptr, nullptr};
+  if (const auto* method = find_method(grpc_path)) {
+    route.request = method->input_type();
+    route.response = method->output_type();
+  }
+  // A method that reads no request and gives no answer but a status.
+  if (route.request == nullptr)
+    route.request = route.response = google::protobuf::Empty::descriptor();
+  server_.router().add(
+      path, [this, route](const http::ExchangePtr& exchange, const http::Request& request) {
+        begin(route, exchange, request);
+      });
+}
+
+void Gateway::add_service(const std::string& prefix, const std::string& service) {
+  const auto* found =
+      google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(service);
+  CHECK(found != nullptr);
+  for (int i = 0; i < found->method_count(); ++i) {
+    std::string name = found->method(i)->name();
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    add(prefix + "/" + name, "/" + service + "/" + found->method(i)->name());
+  }
+}
+
+void Gateway::begin(const Route& route, const http::ExchangePtr& exchange,
+                    const http::Request& request) {
+  if (request.method == "OPTIONS") return exchange->respond_without_body(200, cors_fields());
+  if (request.method != "POST") return respond_with_error(*exchange, {12, "Method Not Allowed"});
+  if (route.method == nullptr)
+    return respond_with_error(*exchange, {12, fmt::format("unknown method {}", route.grpc_path)});
+  auto call = std::make_shared<Call>(*this, exchange, route);
+  if (auto timeout = http::find_field(request.fields, "grpc-timeout"); !timeout.empty()) {
+    auto length = http::parse_grpc_timeout(timeout);
+    if (!length)
+      return respond_with_error(*exchange, {3, fmt::format("invalid grpc-timeout: {}", timeout)});
+    // Zero means none here.
+    if (*length > Duration::zero())
+      deadlines_.add(*call,
+                     loop_.now() + std::min<Duration>(*length, std::chrono::hours(24 * 365)));
+  }
+  exchange->set_handler(call);
+  if (auto refusal = server_.methods().intercept(call, metadata_of(request.fields)))
+    return call->finish(*refusal);
+  if (route.method->stream) route.method->stream(call);
+}
+
+void add_etcd_routes(Gateway& gateway) {
+  // Path and method; some have two paths. etcd has no path for RangeStream.
+  static constexpr std::pair<const char*, const char*> kRoutes[] = {
+      {"kv/range", "KV/Range"},
+      {"kv/put", "KV/Put"},
+      {"kv/deleterange", "KV/DeleteRange"},
+      {"kv/txn", "KV/Txn"},
+      {"kv/compaction", "KV/Compact"},
+      {"watch", "Watch/Watch"},
+      {"lease/grant", "Lease/LeaseGrant"},
+      {"lease/revoke", "Lease/LeaseRevoke"},
+      {"lease/keepalive", "Lease/LeaseKeepAlive"},
+      {"lease/timetolive", "Lease/LeaseTimeToLive"},
+      {"lease/leases", "Lease/LeaseLeases"},
+      {"kv/lease/revoke", "Lease/LeaseRevoke"},
+      {"kv/lease/timetolive", "Lease/LeaseTimeToLive"},
+      {"kv/lease/leases", "Lease/LeaseLeases"},
+      {"cluster/member/add", "Cluster/MemberAdd"},
+      {"cluster/member/remove", "Cluster/MemberRemove"},
+      {"cluster/member/update", "Cluster/MemberUpdate"},
+      {"cluster/member/list", "Cluster/MemberList"},
+      {"cluster/member/promote", "Cluster/MemberPromote"},
+      {"maintenance/alarm", "Maintenance/Alarm"},
+      {"maintenance/status", "Maintenance/Status"},
+      {"maintenance/defragment", "Maintenance/Defragment"},
+      {"maintenance/hash", "Maintenance/Hash"},
+      {"maintenance/hashkv", "Maintenance/HashKV"},
+      {"maintenance/snapshot", "Maintenance/Snapshot"},
+      {"maintenance/transfer-leadership", "Maintenance/MoveLeader"},
+      {"maintenance/downgrade", "Maintenance/Downgrade"},
+      {"auth/enable", "Auth/AuthEnable"},
+      {"auth/disable", "Auth/AuthDisable"},
+      {"auth/status", "Auth/AuthStatus"},
+      {"auth/authenticate", "Auth/Authenticate"},
+      {"auth/user/add", "Auth/UserAdd"},
+      {"auth/user/get", "Auth/UserGet"},
+      {"auth/user/list", "Auth/UserList"},
+      {"auth/user/delete", "Auth/UserDelete"},
+      {"auth/user/changepw", "Auth/UserChangePassword"},
+      {"auth/user/grant", "Auth/UserGrantRole"},
+      {"auth/user/revoke", "Auth/UserRevokeRole"},
+      {"auth/role/add", "Auth/RoleAdd"},
+      {"auth/role/get", "Auth/RoleGet"},
+      {"auth/role/list", "Auth/RoleList"},
+      {"auth/role/delete", "Auth/RoleDelete"},
+      {"auth/role/grant", "Auth/RoleGrantPermission"},
+      {"auth/role/revoke", "Auth/RoleRevokePermission"},
+  };
+  for (const auto& [path, method] : kRoutes)
+    gateway.add(std::string("/v3/") + path, std::string("/etcdserverpb.") + method);
+}
+
+}  // namespace polis::json

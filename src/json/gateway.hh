@@ -1,0 +1,63 @@
+#pragma once
+
+// The JSON gateway: every method of the server as POST, for clients that speak no gRPC. The answers
+// are those of etcd's gateway: same paths, bodies, and status codes. A stream is one object a line;
+// it is answered as soon as there is something to say, also while the request goes on.
+//
+// Where it differs from etcd's: what cannot be read in the middle of a stream ends the stream with
+// an error, instead of silence.
+//
+// Threads: the loop's. Life: add routes -> the server listens; outlives the server's calls.
+
+#include <google/protobuf/descriptor.h>
+
+#include <memory>
+#include <string>
+
+#include "http/deadlines.hh"
+#include "http/server.hh"
+#include "io/loop.hh"
+
+namespace polis::json {
+
+// What a call needs to know of its method.
+struct Route {
+  const http::Method* method;  // null: it is not served; told as UNIMPLEMENTED
+  std::string grpc_path;
+  const google::protobuf::Descriptor* request;
+  const google::protobuf::Descriptor* response;
+};
+
+class Gateway {
+ public:
+  struct Limits {
+    std::size_t message_bytes_max = 2 << 20;   // of a request, in wire form
+    std::size_t body_bytes_max = 4 << 20;      // of a request, as JSON
+    std::size_t call_queue_bytes = 256 << 10;  // of answers that a stream's client does not read
+  };
+  Gateway(http::Server& server, io::Loop& loop, Limits limits);
+
+  // `path` as "/v3/kv/range", `grpc_path` as "/etcdserverpb.KV/Range". The method's messages are
+  // those of the service's descriptor.
+  void add(const std::string& path, const std::string& grpc_path);
+  // Every method of the service, at PREFIX/method in lower case.
+  void add_service(const std::string& prefix, const std::string& service);
+
+  const Limits& limits() const { return limits_; }
+  http::Deadlines& deadlines() { return deadlines_; }
+
+ private:
+  void begin(const Route& route, const http::ExchangePtr& exchange, const http::Request& request);
+  void tick();
+
+  http::Server& server_;
+  io::Loop& loop_;
+  Limits limits_;
+  http::Deadlines deadlines_;
+  std::unique_ptr<io::Timer> timer_;
+};
+
+// The routes of etcd's gateway.
+void add_etcd_routes(Gateway& gateway);
+
+}  // namespace polis::json
