@@ -171,9 +171,10 @@ class MemoryTest(unittest.TestCase):
         self.assertGreater(taken, 50)
         self.assertIn("memory", why)
         self.assertIn("MiB of memory are used", replica.log())
-        replica.kill()
-        self.cell.start()
-        self.cell.wait_ready()
+        for _ in range(2):
+            replica.kill()
+            self.cell.start()
+            self.cell.wait_ready()
         client = self.client()
         self.assertEqual(len(list(client.get_prefix("0/"))), 1)
         # The remedy, in portions: what is deleted has to be noted, too.

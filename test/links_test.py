@@ -53,6 +53,8 @@ class Forwarder(threading.Thread):
             self.selector.register(outbound, selectors.EVENT_READ)
 
     def carry(self, source):
+        if source not in self.other:
+            return  # it was closed for another one that was ready in the same moment
         target = self.other[source]
         try:
             data = source.recv(1 << 16)

@@ -63,7 +63,7 @@ replica::Options replica_options(const Settings& settings, std::uint64_t incarna
 }
 
 // What a replica holds for a while may use only a part of the memory that it may use: most of it is
-// for the index of the keys. With a gigabyte or more these are the usual bounds.
+// for the index of the keys. With four gigabytes or more these are the usual bounds.
 void fit_into(replica::Options& options, std::uint64_t memory) {
   options.unsaved_bytes_max = std::min<std::uint64_t>(options.unsaved_bytes_max, memory / 8);
   options.pending_bytes_max = std::min<std::uint64_t>(options.pending_bytes_max, memory / 16);

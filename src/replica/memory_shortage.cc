@@ -1,19 +1,27 @@
 #include "replica/memory_shortage.hh"
 
+#include <algorithm>
+
 #include "consensus/quorum.hh"
 
 namespace polis::replica {
 namespace {
 
-constexpr std::uint64_t kShortPercent = 85, kEnoughPercent = 80;
+// What is kept free for a start, which reads the log while it makes the index anew (about three
+// segments of the log), and for answers that are under way.
+constexpr std::uint64_t kReservePercent = 15, kReserveMin = 64 << 20;
+// Used less than the bound by this much, a replica is not short any more.
+constexpr std::uint64_t kEnoughPercent = 5;
 
 }  // namespace
 
 void MemoryShortage::on_measured(std::uint64_t used, std::uint64_t allowed) {
   used_ = used;
   allowed_ = allowed;
-  const std::uint64_t bound = allowed / 100 * (short_ ? kEnoughPercent : kShortPercent);
-  short_ = allowed > 0 && used > bound;
+  const std::uint64_t reserve =
+      std::min(allowed / 2, std::max(allowed / 100 * kReservePercent, kReserveMin));
+  const std::uint64_t hysteresis = short_ ? allowed / 100 * kEnoughPercent : 0;
+  short_ = allowed > 0 && used > allowed - reserve - hysteresis;
 }
 
 void MemoryShortage::on_told(consensus::ReplicaId member, bool is_short, Instant now) {

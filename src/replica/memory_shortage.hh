@@ -20,8 +20,8 @@ class MemoryShortage {
  public:
   static constexpr Duration kToldFor = std::chrono::seconds(2);
 
-  // Of this replica: bytes used and allowed; allowed 0: there is no limit. Short from 85 % on,
-  // until 80 % again.
+  // Of this replica: bytes used and allowed; allowed 0: there is no limit. Short while less is free
+  // than a start needs: 15 %, or 64 MiB if that is more, but at most half.
   void on_measured(std::uint64_t used, std::uint64_t allowed);
   void on_told(consensus::ReplicaId member, bool is_short, Instant now);
 

@@ -8,13 +8,26 @@ namespace {
 using namespace std::chrono_literals;
 using consensus::ReplicaId;
 constexpr ReplicaId kA(1), kB(2), kC(3);
-constexpr std::uint64_t kAllowed = 200 << 20;
+constexpr std::uint64_t kMiB = 1 << 20, kAllowed = 1000 * kMiB;
 const Instant kNow{100s};
 
 consensus::Configuration three() {
   consensus::Configuration configuration;
   configuration.voters = {kA, kB, kC};
   return configuration;
+}
+
+TEST(MemoryShortage, leaves_what_a_start_needs) {
+  MemoryShortage memory;
+  memory.on_measured(136 * kMiB, 200 * kMiB);
+  EXPECT_FALSE(memory.own());
+  memory.on_measured(137 * kMiB, 200 * kMiB);
+  EXPECT_TRUE(memory.own());
+  MemoryShortage small;
+  small.on_measured(49 * kMiB, 100 * kMiB);
+  EXPECT_FALSE(small.own());
+  small.on_measured(51 * kMiB, 100 * kMiB);
+  EXPECT_TRUE(small.own());
 }
 
 TEST(MemoryShortage, begins_at_85_and_ends_at_80_percent) {
