@@ -102,6 +102,7 @@ void Node::start() {
   options.wal_segment_bytes = config_.wal_segment_bytes;
   options.log_retain_bytes = config_.log_retain_bytes;
   options.engine_interval = config_.engine_interval;
+  options.auto_compaction = config_.auto_compaction;
   options.consensus.snapshot_chunk_bytes = config_.snapshot_chunk_bytes;
   options.consensus.heartbeat_interval = config_.heartbeat_interval;
   options.consensus.election_timeout_min = config_.election_timeout_min;

@@ -36,6 +36,7 @@ struct CellConfig {
   std::size_t append_bytes_max = 64 << 10;
   // Founders begin with an older release, and some restarts bring the newest.
   bool upgrades = false;
+  replica::AutoCompactionOptions auto_compaction;
   consensus::Reads reads = consensus::Reads::kLease;
   Duration lease_margin = std::chrono::milliseconds(5);
   // Each machine's clock runs faster or slower than time by at most this fraction; what the

@@ -143,6 +143,56 @@ void check_linearizable(const History& history) {
   check_real_time(place);
 }
 
+std::string lease_value(std::int64_t lease, std::uint64_t number) {
+  return fmt::format("lease {} value {}", lease, number);
+}
+
+std::optional<std::int64_t> lease_of_value(const std::string& value) {
+  if (!value.starts_with("lease ")) return std::nullopt;
+  return std::strtoll(value.c_str() + 6, nullptr, 10);
+}
+
+namespace {
+
+double seconds(Instant when) {
+  return std::chrono::duration<double>(when.time_since_epoch()).count() - 1;
+}
+
+void check_end(std::int64_t id, const LeaseStory& story, Instant ended, double drift_max,
+               const std::string& how) {
+  if (ended >= story.let_go) return;
+  const auto term = static_cast<double>(story.ttl.count()) / (1.0 + drift_max);
+  const Instant until = story.renewed_last + Duration(static_cast<std::int64_t>(term) - 1000);
+  if (ended >= until) return;
+  broken(fmt::format("lease {} of {} s was renewed by a request of {:.6f} s, and {} at {:.6f} s",
+                     id, std::chrono::duration_cast<std::chrono::seconds>(story.ttl).count(),
+                     seconds(story.renewed_last), how, seconds(ended)));
+}
+
+}  // namespace
+
+void check_leases(const History& history, double drift_max) {
+  for (const auto& [id, story] : history.leases) {
+    if (story.gone_first != Instant::max())
+      check_end(id, story, story.gone_first, drift_max, "its holder was told that it is gone");
+  }
+  std::map<std::string, std::int64_t> holders;
+  for (const auto& [revision, changes] : history.changes) {
+    for (const Change& change : changes) {
+      if (auto lease = lease_of_value(change.value); lease && !change.erased)
+        holders[change.key] = *lease;
+      auto held = holders.find(change.key);
+      if (!change.erased || held == holders.end()) continue;
+      const std::int64_t id = held->second;
+      holders.erase(held);
+      auto story = history.leases.find(id);
+      if (story == history.leases.end()) continue;
+      check_end(id, story->second, history.applied.at(revision), drift_max,
+                fmt::format("its key {} was deleted (revision {})", change.key, revision));
+    }
+  }
+}
+
 void ProtocolChecker::look(std::size_t place, Node& node) {
   if (auto* log = dynamic_cast<const raft::RaftLog*>(&node.replica().log())) {
     const raft::Raft& raft = log->protocol();
@@ -184,7 +234,7 @@ void ProtocolChecker::look_at_chosen(
   looked = commit.value;
 }
 
-void ChangeCollector::look(std::size_t place, Node& node) {
+void ChangeCollector::look(std::size_t place, Node& node, Instant now) {
   const store::Store& store = node.replica().store();
   auto [position, is_new] = seen_.try_emplace({place, node.incarnation()}, store.revision());
   if (is_new) return;  // what it had when it started has been seen before
@@ -202,6 +252,7 @@ void ChangeCollector::look(std::size_t place, Node& node) {
                      });
   for (auto& [revision, changes] : fresh) {
     auto [known, first] = history_.changes.emplace(revision, changes);
+    history_.applied.emplace(revision, now);
     if (!first && known->second != changes)
       broken(fmt::format("replica {} has other changes at revision {} than the first to apply it",
                          place + 1, revision));

@@ -26,6 +26,12 @@ struct Violation : std::runtime_error {
 // using the system's own order as the witness makes the check linear in the history.
 void check_linearizable(const History& history);
 
+// Leases and locks, in the world's own time. A lease of which a renewal was answered, and what
+// hangs on it, is there for its whole term from when that renewal was sent, as the fastest clock
+// measures it. So no two clients ever hold a lock at once. `drift_max`: how much faster than time a
+// replica's clock may run, as a fraction.
+void check_leases(const History& history, double drift_max);
+
 // The protocol's own safety, looked at after every turn of a replica that runs: what one calls
 // committed, all do.
 class ProtocolChecker {
@@ -49,7 +55,7 @@ class ProtocolChecker {
 class ChangeCollector {
  public:
   explicit ChangeCollector(History& history) : history_(history) {}
-  void look(std::size_t place, Node& node);
+  void look(std::size_t place, Node& node, Instant now);
 
  private:
   History& history_;

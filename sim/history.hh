@@ -20,12 +20,13 @@ struct Operation {
   std::size_t client = 0;
   Kind kind = Kind::kGet;
   std::string key;
-  std::string value;  // written; unique in the run
+  std::string value;       // written; unique in the run
+  std::int64_t lease = 0;  // on which what is written hangs
   Instant invoked{};
   Instant returned = Instant::max();
   Outcome outcome = Outcome::kUnderWay;
-  std::uint64_t revision = 0;  // of the answer's header
-  bool succeeded = true;       // kCompareAndSet: the compare held; kDelete: something was deleted
+  std::uint64_t revision = 0;       // of the answer's header
+  bool succeeded = true;            // kCompareAndSet: it was set; kDelete: something was deleted
   std::optional<std::string> read;  // kGet: what was there
 };
 
@@ -37,10 +38,27 @@ struct Change {
   bool operator==(const Change&) const = default;
 };
 
+// What its holder knows of a lease, in the world's own time.
+struct LeaseStory {
+  Duration ttl{};
+  Instant renewed_last{};  // when the newest renewal that was answered had been sent
+  Instant gone_first =
+      Instant::max();               // when its holder was first told that there is no such lease
+  Instant let_go = Instant::max();  // when its holder asked for its end
+
+  void renewed(Instant sent) { renewed_last = std::max(renewed_last, sent); }
+  void gone(Instant told) { gone_first = std::min(gone_first, told); }
+};
+// Values of keys that hang on leases name the lease.
+std::string lease_value(std::int64_t lease, std::uint64_t number);
+std::optional<std::int64_t> lease_of_value(const std::string& value);
+
 struct History {
   std::vector<Operation> operations;
   std::map<std::uint64_t, std::vector<Change>>
       changes;  // by revision; the first replica to apply it says what it is
+  std::map<std::uint64_t, Instant> applied;  // when that was
+  std::map<std::int64_t, LeaseStory> leases;
 };
 
 }  // namespace polis::sim

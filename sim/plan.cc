@@ -61,6 +61,16 @@ consensus::QuorumRule draw_quorum(const RunOptions& options, std::size_t replica
   return {consensus::QuorumKind::kFlexible, replicas + 1 - commit, commit};
 }
 
+// From a seed of its own, too: what masters decide by their clocks. Masters that stand still for
+// seconds belong to it, whatever the profile.
+void draw_leases(const RunOptions& options, Plan& plan) {
+  Random random(options.seed ^ 0x6c6561736573ULL);
+  if (!random.chance(0.5)) return;
+  plan.leases = {.clients = 2 + random.below(4), .locks = 1 + random.below(2)};
+  if (plan.pauses == 0 && random.chance(0.7)) plan.pauses = 0.3;
+  if (random.chance(0.3)) plan.cell.auto_compaction.keep_revisions = 10 + random.below(50);
+}
+
 Plan draw(Random& random, const RunOptions& options) {
   Plan plan;
   static constexpr std::size_t sizes[] = {1, 3, 3, 3, 5};
@@ -110,6 +120,7 @@ Plan draw(Random& random, const RunOptions& options) {
   if (random.chance(0.3)) plan.failing_syncs = 0.2;
   // Damage is healed by a change of members, which some of these rules do not allow.
   if (plan.damages == 0) plan.cell.quorum = draw_quorum(options, plan.cell.replicas);
+  draw_leases(options, plan);
   if (options.clocks_break_bound) {  // masters that are cut off, and readers who come often
     plan = {.cell = plan.cell, .workload = plan.workload, .masters_cut_off = true};
     plan.cell.spares = 0;

@@ -2,7 +2,10 @@
 
 // What one run does, drawn from its seed.
 
+#include <optional>
+
 #include "sim/cell.hh"
+#include "sim/lease_workload.hh"
 #include "sim/run.hh"
 #include "sim/workload.hh"
 
@@ -11,6 +14,7 @@ namespace polis::sim {
 struct Plan {
   CellConfig cell;
   WorkloadConfig workload;
+  std::optional<LeaseWorkloadConfig> leases;
   // How often each fault comes, per second of virtual time.
   double crashes = 0, partitions = 0, pauses = 0, outages = 0, false_losses = 0, changes = 0,
          hand_overs = 0, damages = 0, failing_syncs = 0;

@@ -21,7 +21,11 @@ class Run {
         plan_(draw(random_, options)),
         cell_(world_, plan_.cell),
         collector_(history_),
-        workload_(world_, cell_, history_, plan_.workload) {}
+        workload_(world_, cell_, history_, plan_.workload) {
+    if (plan_.leases)
+      leases_ =
+          std::make_unique<LeaseWorkload>(world_, cell_, history_, *plan_.leases, ~options.seed);
+  }
 
   RunResult go() {
     result_.seed = options_.seed;
@@ -59,6 +63,7 @@ class Run {
       watchers_.push_back(std::make_unique<WatchClient>(cell_, history_, world_.fork()));
     attend();
     workload_.start();
+    if (leases_) leases_->start();
   }
 
   void start_node(std::size_t place) {
@@ -72,7 +77,7 @@ class Run {
     if (cell_.node(place).failed())
       throw Violation(
           fmt::format("replica {} cannot start: {}", place + 1, cell_.node(place).failure()));
-    collector_.look(place, cell_.node(place));
+    collector_.look(place, cell_.node(place), world_.now());
   }
 
   void look(std::size_t place) {
@@ -84,7 +89,7 @@ class Run {
     }
     if (node.failed())
       throw Violation(fmt::format("replica {} stopped: {}", place + 1, node.failure()));
-    collector_.look(place, node);
+    collector_.look(place, node, world_.now());
     protocol_.look(place, node);
     cell_.note_configuration(place);
     if (node.removed()) retire_soon(place);
@@ -347,7 +352,8 @@ class Run {
     Duration length(static_cast<std::int64_t>(random_.below(3'000'000'000)));
     note(fmt::format("pause {} for {} ms", place + 1,
                      std::chrono::duration_cast<std::chrono::milliseconds>(length).count()));
-    cell_.node(place).machine().pause(length);
+    cell_.node(place).machine().pause(length, random_.chance(0.5));
+    ++result_.pauses;
   }
 
   // The faults stop: everyone must come back and serve within a stated time.
@@ -360,6 +366,7 @@ class Run {
       faults = {.sync_failed = faults.sync_failed};
     }
     workload_.stop();
+    if (leases_) leases_->stop();
     Instant deadline = world_.now() + kProgressWithin;
     world_.run_until(world_.now() + 10s);  // machines that are away come back; requests end
     reconcile();
@@ -405,6 +412,8 @@ class Run {
       if (!cell_.is_member(i)) continue;
       if (!served[i] || !cell_.node(i).up()) return false;
       revisions.insert(cell_.node(i).replica().store().revision());
+      // Leases that nobody renews end.
+      if (!cell_.node(i).replica().store().leases().all().empty()) return false;
     }
     return revisions.size() == 1;
   }
@@ -418,11 +427,11 @@ class Run {
         continue;
       }
       auto status = node.replica().status();
-      text +=
-          fmt::format("[{}: {} term {} log {}..{} commit {} applied {} revision {}] ", i + 1,
-                      to_string(status.role.role), status.role.term.value, status.first.value,
-                      status.last.value, status.commit.value,
-                      node.replica().store().applied().value, node.replica().store().revision());
+      text += fmt::format("[{}: {} term {} log {}..{} commit {} applied {} revision {} leases {}] ",
+                          i + 1, to_string(status.role.role), status.role.term.value,
+                          status.first.value, status.last.value, status.commit.value,
+                          node.replica().store().applied().value, node.replica().store().revision(),
+                          node.replica().store().leases().all().size());
     }
     return text;
   }
@@ -442,6 +451,7 @@ class Run {
     // proves nothing.
     if (history_.changes.size() + 1 != result_.revision) throw Violation("the history has holes");
     check_linearizable(history_);
+    check_leases(history_, plan_.cell.clock_drift_max);
     note(fmt::format("end at revision {} hash {:08x}", result_.revision, *hash));
   }
 
@@ -460,6 +470,7 @@ class Run {
     for (std::size_t i = 0; i < cell_.size(); ++i) {
       if (cell_.node(i).up()) count_snapshots(i);
     }
+    result_.leases = history_.leases.size();
     result_.events = world_.events();
     result_.simulated = world_.now().time_since_epoch();
     result_.digest = digest_;
@@ -474,6 +485,7 @@ class Run {
   ChangeCollector collector_;
   ProtocolChecker protocol_;
   Workload workload_;
+  std::unique_ptr<LeaseWorkload> leases_;
   std::vector<std::unique_ptr<WatchClient>> watchers_;
   std::map<std::size_t, consensus::RoleState> roles_;
   Instant next_cut_{};

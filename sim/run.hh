@@ -44,7 +44,7 @@ struct RunResult {
   std::uint32_t digest = 0;
   std::string config;
   std::size_t operations = 0, acknowledged = 0, unknown = 0, crashes = 0, snapshots = 0,
-              elections = 0, changes = 0, damages = 0;
+              elections = 0, changes = 0, damages = 0, pauses = 0, leases = 0;
   std::uint64_t revision = 0, events = 0;
   Duration simulated{};  // virtual time
   std::vector<std::string> trace;

@@ -14,7 +14,7 @@ std::uint64_t seeds() {
 }
 
 TEST(Simulation, no_seed_breaks_a_promise) {
-  std::size_t acknowledged = 0, crashes = 0, snapshots = 0, changes = 0;
+  std::size_t acknowledged = 0, crashes = 0, snapshots = 0, changes = 0, pauses = 0, leases = 0;
   for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
     RunResult result = run({.seed = seed});
     ASSERT_FALSE(result.violation.has_value())
@@ -26,16 +26,38 @@ TEST(Simulation, no_seed_breaks_a_promise) {
     crashes += result.crashes;
     snapshots += result.snapshots;
     changes += result.changes;
+    leases += result.leases;
+    if (result.leases > 0) pauses += result.pauses;
   }
   // The runs did what they are for.
   EXPECT_GT(acknowledged, 300 * seeds());
   EXPECT_GT(crashes, seeds());
   EXPECT_GT(snapshots, seeds() / 10);
   EXPECT_GT(changes, seeds() / 3);
+  EXPECT_GT(leases, seeds());
+  EXPECT_GT(pauses, seeds());
   std::printf(
       "%zu operations acknowledged, %zu crashes, %zu snapshots installed, %zu changes of "
       "members\n",
       acknowledged, crashes, snapshots, changes);
+}
+
+// Fewer runs of each: `polis sim --profile` does many.
+TEST(Simulation, leases_and_pauses_are_part_of_every_profile) {
+  for (Profile profile : kProfiles) {
+    for (auto protocol : {consensus::Protocol::kRaft, consensus::Protocol::kPaxos}) {
+      std::size_t pauses = 0, leases = 0;
+      for (std::uint64_t seed = 1; seed <= 6; ++seed) {
+        RunResult result = run({.seed = seed, .protocol = protocol, .profile = profile});
+        ASSERT_FALSE(result.violation.has_value())
+            << to_string(profile) << " seed " << seed << ": " << *result.violation;
+        leases += result.leases;
+        if (result.leases > 0) pauses += result.pauses;
+      }
+      EXPECT_GT(leases, 0u) << to_string(profile);
+      EXPECT_GT(pauses, 0u) << to_string(profile);
+    }
+  }
 }
 
 TEST(Simulation, the_same_seed_gives_the_same_run) {
@@ -117,6 +139,41 @@ TEST(Checker, accepts_an_unknown_write_either_way) {
   unknown.outcome = Outcome::kUnknown;
   check_linearizable(history({unknown}, {}));
   check_linearizable(history({unknown}, {"a"}));
+}
+
+// A lease of ten seconds, granted at 0 s and renewed at 5 s; its key is deleted at `deleted`.
+History lease_history(Duration deleted) {
+  History h;
+  h.leases[7].ttl = std::chrono::seconds(10);
+  h.leases[7].renewed(Instant());
+  h.leases[7].renewed(Instant(std::chrono::seconds(5)));
+  h.changes[2] = {{"lock", false, lease_value(7, 1)}};
+  h.changes[3] = {{"lock", true, ""}};
+  h.applied[2] = Instant();
+  h.applied[3] = Instant(deleted);
+  return h;
+}
+
+TEST(LeaseChecker, refuses_the_end_of_a_lease_before_its_term) {
+  EXPECT_THROW(check_leases(lease_history(std::chrono::seconds(14)), 0), Violation);
+  EXPECT_NO_THROW(check_leases(lease_history(std::chrono::seconds(15)), 0));
+}
+
+TEST(LeaseChecker, grants_what_a_fast_clock_takes_off_and_no_more) {
+  EXPECT_NO_THROW(check_leases(lease_history(std::chrono::seconds(14)), 0.2));
+  EXPECT_THROW(check_leases(lease_history(std::chrono::seconds(13)), 0.2), Violation);
+}
+
+TEST(LeaseChecker, refuses_that_a_holder_is_told_so_too_early) {
+  History h = lease_history(std::chrono::seconds(20));
+  h.leases[7].gone(Instant(std::chrono::seconds(14)));
+  EXPECT_THROW(check_leases(h, 0), Violation);
+}
+
+TEST(LeaseChecker, a_holder_may_let_go_of_its_lease) {
+  History h = lease_history(std::chrono::seconds(8));
+  h.leases[7].let_go = Instant(std::chrono::seconds(7));
+  EXPECT_NO_THROW(check_leases(h, 0));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "consensus/paxos/message.hh"
 #include "consensus/raft/message.hh"
 #include "replica/wire.hh"
+#include "sim/lease_workload.hh"
 
 namespace polis::sim {
 namespace {
@@ -22,6 +23,10 @@ thread_local consensus::Protocol playing = consensus::Protocol::kRaft;
 }  // namespace
 
 void broken_because(const std::string& text) { throw Violation(text); }
+
+void expect(bool holds, const std::string& else_text) {
+  if (!holds) broken_because(else_text);
+}
 
 std::shared_ptr<void> Stage::with(consensus::Protocol protocol) {
   const consensus::Protocol before = std::exchange(playing, protocol);
@@ -56,7 +61,7 @@ void Stage::look(std::size_t place) {
   Node& node = cell_.node(place);
   if (node.failed())
     throw Violation(fmt::format("replica {} stopped: {}", place + 1, node.failure()));
-  collector_.look(place, node);
+  collector_.look(place, node, world_.now());
   protocol_.look(place, node);
   cell_.note_configuration(place);
 }
@@ -65,7 +70,7 @@ void Stage::start(std::size_t place) {
   node(place).start();
   if (node(place).failed())
     throw Violation(fmt::format("replica {} cannot start: {}", place + 1, node(place).failure()));
-  collector_.look(place, node(place));
+  collector_.look(place, node(place), world_.now());
 }
 
 std::size_t Stage::master() {
@@ -154,6 +159,12 @@ std::size_t Stage::begin(std::size_t place, Operation operation) {
             reply.revision);
     };
     replica::Replica& replica = node(place).replica();
+    if (op.lease != 0) {
+      return replica.submit(store::CommandKind::kTxn, txn_of(op),
+                            [this, index](const store::Reply& reply) {
+                              end_txn(history_.operations[index], reply, world_.now());
+                            });
+    }
     if (op.kind == Operation::Kind::kPut) {
       PutRequest request;
       request.set_key(op.key);
@@ -210,6 +221,51 @@ std::optional<std::uint64_t> Stage::erase(std::size_t place, const std::string& 
 std::optional<std::string> Stage::get(std::size_t place, const std::string& key) {
   auto done = perform(place, {.kind = Operation::Kind::kGet, .key = key});
   return done ? std::optional(done->read.value_or("")) : std::nullopt;
+}
+
+bool Stage::grant(std::size_t place, std::int64_t lease, std::int64_t ttl) {
+  auto done = std::make_shared<std::optional<bool>>();  // shared with an answer that comes too late
+  history_.leases[lease].ttl = std::chrono::seconds(ttl);
+  history_.leases[lease].renewed(world_.now());
+  node(place).machine().deliver([this, place, lease, ttl, done] {
+    LeaseGrantRequest request;
+    request.set_id(lease);
+    request.set_ttl(ttl);
+    node(place).replica().submit(store::CommandKind::kLeaseGrant, request.SerializeAsString(),
+                                 [done](const store::Reply& reply) { *done = reply.status.ok(); });
+  });
+  Instant deadline = world_.now() + kPatience;
+  while (!done->has_value() && world_.now() < deadline) run_for(1ms);
+  return done->value_or(false);
+}
+
+void Stage::begin_renewal(std::size_t place, std::int64_t lease) {
+  node(place).machine().deliver([this, place, lease, sent = world_.now()] {
+    if (!node(place).up()) return;
+    std::string body;
+    Writer(body).i64(lease);
+    node(place).replica().ask(replica::Question::kLeaseRenew, body,
+                              [this, lease, sent](const store::Status& status, const std::string&) {
+                                if (status.ok()) history_.leases[lease].renewed(sent);
+                                if (status.code == store::Code::kNotFound)
+                                  history_.leases[lease].gone(world_.now());
+                              });
+  });
+}
+
+bool Stage::lock(std::size_t place, const std::string& key, std::int64_t lease) {
+  auto done = perform(place, {.kind = Operation::Kind::kCompareAndSet,
+                              .key = key,
+                              .value = lease_value(lease, next_lock_++),
+                              .lease = lease});
+  return done && done->succeeded;
+}
+
+void Stage::begin_lock(std::size_t place, const std::string& key, std::int64_t lease) {
+  begin(place, {.kind = Operation::Kind::kCompareAndSet,
+                .key = key,
+                .value = lease_value(lease, next_lock_++),
+                .lease = lease});
 }
 
 void Stage::begin_get(std::size_t place, const std::string& key) {
@@ -289,6 +345,7 @@ void Stage::finish() {
   for (auto& watcher : watchers_) watcher->check_complete(*revision);
   if (history_.changes.size() + 1 != *revision) throw Violation("the history has holes");
   check_linearizable(history_);
+  check_leases(history_, cell_.config().clock_drift_max);
 }
 
 }  // namespace polis::sim

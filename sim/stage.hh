@@ -40,7 +40,13 @@ class Stage {
   std::optional<std::uint64_t> erase(std::size_t place, const std::string& key);
   std::optional<std::string> get(std::size_t place, const std::string& key);  // "" if there is none
   bool compact(std::size_t place, std::uint64_t revision);
+  // The lease lives for `ttl` seconds, whatever the log says.
+  bool grant(std::size_t place, std::int64_t lease, std::int64_t ttl);
+  // Writes the key, hanging on the lease, if there is none: who has done so holds the lock.
+  bool lock(std::size_t place, const std::string& key, std::int64_t lease);
   // The same without waiting.
+  void begin_lock(std::size_t place, const std::string& key, std::int64_t lease);
+  void begin_renewal(std::size_t place, std::int64_t lease);
   void begin_put(std::size_t place, const std::string& key, const std::string& value);
   void begin_get(std::size_t place, const std::string& key);
 
@@ -55,6 +61,9 @@ class Stage {
   void until(const std::string& what, const std::function<bool()>& holds);
   bool is_master(std::size_t place);
   consensus::Status status(std::size_t place) { return node(place).replica().status(); }
+  bool has_lease(std::size_t place, std::int64_t lease) {
+    return node(place).replica().store().leases().contains(lease);
+  }
   void heal() { cell_.network().heal(); }
   void watch(std::size_t clients);
   Workload& load() { return workload_; }
@@ -87,10 +96,12 @@ class Stage {
   ProtocolChecker protocol_;
   Workload workload_;
   std::vector<std::unique_ptr<WatchClient>> watchers_;
+  std::uint64_t next_lock_ = 1;
   bool attending_ = false;  // attend() calls itself
 };
 
 // A violation of the rules of the scenario itself.
 [[noreturn]] void broken_because(const std::string& text);
+void expect(bool holds, const std::string& else_text);
 
 }  // namespace polis::sim

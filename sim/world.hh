@@ -77,7 +77,12 @@ class Machine final : public io::Loop {
 
   // Forgets every event planned so far. The caller destroys the process.
   void crash();
-  void pause(Duration length) { paused_until_ = std::max(paused_until_, world_.now() + length); }
+  // Stands still. Then it handles what came meanwhile: timers first, or in the order of their
+  // coming.
+  void pause(Duration length, bool timers_first = false) {
+    paused_until_ = std::max(paused_until_, world_.now() + length);
+    timers_first_ = timers_first;
+  }
   bool paused() const { return world_.now() < paused_until_; }
 
  private:
@@ -86,7 +91,8 @@ class Machine final : public io::Loop {
   void run(std::uint64_t epoch, const std::shared_ptr<bool>& alive, F&& f) {
     if (epoch != epoch_ || (alive && !*alive)) return;
     if (paused()) {
-      world_.at(paused_until_, [this, epoch, alive, f = std::move(f)]() mutable {
+      const Duration behind_timers(timers_first_ && !alive ? 1 : 0);
+      world_.at(paused_until_ + behind_timers, [this, epoch, alive, f = std::move(f)]() mutable {
         run(epoch, alive, std::move(f));
       });
       return;
@@ -99,6 +105,7 @@ class Machine final : public io::Loop {
   double drift_;
   std::uint64_t epoch_ = 0;
   Instant paused_until_{};
+  bool timers_first_ = false;
   std::function<void()> turn_end_;
 };
 

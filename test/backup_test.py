@@ -45,6 +45,8 @@ class BackupTest(unittest.TestCase):
         old.start()
         old.wait_ready()
         self.polis("kv", "put", "-e", old.endpoints, "acknowledged", "before the backup")
+        kept, ends = (self.polis("lease", "grant", "-e", old.endpoints, ttl).split()[1] for ttl in ("600", "10"))
+        self.polis("kv", "put", "-e", old.endpoints, "--lease", ends, "short-lived", "x")
         load = subprocess.Popen([LOAD, "--endpoints", old.endpoints, "--clients", "50", "--connections", "6", "--seconds", "3", "--warmup", "0",
                                  "--keys", "3000"], stdout=subprocess.PIPE, text=True)
         time.sleep(1)  # into the load
@@ -69,6 +71,11 @@ class BackupTest(unittest.TestCase):
         self.assertIn("before the backup", saved)
         for replica in new.replicas:
             self.assertEqual(self.everything(replica, info["revision"]), saved)
+        # Leases go on, and end: the new cell's masters decide, and terms are counted anew.
+        self.polis("lease", "keepalive", "-e", new.endpoints, "--once", kept)
+        deadline = time.monotonic() + 40
+        while "short-lived" in self.polis("kv", "get", "-e", new.endpoints, "--timeout", "10", "--prefix", "", "--keys-only"):
+            self.assertLess(time.monotonic(), deadline, "a lease of a restored cell never ends")
         # It is a cell like any other, with members of its own.
         self.polis("kv", "put", "-e", new.endpoints, "after", "x")
         new.master().kill()

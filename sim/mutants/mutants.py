@@ -100,7 +100,11 @@ MUTANTS = [
     ("call_an_unseen_outcome_a_success", "src/replica/requests.cc",
      "  for (Request& request : requests) {\n    if (request) request({store::status::timed_out(),",
      "  for (Request& request : requests) {\n    if (request) request({MUTANT ? Status() : store::status::timed_out(),"),
+    ("end_leases_before_the_renewals_that_waited", "src/replica/decisions.cc",
+     "now - before >= kStallMin", "false"),
     # --- paxos
+    ("carry_out_what_a_deposed_master_decided_in_slots_that_are_adopted", "src/store/apply.cc",
+     "decision->by != mastership_", "false"),
     ("acknowledge_before_the_quorum_has_accepted", PAXOS + "master.cc",
      "    if (verdict != Verdict::kWon) break;\n    choose_next();", "    if (!MUTANT && verdict != Verdict::kWon) break;\n    choose_next();"),
     ("forget_a_promise_in_a_restart", PAXOS + "paxos.cc",

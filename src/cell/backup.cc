@@ -166,6 +166,7 @@ Result<BackupInfo> restore_backup(const std::string& path, const Settings& setti
   store::Store store(**engine);
   if (auto opened = store.open(); !opened) return std::unexpected(opened.error());
   store.set_configuration(founding(settings));
+  store.forget_mastership();
   auto batch = store.take_batch();
   if (!batch) return fail(ErrorCode::kCorrupt, "the restored state cannot be given its members");
   wait([&](io::Done done) { (*engine)->commit_later(std::move(*batch), std::move(done)); });

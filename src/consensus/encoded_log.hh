@@ -63,7 +63,9 @@ class EncodedLog final : public ReplicatedLog {
   }
   Output take_output() override {
     auto from = protocol_.take_output();
-    return {.ticket = from.ticket,
+    return {.role = from.role,
+            .configuration = std::move(from.configuration),
+            .ticket = from.ticket,
             .hard_state = from.hard_state,
             .entries = std::move(from.entries),
             .messages = encode_all(from.messages),
@@ -71,11 +73,9 @@ class EncodedLog final : public ReplicatedLog {
             .committed = std::move(from.committed),
             .reads = std::move(from.reads),
             .reads_refused = std::move(from.reads_refused),
-            .snapshot_wanted = from.snapshot_wanted,
             .snapshot_damaged = from.snapshot_damaged,
-            .chunks = std::move(from.chunks),
-            .role = from.role,
-            .configuration = std::move(from.configuration)};
+            .snapshot_wanted = from.snapshot_wanted,
+            .chunks = std::move(from.chunks)};
   }
   Status status() const override { return protocol_.status(); }
 

@@ -65,11 +65,20 @@ struct RoleState {
   bool operator==(const RoleState&) const = default;
 };
 
-// What the driver has to do, in this order. `Message`: as the driver sends it; within a protocol,
-// as that one knows it.
+// What the driver has to do, in this order (replica/perform.cc). `Message`: as the driver sends it;
+// within a protocol, as that one knows it.
 template <class Message>
 struct OutputOf {
-  // 1. Write to the write-ahead log, under `ticket`. Entries replace whatever the log held from
+  // 1. Set when role, term or master changed. First, so that everything below is applied and
+  // answered by a driver that knows whether it is still the master's.
+  std::optional<RoleState> role;
+
+  // 2. Set when who takes part changed, as the log has it: it may still be taken back. Who is in it
+  // has to be reachable before messages to them are sent; who is not any more should be for a
+  // second or two, to be told.
+  std::optional<Configuration> configuration;
+
+  // 3. Write to the write-ahead log, under `ticket`. Entries replace whatever the log held from
   // entries.front().index on.
   //    Nothing here may be acted on by anyone before it is durable. When it is, call
   //    on_persisted(ticket).
@@ -77,33 +86,25 @@ struct OutputOf {
   std::optional<HardState> hard_state;
   std::vector<Entry> entries;
 
-  // 2. Send at once; what they say does not depend on this replica's disk.
+  // 4. Send at once; what they say does not depend on this replica's disk.
   std::vector<Message> messages;
 
-  // 3. Send when everything that was to be persisted in this and all earlier outputs is durable.
+  // 5. Send when everything that was to be persisted in this and all earlier outputs is durable.
   std::vector<Message> messages_after_persist;
 
-  // 4. Apply to the state machine, in order. They are durable here and on a quorum.
+  // 6. Apply to the state machine, in order. They are durable here and on a quorum.
   std::vector<Entry> committed;
 
-  // 5. Serve these reads as soon as their index is applied; refuse the others (not master, or
+  // 7. Serve these reads as soon as their index is applied; refuse the others (not master, or
   // mastership lost).
   std::vector<ReadReady> reads;
   std::vector<ReadId> reads_refused;
 
-  // 6. Snapshots. `snapshot_wanted`: a peer needs one; make it if there is none, then call
-  // on_snapshot_available.
-  // `snapshot_damaged`: the file that was made last is; forget it.
-  bool snapshot_wanted = false;
+  // 8. Snapshots. `snapshot_damaged`: the file that was made last is; forget it.
+  // `snapshot_wanted`: a peer needs one; make it if there is none, then call on_snapshot_available.
   bool snapshot_damaged = false;
+  bool snapshot_wanted = false;
   std::vector<ChunkArrived> chunks;  // write each, then call on_chunk_written
-
-  // 7. Set when role, term or master changed.
-  std::optional<RoleState> role;
-
-  // 8. Set when who takes part changed, as the log has it: it may still be taken back. Who is in it
-  // has to be reachable; who is not any more should be for a second or two, to be told.
-  std::optional<Configuration> configuration;
 
   bool empty() const {
     return !ticket && messages.empty() && messages_after_persist.empty() && committed.empty() &&

@@ -195,7 +195,7 @@ void Replica::turn_end() {
     maybe_begin_change();
     for (consensus::Output output = log_->take_output(); !output.empty() && !failed_;
          output = log_->take_output()) {
-      perform(std::move(output));
+      perform(std::move(output), *this);
       // What came of it (a new master, commands answered) may be work for the same turn.
       close_bundle();
       propose_collected();
@@ -208,54 +208,7 @@ void Replica::turn_end() {
   if (!failed_) schedule_tick();
 }
 
-// The order is the contract's (consensus/replicated_log.hh).
-void Replica::perform(consensus::Output output) {
-  if (output.role) on_role(*output.role);
-  if (output.configuration && env_.configuration_changed)
-    env_.configuration_changed(*output.configuration);
-  if (output.ticket && !persist(output)) return;
-  for (consensus::Outgoing& message : output.messages) send(message);
-  if (!output.messages_after_persist.empty()) {
-    if (held_.empty()) {
-      for (consensus::Outgoing& message : output.messages_after_persist) send(message);
-    } else {
-      auto& waiting = held_.back().messages;
-      std::move(output.messages_after_persist.begin(), output.messages_after_persist.end(),
-                std::back_inserter(waiting));
-    }
-  }
-  if (output.ticket) {
-    // Peers write while this replica syncs.
-    env_.transport.flush();
-    ++counters_.syncs;
-    wal_->sync_later(
-        [this, ticket = *output.ticket, alive = std::weak_ptr(alive_)](Result<void> result) {
-          if (!alive.expired()) on_persisted(ticket, result);
-        });
-  }
-  apply(output.committed);
-  for (const consensus::ReadReady& ready : output.reads) {
-    auto round = rounds_.find(ready.id);
-    if (round == rounds_.end()) continue;
-    round->second.confirmed = env_.loop.now();
-    reads_ready_.emplace(ready.index, std::move(round->second));
-    rounds_.erase(round);
-  }
-  for (ReadId id : output.reads_refused) {
-    auto round = rounds_.find(id);
-    if (round == rounds_.end()) continue;
-    // Asked again when there is a master who can answer.
-    reads_not_before_ = env_.loop.now() + std::chrono::milliseconds(10);
-    for (Waiter& waiter : round->second.waiters) reads_waiting_.push_back(std::move(waiter));
-    rounds_.erase(round);
-  }
-  serve_reads();
-  if (output.snapshot_damaged) forget_snapshot();
-  if (output.snapshot_wanted) make_snapshot();
-  for (consensus::ChunkArrived& chunk : output.chunks) on_chunk(std::move(chunk));
-}
-
-bool Replica::persist(const consensus::Output& output) {
+bool Replica::write(const consensus::Output& output) {
   if (auto done = wal_->append(output.hard_state, output.entries); !done) {
     fail_with(done.error());
     return false;
@@ -263,6 +216,22 @@ bool Replica::persist(const consensus::Output& output) {
   persisted_last_ = env_.loop.now();
   held_.push_back({*output.ticket, persisted_last_, {}});
   return true;
+}
+
+void Replica::send_when_durable(std::vector<consensus::Outgoing> messages) {
+  if (held_.empty()) {
+    for (consensus::Outgoing& message : messages) send(message);
+    return;
+  }
+  std::move(messages.begin(), messages.end(), std::back_inserter(held_.back().messages));
+}
+
+void Replica::sync(Ticket ticket) {
+  env_.transport.flush();
+  ++counters_.syncs;
+  wal_->sync_later([this, ticket, alive = std::weak_ptr(alive_)](Result<void> result) {
+    if (!alive.expired()) on_persisted(ticket, result);
+  });
 }
 
 void Replica::on_persisted(Ticket ticket, const Result<void>& result) {
@@ -298,6 +267,7 @@ void Replica::apply(const std::vector<consensus::Entry>& entries) {
     const store::CellVersion version_before = store_.cell_version();
     store_.apply(entry, *this);
     if (store_.cell_version() != version_before && !may_go_on_at_cell_version()) return;
+    maybe_keep_leases();
     if (entry.kind != consensus::EntryKind::kConfiguration) continue;
     maybe_notice_removal(took_part);
     maybe_end_change();
@@ -305,17 +275,16 @@ void Replica::apply(const std::vector<consensus::Entry>& entries) {
   if (store_.unsaved_bytes() >= options_.engine_bytes) save_to_engine();
 }
 
+void Replica::on_configuration(const Configuration& configuration) {
+  if (env_.configuration_changed) env_.configuration_changed(configuration);
+}
+
 void Replica::on_role(const consensus::RoleState& role) {
-  const bool was_master = is_master();
+  const Mastership before = mastership();
   role_ = role;
   ++counters_.role_changes;
-  if (is_master() && !was_master) {
-    lease_keeper_.start(store_.leases(), env_.loop.now());
-    auto_compaction_.reset();
-    syncs_before_mastership_ = sync_times_.count;
-  }
+  if (mastership() != before) on_new_mastership();
   if (!is_master()) {
-    lease_keeper_.stop();
     give_changes_up();
     end_hand_overs();
   }

@@ -30,6 +30,7 @@
 #include "replica/disk_space.hh"
 #include "replica/lease_keeper.hh"
 #include "replica/memory_shortage.hh"
+#include "replica/perform.hh"
 #include "replica/slow_request.hh"
 #include "replica/transport.hh"
 #include "storage/engine.hh"
@@ -49,6 +50,7 @@ using consensus::Term;
 using consensus::Ticket;
 using store::CellVersion;
 using store::CommandKind;
+using store::Mastership;
 using store::Reply;
 using store::Status;
 
@@ -125,7 +127,7 @@ struct Counters {
   std::uint64_t messages_sent = 0, messages_received = 0, role_changes = 0, slow_hand_overs = 0;
 };
 
-class Replica final : private store::ApplySink {
+class Replica final : private store::ApplySink, private OutputSteps {
  public:
   struct Environment {
     io::Loop& loop;
@@ -203,12 +205,11 @@ class Replica final : private store::ApplySink {
 
  private:
   using Request = std::function<void(Reply)>;
-  // Term and master together identify a mastership; neither alone does.
-  using Mastership = std::pair<Term, ReplicaId>;
   Mastership mastership() const { return {role_.term, role_.master}; }
   struct PendingBundle {
-    std::string bytes;              // wire form, for sending again
-    std::vector<Request> requests;  // in order of the commands
+    std::string bytes;                     // wire form, for sending again
+    std::optional<Mastership> decided_by;  // goes to nobody but this one (decisions.cc)
+    std::vector<Request> requests;         // in order of the commands
     std::size_t answered = 0;
     Instant deadline;
     Instant first_sent, sent;
@@ -244,13 +245,15 @@ class Replica final : private store::ApplySink {
   Result<consensus::Restored> restore_slots(storage::Recovered& found);
   void name_known_members();
 
-  // replica.cc: performing outputs
-  void perform(consensus::Output output);
-  bool persist(const consensus::Output& output);
+  // replica.cc: what perform() is made of
+  void on_role(const consensus::RoleState& role) override;
+  void on_configuration(const Configuration& configuration) override;
+  bool write(const consensus::Output& output) override;
+  void send(consensus::Outgoing& message) override;
+  void send_when_durable(std::vector<consensus::Outgoing> messages) override;
+  void sync(Ticket ticket) override;
+  void apply(const std::vector<consensus::Entry>& entries) override;
   void on_persisted(Ticket ticket, const Result<void>& result);
-  void send(consensus::Outgoing& message);
-  void apply(const std::vector<consensus::Entry>& entries);
-  void on_role(const consensus::RoleState& role);
   void fail_with(const Error& error);
 
   // requests.cc
@@ -266,7 +269,10 @@ class Replica final : private store::ApplySink {
   void send_bundle(PendingBundle& bundle);
   void propose_collected();
   void flush_reads();
-  void serve_reads();
+  void ask_reads_again();
+  void serve_reads(const std::vector<consensus::ReadReady>& ready,
+                   const std::vector<ReadId>& refused) override;
+  void serve_applied_reads();
   void on_forward(ReplicaId from, std::string_view bytes);
   void on_question(ReplicaId from, Reader& in);
   void on_answer(Reader& in);
@@ -276,8 +282,27 @@ class Replica final : private store::ApplySink {
   void answer(Question question, std::string_view body, Instant asked, const Answered& done);
   void resend_to_new_master();
   void expire_requests();
-  void revoke_expired_leases();
   bool is_master() const;
+
+  // decisions.cc
+  struct OwnDecision {
+    CommandKind kind;
+    std::string bytes;
+    Request done;
+  };
+  void on_new_mastership();
+  bool log_is_this_masters() const;
+  bool may_decide() const;
+  void decide(std::vector<OwnDecision> decisions);
+  void drop_decisions_of_others();
+  void maybe_name_mastership();
+  void maybe_keep_leases();
+  void answer_lease_questions();
+  void answer_lease(Question question, std::int64_t id, Instant asked, const Answered& done);
+  void maybe_end_leases();
+  void end_leases(Instant noticed);
+  void maybe_compact_history();
+  void maybe_raise_cell_version();
 
   // hand_over.cc
   void hand_over_to(ReplicaId target, const Answered& done);
@@ -296,9 +321,11 @@ class Replica final : private store::ApplySink {
 
   // snapshots.cc
   void maybe_begin_backups();
+  void on_snapshot_wanted() override { make_snapshot(); }
+  void on_snapshot_damaged() override { forget_snapshot(); }
   void make_snapshot();
   void on_snapshot_made(const std::string& path, Result<storage::SnapshotFile> made);
-  void on_chunk(consensus::ChunkArrived chunk);
+  void on_chunk(consensus::ChunkArrived chunk) override;
   void load_snapshot(ReplicaId from, const SnapshotMark& mark);
   void on_snapshot_loaded(ReplicaId from, const SnapshotMark& mark, Result<void> result,
                           std::shared_ptr<store::Store> loaded);
@@ -318,13 +345,11 @@ class Replica final : private store::ApplySink {
   void compact_log();
   Result<void> check_cell_version() const;
   bool may_go_on_at_cell_version();
-  void maybe_raise_cell_version();
   void check_disk_space();
   void tell_shortage();
   // The log must not move.
   bool stands_still() const { return installing_ || exhausted_; }
   void seal_log();
-  void maybe_compact_history();
 
   Options options_;
   Environment env_;
@@ -332,9 +357,15 @@ class Replica final : private store::ApplySink {
   std::unique_ptr<storage::Wal> wal_;
   std::unique_ptr<consensus::ReplicatedLog> log_;
   consensus::RoleState role_;
+  // Master only: what it decides by its clock.
+  bool naming_mastership_ = false;  // the log is about to say whose it is
   LeaseKeeper lease_keeper_;
+  bool ending_leases_ = false;  // some have ended, and the mastership is being confirmed
+  Instant leases_looked_at_{};
+  std::vector<std::function<void()>> lease_questions_;  // until leases are kept, or have ended
   AutoCompaction auto_compaction_;
   bool auto_compacting_ = false;  // one is under way
+  bool raising_cell_version_ = false;
   Counters counters_;
   bool failed_ = false;
   bool in_turn_end_ = false;
@@ -419,7 +450,6 @@ class Replica final : private store::ApplySink {
   Instant engine_saved_{};
   Instant engine_retry_{};
   Instant disk_checked_{}, shortage_told_at_{};
-  bool raising_cell_version_ = false;
   std::shared_ptr<bool> alive_ =
       std::make_shared<bool>();  // shared with callbacks that may come too late
 };

@@ -11,10 +11,10 @@ namespace {
 
 // Rounds of reads that one replica has under way; what comes meanwhile shares the next one.
 constexpr std::size_t kReadRoundsMax = 1;
+// After a refusal.
+constexpr Duration kReadRetryInterval = std::chrono::milliseconds(10);
 // One entry's worth of commands.
 constexpr std::size_t kProposalBytesMax = 4 << 20;
-// Leases revoked in one turn, so that a million that end together do not stop everything else.
-constexpr std::size_t kRevokesPerTurn = 256;
 
 }  // namespace
 
@@ -59,6 +59,7 @@ void Replica::close_bundle() {
 
 void Replica::send_bundle(PendingBundle& bundle) {
   if (role_.master == consensus::kNoReplica) return;  // goes out as soon as there is one
+  if (bundle.decided_by && bundle.decided_by != mastership()) return;
   bundle.sent = env_.loop.now();
   if (bundle.times_sent++ == 0) bundle.first_sent = bundle.sent;
   bundle.sent_to = mastership();
@@ -158,7 +159,34 @@ void Replica::flush_reads() {
   log_->read(id, env_.loop.now());
 }
 
-void Replica::serve_reads() {
+// Whoever was asked is not the master any more, or was not yet: no answer may ever come.
+void Replica::ask_reads_again() {
+  for (auto& [id, round] : std::exchange(rounds_, {})) {
+    for (Waiter& waiter : round.waiters) reads_waiting_.push_back(std::move(waiter));
+  }
+}
+
+void Replica::serve_reads(const std::vector<consensus::ReadReady>& ready,
+                          const std::vector<ReadId>& refused) {
+  for (const consensus::ReadReady& each : ready) {
+    auto round = rounds_.find(each.id);
+    if (round == rounds_.end()) continue;
+    round->second.confirmed = env_.loop.now();
+    reads_ready_.emplace(each.index, std::move(round->second));
+    rounds_.erase(round);
+  }
+  for (ReadId id : refused) {
+    auto round = rounds_.find(id);
+    if (round == rounds_.end()) continue;
+    // Asked again when there is a master who can answer.
+    reads_not_before_ = env_.loop.now() + kReadRetryInterval;
+    for (Waiter& waiter : round->second.waiters) reads_waiting_.push_back(std::move(waiter));
+    rounds_.erase(round);
+  }
+  serve_applied_reads();
+}
+
+void Replica::serve_applied_reads() {
   while (!reads_ready_.empty() && reads_ready_.begin()->first <= store_.applied()) {
     ReadRound round = std::move(reads_ready_.begin()->second);
     reads_ready_.erase(reads_ready_.begin());
@@ -262,43 +290,8 @@ void Replica::answer(Question question, std::string_view body, Instant asked,
   if (!in.done()) return done(store::status::malformed(), {});
   read_barrier([this, question, id, asked, done](Status status) {
     if (!status.ok()) return done(status, {});
-    if (!is_master()) return done(store::status::leader_changed(), {});
-    const store::Lease* lease = store_.leases().find(id);
-    std::string body_out;
-    Writer out(body_out);
-    if (lease == nullptr) return done(store::status::lease_not_found(), {});
-    if (question == Question::kLeaseRenew) {
-      if (!lease_keeper_.renew(id, lease->ttl, asked))
-        return done(store::status::lease_not_found(), {});
-      out.i64(lease->ttl);
-    } else {
-      auto remaining = lease_keeper_.remaining(id, env_.loop.now());
-      out.i64(remaining ? std::chrono::ceil<std::chrono::seconds>(*remaining).count() : 0);
-    }
-    done({}, std::move(body_out));
+    answer_lease(question, id, asked, done);
   });
-}
-
-// --- leases
-// --------------------------------------------------------------------------------------------------------
-
-void Replica::on_lease(std::int64_t id, std::int64_t ttl, bool granted) {
-  if (granted) {
-    lease_keeper_.on_granted(id, ttl, env_.loop.now());
-  } else {
-    lease_keeper_.on_revoked(id);
-  }
-}
-
-void Replica::revoke_expired_leases() {
-  if (!is_master()) return;
-  for (std::int64_t id : lease_keeper_.take_expired(env_.loop.now(), kRevokesPerTurn)) {
-    etcdserverpb::LeaseRevokeRequest request;
-    request.set_id(id);
-    submit(CommandKind::kLeaseRevoke, request.SerializeAsString(), [this, id](const Reply& reply) {
-      if (!reply.status.ok()) lease_keeper_.on_revoke_failed(id, env_.loop.now());
-    });
-  }
 }
 
 // --- deadlines

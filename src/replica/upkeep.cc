@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "api/etcd/rpc.pb.h"
 #include "replica/replica.hh"
 #include "replica/wire.hh"
 
@@ -27,7 +26,8 @@ void Replica::upkeep() {
   if (failed_) return;
   expire_requests();
   expire_hand_overs();
-  revoke_expired_leases();
+  maybe_name_mastership();
+  maybe_end_leases();
   check_disk_space();
   tell_shortage();
   seal_log();
@@ -154,18 +154,6 @@ void Replica::compact_log() {
   if (auto done = wal_->release_through(through); !done) fail_with(done.error());
 }
 
-void Replica::maybe_compact_history() {
-  if (!options_.auto_compaction.on() || !is_master() || auto_compacting_) return;
-  auto revision = auto_compaction_.due(env_.loop.now(), store_.revision(), store_.compacted());
-  if (!revision) return;
-  etcdserverpb::CompactionRequest request;
-  request.set_revision(static_cast<std::int64_t>(*revision));
-  auto_compacting_ = true;
-  // Whatever comes of it, the next look shows what is left to do.
-  submit(CommandKind::kCompact, request.SerializeAsString(),
-         [this](const Reply&) { auto_compacting_ = false; });
-}
-
 Result<void> Replica::check_cell_version() const {
   if (store_.cell_version() <= options_.cell_version_newest) return {};
   return fail(ErrorCode::kInvalid,
@@ -182,23 +170,6 @@ bool Replica::may_go_on_at_cell_version() {
   maybe_end_removed();
   fail_with(known.error());
   return false;
-}
-
-// Raises the cell's version when every member runs a release that knows a newer one. There is no
-// way back: after that, an older release does not start on any member.
-void Replica::maybe_raise_cell_version() {
-  CellVersion version = options_.cell_version_newest;
-  if (!is_master() || stands_still() || raising_cell_version_ || version <= store_.cell_version())
-    return;
-  for (ReplicaId id : store_.applied_mark().configuration.everyone()) {
-    if (id != options_.identity.replica)
-      version = std::min(version, env_.transport.cell_version_of(id));
-  }
-  if (version <= store_.cell_version()) return;
-  std::string bytes;
-  Writer(bytes).varint(version);
-  raising_cell_version_ = true;
-  submit(CommandKind::kCellVersion, bytes, [this](const Reply&) { raising_cell_version_ = false; });
 }
 
 }  // namespace polis::replica

@@ -59,6 +59,10 @@ Reply Store::apply_command(const Command& command, bool want_reply, ApplySink& s
       return apply_lease_revoke(command.bytes, sink);
     case CommandKind::kCellVersion:
       return apply_cell_version(command.bytes);
+    case CommandKind::kMastership:
+      return apply_mastership(command.bytes);
+    case CommandKind::kDecision:
+      return apply_decision(command.bytes, want_reply, sink);
   }
   return {status::malformed(), {}, 0};
 }
@@ -240,6 +244,50 @@ Reply Store::apply_lease_revoke(std::string_view bytes, ApplySink& sink) {
   named_[lease_name(request.id())] = std::nullopt;
   sink.on_lease(request.id(), 0, false);
   return {};
+}
+
+// --- what masters say of themselves
+// --------------------------------------------------------------------------------------------------------
+
+namespace {
+
+std::string mastership_name(const Mastership& mastership) {
+  std::string name(kMastershipPrefix);
+  append_big_endian(name, mastership.term.value);
+  append_big_endian(name, mastership.master.value);
+  return name;
+}
+
+}  // namespace
+
+// The newest word in the log counts. A word that a deposed master left behind may come after its
+// successor's, where a Paxos master finds it and has to propose it; but nothing was decided by that
+// mastership, since it had not seen its word in the log, and the finder's own word comes behind it.
+Reply Store::apply_mastership(std::string_view bytes) {
+  Reader in(bytes);
+  Mastership mastership;
+  if (!decode(in, mastership) || !in.done()) return {status::malformed(), {}, 0};
+  set_mastership(mastership);
+  return {};
+}
+
+void Store::set_mastership(const Mastership& mastership) {
+  if (mastership == mastership_) return;
+  named_[mastership_name(mastership_)] = std::nullopt;
+  mastership_ = mastership;
+  named_[mastership_name(mastership_)] = "";
+}
+
+void Store::forget_mastership() {
+  named_[mastership_name(mastership_)] = std::nullopt;
+  mastership_ = {};
+}
+
+Reply Store::apply_decision(std::string_view bytes, bool want_reply, ApplySink& sink) {
+  auto decision = decode_decision(bytes);
+  if (!decision) return {status::malformed(), {}, 0};
+  if (decision->by != mastership_) return {status::leader_changed(), {}, 0};
+  return apply_command(decision->command, want_reply, sink);
 }
 
 // Never goes back: two masters in a row may both have asked.

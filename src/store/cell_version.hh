@@ -10,6 +10,7 @@
 //
 //   1  the first
 //   2  records and named values in the engine and in snapshots carry a checksum
+//   3  the log says whose mastership it is, and what a master decides by its clock is bound to that
 
 #include <cstdint>
 
@@ -18,7 +19,8 @@ namespace polis::store {
 using CellVersion = std::uint32_t;
 
 inline constexpr CellVersion kCellVersionFirst = 1;
-inline constexpr CellVersion kCellVersionNewest = 2;  // that this release knows
+inline constexpr CellVersion kCellVersionNewest = 3;  // that this release knows
 inline constexpr CellVersion kCellVersionChecksums = 2;
+inline constexpr CellVersion kCellVersionMasterships = 3;
 
 }  // namespace polis::store

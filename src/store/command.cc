@@ -20,6 +20,36 @@ void Bundle::take(const Origin& origin, std::string& out) {
   count_ = 0;
 }
 
+void encode(Writer& out, const Mastership& mastership) {
+  out.varint(mastership.term.value);
+  out.varint(mastership.master.value);
+}
+
+bool decode(Reader& in, Mastership& mastership) {
+  mastership.term = consensus::Term(in.varint());
+  mastership.master = ReplicaId(in.varint());
+  return in.ok();
+}
+
+std::string encode(const Decision& decision) {
+  std::string bytes;
+  Writer out(bytes);
+  encode(out, decision.by);
+  out.u8(static_cast<std::uint8_t>(decision.command.kind));
+  bytes += decision.command.bytes;
+  return bytes;
+}
+
+std::optional<Decision> decode_decision(std::string_view bytes) {
+  Reader in(bytes);
+  Decision decision;
+  if (!decode(in, decision.by)) return std::nullopt;
+  const std::uint8_t kind = in.u8();
+  decision.command = {static_cast<CommandKind>(kind), in.take(in.remaining())};
+  const bool known = kind >= 1 && decision.command.kind < CommandKind::kMastership;
+  return in.ok() && known ? std::optional(decision) : std::nullopt;
+}
+
 bool BundleReader::next(Origin& origin, std::vector<Command>& commands) {
   commands.clear();
   if (!in_.ok() || in_.remaining() == 0) return false;

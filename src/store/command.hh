@@ -27,15 +27,38 @@ enum class CommandKind : std::uint8_t {
   kCompact = 4,
   kLeaseGrant = 5,  // ID is never 0: the serving replica has chosen one
   kLeaseRevoke = 6,
-  kCellVersion =
-      7,  // version varint (cell_version.hh); from the master itself, never from a client
+  // From the master itself, never from a client:
+  kCellVersion = 7,  // version varint (cell_version.hh)
+  kMastership = 8,   // Mastership: from here on the log is this mastership's
+  kDecision = 9,     // Mastership, kind u8, request: carried out under that mastership alone
 };
-inline constexpr std::uint8_t kCommandKindLast = 7;
+inline constexpr std::uint8_t kCommandKindLast = 9;
+
+// The reign of one master. Term and master together identify it; neither alone does, since two
+// Paxos masters may have had one round.
+struct Mastership {
+  consensus::Term term;
+  ReplicaId master = consensus::kNoReplica;
+
+  bool operator==(const Mastership&) const = default;
+};
+void encode(Writer& out, const Mastership& mastership);
+bool decode(Reader& in, Mastership& mastership);
 
 struct Command {
   CommandKind kind = CommandKind::kPut;
   std::string_view bytes;
 };
+
+// What the master decided by its own clock and not for a client (the end of a lease, a compaction),
+// in the form of kDecision.
+struct Decision {
+  Mastership by;
+  Command command;
+};
+std::string encode(const Decision& decision);
+// Nothing: malformed. The command's bytes lie in `bytes`.
+std::optional<Decision> decode_decision(std::string_view bytes);
 
 struct Origin {
   ReplicaId replica;

@@ -33,6 +33,8 @@ bool may_grow(const Command& command) {
     case CommandKind::kCompact:
     case CommandKind::kLeaseRevoke:
     case CommandKind::kCellVersion:
+    case CommandKind::kMastership:
+    case CommandKind::kDecision:
       return false;
   }
   return true;

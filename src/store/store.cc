@@ -71,13 +71,19 @@ Result<void> Store::restore_named(std::string_view name, std::string_view value)
     compaction_done_ = in.u64();
     return in.ok() ? Result<void>() : broken();
   }
-  if (name.starts_with(kLeasePrefix)) {
+  if (name.starts_with(kMastershipPrefix)) {
+    name.remove_prefix(kMastershipPrefix.size());
+    if (name.size() != 2 * sizeof(std::uint64_t)) return broken();
+    mastership_ = {Term(big_endian(name.substr(0, 8))), ReplicaId(big_endian(name.substr(8)))};
+  } else if (name.starts_with(kLeasePrefix)) {
     leases_.grant(static_cast<std::int64_t>(big_endian(name.substr(kLeasePrefix.size()))),
                   in.i64());
   } else if (name.starts_with(kWindowPrefix)) {
     ReplicaId id(big_endian(name.substr(kWindowPrefix.size())));
     return windows_[id].decode(value) ? Result<void>() : broken();
   }
+  // Whoever opens the store looks at the version next, and knows what to say.
+  if (cell_version_ > kCellVersionNewest) return {};
   return in.done() ? Result<void>() : broken();
 }
 

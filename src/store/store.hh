@@ -65,6 +65,9 @@ struct Reply {
 // CHANGE.
 inline constexpr std::string_view kMetaName = "meta";
 inline constexpr std::string_view kCellVersionName = "cell_version";  // before all other names
+// Followed by term and master, big-endian u64; the value is empty. A release that does not know the
+// name accepts such a value, and comes to see that the cell is at a version that it does not know.
+inline constexpr std::string_view kMastershipPrefix = "mastership/";
 std::optional<SnapshotMark> mark_of_meta(std::string_view meta);
 
 // What applying an entry led to besides the new state.
@@ -132,6 +135,9 @@ class Store {
   // What the engine holds durably.
   const SnapshotMark& durable_mark() const { return durable_; }
   CellVersion cell_version() const { return cell_version_; }
+  // Whose the log is now, as it says itself; nobody's before cell version 3. What an earlier master
+  // decided has no effect any more.
+  const Mastership& mastership() const { return mastership_; }
   const Leases& leases() const { return leases_; }
   std::size_t keys() const { return index_.size(); }
   // A checksum over every change so far: equal on replicas of equal revision.
@@ -146,6 +152,8 @@ class Store {
   void set_configuration(Configuration configuration) {
     applied_.configuration = std::move(configuration);
   }
+  // The state begins another history, in which terms are counted anew.
+  void forget_mastership();
 
   // --- reads; they see everything that was applied
   Status readable(std::uint64_t revision) const;
@@ -192,6 +200,9 @@ class Store {
   Reply apply_lease_grant(std::string_view bytes, ApplySink& sink);
   Reply apply_lease_revoke(std::string_view bytes, ApplySink& sink);
   Reply apply_cell_version(std::string_view bytes);
+  Reply apply_mastership(std::string_view bytes);
+  void set_mastership(const Mastership& mastership);
+  Reply apply_decision(std::string_view bytes, bool want_reply, ApplySink& sink);
 
   // Within one change of revision revision_ + 1.
   Status check_put(const PutView& put) const;
@@ -229,6 +240,7 @@ class Store {
   std::uint64_t compacted_ = 0;
   SnapshotMark applied_;
   CellVersion cell_version_ = kCellVersionFirst;
+  Mastership mastership_;
   std::uint32_t history_hash_ = 0;
   std::map<ReplicaId, ReplayWindow> windows_;
 

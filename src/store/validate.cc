@@ -153,6 +153,8 @@ Status validate(CommandKind kind, std::string_view bytes) {
       return parse(request, bytes) ? Status() : status::malformed();
     }
     case CommandKind::kCellVersion:
+    case CommandKind::kMastership:
+    case CommandKind::kDecision:
       break;  // no client's business
   }
   return status::malformed();
