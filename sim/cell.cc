@@ -68,7 +68,8 @@ Node::~Node() {
 void Node::become(consensus::ReplicaId id) {
   crash();
   id_ = id;
-  removed_ = false;
+  removed_ = begun_ = false;
+  disk_faults_->fail_sync = disk_faults_->sync_failed = false;
   failure_.reset();
   knows_ = store::kCellVersionNewest;
   contents_ = std::make_shared<DiskContents>();
@@ -97,6 +98,7 @@ void Node::start() {
   options.initial.quorum =
       options.initial.voters.empty() ? consensus::QuorumRule() : config_.quorum;
   options.incarnation = ++incarnation_;
+  options.begun = begun_;
   options.directory = "/polis";
   options.seed = random_.next();
   options.wal_segment_bytes = config_.wal_segment_bytes;
@@ -130,6 +132,7 @@ void Node::start() {
     return;
   }
   replica_ = std::move(*opened);
+  begun_ = true;
   hub_ = std::make_unique<store::WatchHub>(replica_->store());
   machine_.at_turn_end([this] {
     if (!replica_) return;
@@ -174,6 +177,33 @@ std::string Node::crash_and_rot() {
   if (!decoded || !decoded->checksummed) return "";
   record->second = share(flipped(random_, *record->second));
   return fmt::format("a flipped bit in the state's record {}", record->first.revision);
+}
+
+std::string Node::crash_and_lose_log(Loss loss) {
+  constexpr std::uint64_t kFill = 8;
+  const std::string directory = "/polis/wal";
+  std::optional<storage::Wal::Place> place;
+  if (auto meta = engine_state_->named.find(std::string(store::kMetaName));
+      loss == Loss::kCut && meta != engine_state_->named.end()) {
+    // What was written in the last moments may be missing without a trace, on any disk.
+    const std::uint64_t end =
+        store::saved_by_of_meta(meta->second).value_or(store::SavedBy()).log_durable;
+    // The last bytes before it may be what fills its record up.
+    if (end > kFill)
+      place = replica_->wal().place_of(
+          end - kFill - random_.below(std::min<std::uint64_t>(end - kFill, 8 << 10)));
+  }
+  crash();
+  if (place) {
+    contents_->cut(place->path, place->offset);
+    return fmt::format("{} ends at {}", place->path, place->offset);
+  }
+  if (loss == Loss::kEmptied) {
+    contents_->empty(directory);
+    return "the log was emptied";
+  }
+  contents_->lose(directory);
+  return "the log is gone";
 }
 
 void Node::lose_peer(std::size_t place) {

@@ -65,6 +65,10 @@ class Node final : public replica::Transport {
   // And what rests of it is damaged: something that it acknowledged, or that it stands on. What was
   // done; nothing if nothing could be.
   std::string crash_and_rot();
+  // And its log does not come back, as when a mount is missing or an older copy of a file system
+  // was put there: all of it, what was in it, or what was written last.
+  enum class Loss : std::uint8_t { kGone, kEmptied, kCut };
+  std::string crash_and_lose_log(Loss loss);
   void lose_peer(std::size_t place);  // its transport believes that the peer's process has ended
   bool up() const { return replica_ != nullptr; }
   bool failed() const { return failure_.has_value(); }
@@ -100,6 +104,7 @@ class Node final : public replica::Transport {
   std::shared_ptr<storage::MemoryEngineState> engine_state_ =
       std::make_shared<storage::MemoryEngineState>();
   std::uint64_t incarnation_ = 0;
+  bool begun_ = false;  // there has been a log on this disk
   store::CellVersion knows_ = store::kCellVersionNewest;
   std::optional<std::string> failure_;
   bool removed_ = false;  // the cell has decided so

@@ -63,6 +63,29 @@ std::string DiskContents::rot(Random& random, const std::string& path, std::uint
   return what + " in " + path;
 }
 
+void DiskContents::lose(const std::string& directory) {
+  const auto inside = [&](auto& entry) { return directory_of(entry.first) == directory; };
+  std::erase_if(names, inside);
+  std::erase_if(durable_names, inside);
+}
+
+void DiskContents::empty(const std::string& directory) {
+  for (auto& [name, file] : names) {
+    if (directory_of(name) == directory) *file = {};
+  }
+}
+
+void DiskContents::cut(const std::string& path, std::uint64_t offset) {
+  const auto behind = [&](auto& entry) {
+    return directory_of(entry.first) == directory_of(path) && entry.first > path;
+  };
+  std::erase_if(names, behind);
+  std::erase_if(durable_names, behind);
+  FileContents& file = *names.at(path);
+  file.durable.resize(offset);
+  file.current = file.durable;
+}
+
 class SimulatedFile final : public io::File {
  public:
   SimulatedFile(SimulatedDisk& disk, std::shared_ptr<FileContents> contents)

@@ -37,6 +37,11 @@ struct DiskContents {
   // A bit flips at this byte, or the write of its sector was lost, or went where another's was to
   // go. Says what was done; nothing if there is no such file.
   std::string rot(Random& random, const std::string& path, std::uint64_t offset);
+  // All files of a directory are gone, or have lost what was in them.
+  void lose(const std::string& directory);
+  void empty(const std::string& directory);
+  // The file ends here, and those of its directory that come behind it are gone.
+  void cut(const std::string& path, std::uint64_t offset);
 };
 
 struct DiskFaults {

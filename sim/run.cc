@@ -71,6 +71,8 @@ class Run {
     if (left_behind(place)) return retire_soon(place);
     if (damaged_ == place && !repairing_) {
       damaged_.reset();
+      if (std::exchange(log_lost_, false) && !cell_.node(place).failed())
+        throw Violation(fmt::format("replica {} starts without its log", place + 1));
       if (noticed_damage(place)) return begin_repair(place);
       // What was damaged is of no use any more, or nobody has looked at it.
     }
@@ -242,6 +244,8 @@ class Run {
     }
     if (cell_.configuration().voters.size() < 3) return;
     damaged_ = place;
+    if (losses_.chance(0.3)) lost_ = static_cast<Node::Loss>(losses_.below(3));
+    if (lost_ && losses_.chance(0.5)) return outage();
     crash(place);
   }
 
@@ -288,7 +292,9 @@ class Run {
     ++result_.crashes;
     count_snapshots(place);
     if (damaged_ == place && !repairing_) {
-      std::string what = cell_.node(place).crash_and_rot();
+      log_lost_ = lost_.has_value();
+      std::string what = lost_ ? cell_.node(place).crash_and_lose_log(*std::exchange(lost_, {}))
+                               : cell_.node(place).crash_and_rot();
       if (what.empty()) damaged_.reset();
       note("damaged: " + what);
     } else {
@@ -489,6 +495,9 @@ class Run {
   std::vector<std::unique_ptr<WatchClient>> watchers_;
   std::map<std::size_t, consensus::RoleState> roles_;
   Instant next_cut_{};
+  Random losses_{options_.seed ^ 0x6c6f73736573ULL};
+  std::optional<Node::Loss> lost_;  // at its next crash
+  bool log_lost_ = false;
   std::optional<std::size_t> damaged_;  // the machine whose disk is, until it has started again
   struct Repair {
     std::size_t place;

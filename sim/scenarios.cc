@@ -6,6 +6,7 @@
 #include "replica/wire.hh"
 #include "sim/etcd_scenarios.hh"
 #include "sim/lease_scenarios.hh"
+#include "sim/log_scenarios.hh"
 #include "sim/snapshot_scenarios.hh"
 #include "sim/stage.hh"
 
@@ -364,6 +365,14 @@ const std::vector<Scenario>& scenarios() {
       scenario("a_cell_that_stops_in_silence_keeps_its_log",
                "seen in simulation: with paxos, who lagged was given the whole state",
                all_stop_in_silence),
+      scenario("a_log_that_is_lost_while_the_cell_is_stopped_is_missed",
+               "an acknowledged write was lost though a replica still had it",
+               [] {
+                 for (auto loss : {Node::Loss::kGone, Node::Loss::kEmptied, Node::Loss::kCut})
+                   a_cell_stops_and_one_log_is_lost(loss);
+               }),
+      scenario("a_log_that_is_lost_right_after_a_snapshot_is_missed", "as above",
+               a_log_is_lost_behind_a_snapshot),
       scenario("a_change_of_voters_never_makes_two_majorities", "Raft thesis 4.3",
                replaced_on_both_sides_of_a_cut),
       scenario("who_was_removed_learns_it_from_a_snapshot_too",

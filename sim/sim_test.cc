@@ -4,6 +4,7 @@
 
 #include "sim/checkers.hh"
 #include "sim/run.hh"
+#include "sim/scenarios.hh"
 
 namespace polis::sim {
 namespace {
@@ -101,6 +102,14 @@ History history(std::vector<Operation> operations, std::vector<std::string> valu
   std::uint64_t revision = 2;
   for (auto& value : values) h.changes[revision++] = {{"k", false, value}};
   return h;
+}
+
+TEST(Scenarios, a_lost_log_is_missed) {
+  for (const Scenario& scenario : scenarios()) {
+    if (!scenario.name.starts_with("a_log_that_is_lost")) continue;
+    for (auto protocol : {consensus::Protocol::kRaft, consensus::Protocol::kPaxos})
+      EXPECT_EQ(scenario.run(protocol), std::nullopt) << scenario.name << to_string(protocol);
+  }
 }
 
 TEST(Checker, accepts_what_is_linearizable) {

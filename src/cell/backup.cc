@@ -158,18 +158,10 @@ Result<BackupInfo> restore_backup(const std::string& path, const Settings& setti
     });
     reactor.run();
   };
-  wait([&](io::Done done) { (*engine)->load_snapshot_later(path, {}, std::move(done)); });
-  if (!outcome) return std::unexpected(outcome.error());
-  wait([&](io::Done done) { (*engine)->adopt_loaded_later(std::move(done)); });
-  if (!outcome) return std::unexpected(outcome.error());
-
   store::Store store(**engine);
-  if (auto opened = store.open(); !opened) return std::unexpected(opened.error());
-  store.set_configuration(founding(settings));
-  store.forget_mastership();
-  auto batch = store.take_batch();
-  if (!batch) return fail(ErrorCode::kCorrupt, "the restored state cannot be given its members");
-  wait([&](io::Done done) { (*engine)->commit_later(std::move(*batch), std::move(done)); });
+  wait([&](io::Done done) {
+    (*engine)->load_snapshot_later(path, store.restore_from(), std::move(done));
+  });
   if (!outcome) return std::unexpected(outcome.error());
 
   storage::Recovered none;
@@ -184,9 +176,21 @@ Result<BackupInfo> restore_backup(const std::string& path, const Settings& setti
     return std::unexpected(reset.error());
   wait([&](io::Done done) { (*wal)->sync_later(std::move(done)); });
   if (!outcome) return std::unexpected(outcome.error());
+
+  // The state comes last: it knows how far its log is durable, and that is this one's from now on.
+  store.set_configuration(founding(settings));
+  store.forget_mastership();
+  store.set_saved_by({settings.cell_id, settings.id, settings.protocol, (*wal)->durable()});
+  auto batch = store.take_batch();
+  wait([&](io::Done done) {
+    (*engine)->adopt_loaded_later(batch ? std::move(*batch) : storage::WriteBatch(),
+                                  std::move(done));
+  });
+  if (!outcome) return std::unexpected(outcome.error());
   auto claimed =
       claim_directory(settings, static_cast<std::uint64_t>(io::wall_clock_nanoseconds()));
   if (!claimed) return std::unexpected(claimed.error());
+  if (auto begun = mark_begun(settings); !begun) return std::unexpected(begun.error());
   info->revision = store.revision();
   info->compacted = store.compacted();
   return info;

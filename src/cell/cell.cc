@@ -42,8 +42,9 @@ constexpr Duration kLookInterval = std::chrono::milliseconds(100);
 // after this time: others may be started only then, and without them there is no quorum.
 constexpr Duration kReadyPatience = std::chrono::seconds(30);
 
-replica::Options replica_options(const Settings& settings, std::uint64_t incarnation) {
+replica::Options replica_options(const Settings& settings, std::uint64_t incarnation, bool begun) {
   replica::Options options;
+  options.begun = begun;
   options.identity = {settings.cell_id, settings.id};
   options.initial = founding(settings);
   options.protocol = settings.protocol;
@@ -88,6 +89,7 @@ struct Cell::Impl {
   consensus::Configuration met;  // who a replica that joins was told takes part
   bool links_started = false;
   std::vector<std::string> warnings;  // for the operator: logged once, and told by the status
+  bool begun = false;  // there was a log here before this start
   std::unique_ptr<replica::Replica> replica;
   std::unique_ptr<etcd::LeaderGuard> leader_guard;
   std::unique_ptr<etcd::KvService> kv;
@@ -132,6 +134,7 @@ struct Cell::Impl {
   void on_signal(int number);
   void drain();
   Result<void> settle_identity();
+  Error with_remedy(Error error) const;
   Result<void> keep_protocol(consensus::Protocol founded_with);
   void on_configuration(const consensus::Configuration& configuration);
   void on_removed();
@@ -151,7 +154,7 @@ Result<void> Cell::Impl::open_storage() {
       claim_directory(settings, static_cast<std::uint64_t>(io::wall_clock_nanoseconds()));
   if (!incarnation) return std::unexpected(incarnation.error());
   auto opened = storage::LmdbEngine::open(reactor, {.directory = settings.data_dir});
-  if (!opened) return std::unexpected(opened.error());
+  if (!opened) return std::unexpected(with_remedy(opened.error()));
   engine = std::move(*opened);
   links = std::make_unique<peers::PeerLinks>(
       reactor, reactor.network(),
@@ -170,7 +173,7 @@ Result<void> Cell::Impl::open_storage() {
                             [this] { return replica->store().cell_version(); }});
   membership = std::make_unique<Membership>(reactor, *links, settings);
   membership->set_met(met);
-  replica::Options options = replica_options(settings, *incarnation);
+  replica::Options options = replica_options(settings, *incarnation, begun);
   fit_into(options, memory_limit.bytes);
   auto recovered = replica::Replica::open(
       std::move(options),
@@ -187,21 +190,34 @@ Result<void> Cell::Impl::open_storage() {
          if (!line.empty()) host::log_warn("{}", line);
        },
        [this](replica::DiskSpace::Level level) { on_space(level); }});
-  if (!recovered && recovered.error().code == ErrorCode::kCorrupt) {
-    const bool alone = settings.founders.size() == 1;
-    return fail(ErrorCode::kCorrupt,
-                fmt::format("{} {}", recovered.error().text,
-                            alone ? "Restore a backup: polis cell snapshot restore FILE"
-                                  : "Keep the other replicas running and rebuild this one from "
-                                    "them: polis cell repair " +
-                                        settings.name + " --endpoints THE_OTHERS"));
+  if (!recovered) return std::unexpected(with_remedy(recovered.error()));
+  if (!begun) {
+    if (auto marked = mark_begun(settings); !marked) return marked;
   }
-  if (!recovered) return std::unexpected(recovered.error());
   replica = std::move(*recovered);
   membership->attach(*replica);
   // Before anybody can greet this replica it has to know who takes part.
   membership->on_configuration(replica->status().configuration);
   return {};
+}
+
+// What is lost here may be elsewhere.
+Error Cell::Impl::with_remedy(Error error) const {
+  if (error.code != ErrorCode::kCorrupt) return error;
+  bool alone = settings.founders.size() == 1;
+  if (engine) {
+    // A cell of one may have grown. What cannot be read says nothing.
+    [[maybe_unused]] auto read =
+        engine->scan_named(store::kMetaName, [&](std::string_view, std::string_view value) {
+          if (auto mark = store::mark_of_meta(value); mark && !mark->configuration.voters.empty())
+            alone = mark->configuration.voters.size() == 1;
+        });
+  }
+  error.text += alone ? " Restore a backup: polis cell snapshot restore FILE"
+                      : " Keep the other replicas running and rebuild this one from them: polis "
+                        "cell repair " +
+                            settings.name + " --endpoints THE_OTHERS";
+  return error;
 }
 
 // The protocol that the cell was founded with counts.
@@ -223,6 +239,7 @@ Result<void> Cell::Impl::settle_identity() {
   if (!known) return std::unexpected(known.error());
   first_start = !*known;
   if (*known) {
+    begun = (*known)->begun;
     settings.id = (*known)->id;
     if (auto same = keep_protocol((*known)->protocol); !same) return same;
   }
@@ -525,6 +542,7 @@ void Cell::Impl::on_signal(int) {
 }
 
 void Cell::Impl::drain() {
+  replica->save_state();
   server->drain_and_stop();
   reactor.at_turn_end([this] {
     if (server->stopped()) reactor.stop();

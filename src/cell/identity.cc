@@ -18,6 +18,7 @@ struct Identity {
   std::uint64_t incarnation = 0;
   std::uint64_t id = 0;
   bool removed = false;
+  bool begun = false;
   consensus::Protocol protocol = consensus::Protocol::kRaft;
 };
 
@@ -34,6 +35,7 @@ Identity parse(const std::string& text) {
     if (key == "name") identity.name = value;
     if (key == "id") identity.id = std::strtoull(value.c_str(), nullptr, 16);
     if (key == "removed") identity.removed = value == "yes";
+    if (key == "begun") identity.begun = value == "yes";
     if (key == "protocol")
       identity.protocol = consensus::protocol_of(value).value_or(consensus::Protocol::kRaft);
     if (key == "incarnation") identity.incarnation = std::strtoull(value.c_str(), nullptr, 10);
@@ -75,27 +77,39 @@ Result<std::optional<Known>> identity_in(const Settings& settings) {
   }
   return Known{
       found.id != 0 ? consensus::ReplicaId(found.id) : replica_id(settings.cluster, settings.name),
-      found.protocol};
+      found.protocol, found.begun};
 }
 
-Result<void> mark_removed(const Settings& settings) {
+namespace {
+
+Result<void> add_line(const Settings& settings, const std::string& line) {
   const std::string path = settings.data_dir + "/identity";
   auto text = io::read_file(path);
   if (!text) return std::unexpected(text.error());
-  return io::write_file_atomically(path, *text + "removed: yes\n");
+  return io::write_file_atomically(path, *text + line);
 }
+
+}  // namespace
+
+Result<void> mark_removed(const Settings& settings) { return add_line(settings, "removed: yes\n"); }
+
+Result<void> mark_begun(const Settings& settings) { return add_line(settings, "begun: yes\n"); }
 
 Result<std::uint64_t> claim_directory(const Settings& settings,
                                       std::uint64_t wall_clock_nanoseconds) {
   const std::string path = settings.data_dir + "/identity";
   std::uint64_t incarnation = wall_clock_nanoseconds;
-  if (auto text = io::read_file(path))
-    incarnation = std::max(incarnation, parse(*text).incarnation + 1);
+  bool begun = false;
+  if (auto text = io::read_file(path)) {
+    const Identity before = parse(*text);
+    incarnation = std::max(incarnation, before.incarnation + 1);
+    begun = before.begun;
+  }
   auto written = io::write_file_atomically(
       path,
-      fmt::format("format: {}\ncluster: {}\nname: {}\nid: {:x}\nprotocol: {}\nincarnation: {}\n",
+      fmt::format("format: {}\ncluster: {}\nname: {}\nid: {:x}\nprotocol: {}\nincarnation: {}\n{}",
                   kFormat, settings.cluster, settings.name, settings.id.value,
-                  to_string(settings.protocol), incarnation));
+                  to_string(settings.protocol), incarnation, begun ? "begun: yes\n" : ""));
   if (!written) return std::unexpected(written.error());
   return incarnation;
 }

@@ -14,6 +14,7 @@ namespace polis::cell {
 struct Known {
   consensus::ReplicaId id;
   consensus::Protocol protocol = consensus::Protocol::kRaft;
+  bool begun = false;  // a log was made there; releases of before did not say so
 };
 
 // What this replica was when the directory was used last; nothing in a new directory.
@@ -22,6 +23,9 @@ Result<std::optional<Known>> identity_in(const Settings& settings);
 
 // The cell has removed this replica: the directory is not to be used again.
 Result<void> mark_removed(const Settings& settings);
+
+// The directory holds a log from now on, which must be there at every later start.
+Result<void> mark_begun(const Settings& settings);
 
 // Writes the file anew and gives this start's incarnation, larger than every one before.
 // Precondition: identity_in() found nothing wrong; settings.id and settings.protocol are what it

@@ -60,6 +60,15 @@ Result<std::unique_ptr<Replica>> Replica::open(Options options, Environment envi
   return replica;
 }
 
+// Where the log has to go on at least: what was durable before there was acknowledged, or promised.
+std::uint64_t Replica::log_reached() const {
+  const auto& said = store_.saved_by();
+  if (said && said->cell == options_.identity.cell && said->replica == options_.identity.replica)
+    return said->log_durable;
+  // What a release of before left says nothing, but that there was a log.
+  return options_.begun || store_.applied() > LogIndex() ? 1 : 0;
+}
+
 Result<void> Replica::recover() {
   if (auto done = store_.open(); !done) return done;
   if (auto known = check_cell_version(); !known) return known;
@@ -70,17 +79,23 @@ Result<void> Replica::recover() {
                                 {.directory = options_.directory + "/wal",
                                  .identity = options_.identity,
                                  .gaps = options_.protocol == Protocol::kPaxos,
-                                 .segment_bytes = options_.wal_segment_bytes},
+                                 .segment_bytes = options_.wal_segment_bytes,
+                                 .reached = log_reached()},
                                 found);
   if (!wal) return std::unexpected(wal.error());
   wal_ = std::move(*wal);
+  note_saved_by(store_);
   if (auto done = env_.disk.make_directory(options_.directory + "/snapshots"); !done) return done;
   if (store_.applied() < found.base_index) {
     return fail(
         ErrorCode::kCorrupt,
-        fmt::format("the state in {} ends at entry {} but the log begins behind entry {}: one of "
-                    "the two is from another time",
-                    options_.directory, store_.applied().value, found.base_index.value));
+        fmt::format("the state in {} {} but the log begins behind entry {}: {}", options_.directory,
+                    store_.applied() == LogIndex()
+                        ? "is empty"
+                        : fmt::format("ends at entry {}", store_.applied().value),
+                    found.base_index.value,
+                    store_.applied() == LogIndex() ? "the state is lost (state.mdb)."
+                                                   : "one of the two is from another time."));
   }
   auto restored = options_.protocol == Protocol::kPaxos ? restore_slots(found) : restore_log(found);
   if (!restored) return std::unexpected(restored.error());

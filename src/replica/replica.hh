@@ -61,6 +61,7 @@ struct Options {
   // one that joins it.
   Configuration initial;
   std::uint64_t incarnation = 1;  // larger after every start
+  bool begun = false;             // a log was made here in an earlier life
   std::string directory;          // wal/ and snapshots/ lie here
   consensus::Options consensus;   // id and seed are set by open()
   std::uint64_t seed = 1;
@@ -180,6 +181,10 @@ class Replica final : private store::ApplySink, private OutputSteps {
   // after an election timeout.
   void hand_over(std::function<void()> done);
 
+  // The engine takes now what was applied, and how far the log is durable, unless it is at work:
+  // before the process ends by itself.
+  void save_state();
+
   const store::Store& store() const { return store_; }
   store::Store& store() { return store_; }
   consensus::Status status() const { return log_->status(); }
@@ -241,6 +246,7 @@ class Replica final : private store::ApplySink, private OutputSteps {
 
   Replica(Options options, Environment environment);
   Result<void> recover();
+  std::uint64_t log_reached() const;
   Result<consensus::Restored> restore_log(storage::Recovered& found);
   Result<consensus::Restored> restore_slots(storage::Recovered& found);
   void name_known_members();
@@ -332,6 +338,9 @@ class Replica final : private store::ApplySink, private OutputSteps {
   void install_snapshot(ReplicaId from, const SnapshotMark& mark,
                         std::shared_ptr<store::Store> loaded);
   void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, store::Store& loaded);
+  void on_snapshot_not_installed(ReplicaId from, const SnapshotMark& mark, const Error& error,
+                                 std::shared_ptr<store::Store> loaded);
+  void tell_what_was_persisted();
   void end_loading(std::shared_ptr<store::Store> garbage);
   void maybe_expect_little();
   void forget_snapshot();
@@ -341,6 +350,7 @@ class Replica final : private store::ApplySink, private OutputSteps {
   // upkeep.cc
   void schedule_tick();
   void upkeep();
+  void note_saved_by(store::Store& store) const;
   void save_to_engine();
   void compact_log();
   Result<void> check_cell_version() const;

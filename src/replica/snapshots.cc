@@ -169,15 +169,38 @@ void Replica::install_snapshot(ReplicaId from, const SnapshotMark& mark,
     return end_loading(std::move(loaded));
   }
   installing_ = true;
-  env_.engine.adopt_loaded_later([this, from, mark, loaded = std::move(loaded),
+  // It speaks of its maker's log. From the first moment it has to speak of this one's, which
+  // remembers what this replica promised; a crash may come before the log says anything of it.
+  note_saved_by(*loaded);
+  auto batch = loaded->take_batch();
+  const bool noted = batch.has_value();
+  env_.engine.adopt_loaded_later(noted ? std::move(*batch) : storage::WriteBatch(),
+                                 [this, from, mark, noted, loaded = std::move(loaded),
                                   alive = std::weak_ptr(alive_)](Result<void> result) mutable {
-    if (alive.expired() || failed_) return;
-    installing_ = false;
-    if (!result) return fail_with(result.error());
-    on_snapshot_installed(from, mark, *loaded);
-    chunk_waiting_.reset();
-    end_loading(std::move(loaded));
-  });
+                                   if (alive.expired() || failed_) return;
+                                   installing_ = false;
+                                   if (!result)
+                                     return on_snapshot_not_installed(from, mark, result.error(),
+                                                                      loaded);
+                                   if (noted) loaded->on_batch_committed();
+                                   on_snapshot_installed(from, mark, *loaded);
+                                   chunk_waiting_.reset();
+                                   end_loading(std::move(loaded));
+                                 });
+}
+
+void Replica::on_snapshot_not_installed(ReplicaId from, const SnapshotMark& mark,
+                                        const Error& error, std::shared_ptr<store::Store> loaded) {
+  if (error.code != ErrorCode::kNoSpace) return fail_with(error);
+  tell_what_was_persisted();
+  log_->on_chunk_written(from, mark, 0, env_.loop.now());  // from the beginning
+  end_loading(std::move(loaded));
+}
+
+// What became durable while the log stood still.
+void Replica::tell_what_was_persisted() {
+  if (persisted_meanwhile_)
+    log_->on_persisted(*std::exchange(persisted_meanwhile_, {}), env_.loop.now());
 }
 
 void Replica::on_snapshot_installed(ReplicaId from, const SnapshotMark& mark,
@@ -191,8 +214,7 @@ void Replica::on_snapshot_installed(ReplicaId from, const SnapshotMark& mark,
   if (auto done = wal_->reset(mark.index, mark.term); !done) return fail_with(done.error());
   ++counters_.snapshots_installed;
   log_->on_snapshot_installed(from, mark, env_.loop.now());
-  if (persisted_meanwhile_)
-    log_->on_persisted(*std::exchange(persisted_meanwhile_, {}), env_.loop.now());
+  tell_what_was_persisted();
 }
 
 void Replica::end_loading(std::shared_ptr<store::Store> garbage) {

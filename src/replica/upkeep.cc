@@ -105,10 +105,27 @@ void Replica::seal_log() {
   });
 }
 
+// Nothing that this replica acknowledged or promised lies behind that, but for what it wrote in the
+// last moments. Term, vote and promises are records of the log as entries are.
+void Replica::note_saved_by(store::Store& store) const {
+  store.set_saved_by({.cell = options_.identity.cell,
+                      .replica = options_.identity.replica,
+                      .protocol = options_.protocol,
+                      .log_durable = wal_->durable()});
+}
+
+void Replica::save_state() {
+  if (failed_) return;
+  note_saved_by(store_);
+  save_to_engine();
+}
+
 void Replica::save_to_engine() {
   Instant now = env_.loop.now();
   if (env_.engine.commit_under_way() || installing_ || now < engine_retry_) return;
   engine_saved_ = now;
+  // With what is saved anyway, and once when the log has come to rest.
+  if (store_.unsaved() || now - persisted_last_ >= kSealAfter) note_saved_by(store_);
   auto batch = store_.take_batch();
   if (!batch) return;
   env_.engine.commit_later(std::move(*batch),

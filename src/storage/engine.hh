@@ -89,10 +89,11 @@ class Engine {
   // Checks the file and puts its content beside the engine's state, which goes on. `also` sees the
   // rows, too. kCorrupt: the file is damaged.
   virtual void load_snapshot_later(const std::string& path, SnapshotRows also, io::Done done) = 0;
-  // What was loaded becomes the engine's state, atomically and durably, in place of everything it
-  // held: in the moment `done` is called. Precondition: it was loaded and not forgotten,
-  // !commit_under_way(), which is true until then.
-  virtual void adopt_loaded_later(io::Done done) = 0;
+  // What was loaded, with `also` applied to it, becomes the engine's state, atomically and durably,
+  // in place of everything it held: in the moment `done` is called. Precondition: it was loaded and
+  // not forgotten, !commit_under_way(), which is true until then. kNoSpace: nothing was changed,
+  // and what was loaded is of no use any more.
+  virtual void adopt_loaded_later(WriteBatch also, io::Done done) = 0;
   virtual void forget_loaded() = 0;
   // Destroys something large beside the loop. Precondition: this is its last owner.
   virtual void dispose_later(std::shared_ptr<void> garbage) = 0;

@@ -128,10 +128,27 @@ TEST_P(EngineTest, a_snapshot_carries_everything_into_another_engine) {
   EXPECT_EQ(seen.size(), before.size());
   EXPECT_TRUE(seen.starts_with("applied:2 1.0=v"));
   EXPECT_EQ(dump(), now);
-  ASSERT_TRUE(wait([&](io::Done done) { engine_->adopt_loaded_later(done); }).has_value());
+  ASSERT_TRUE(wait([&](io::Done done) { engine_->adopt_loaded_later({}, done); }).has_value());
   EXPECT_EQ(dump(), before);
   reopen();
   EXPECT_EQ(dump(), before);
+}
+
+TEST_P(EngineTest, a_loaded_snapshot_is_adopted_together_with_what_is_said_of_it) {
+  ASSERT_TRUE(commit({{{{1, 0}, share("a")}}, {}, {{"applied", "1"}}}).has_value());
+  const std::string path = directory_ + "/snapshot";
+  ASSERT_TRUE(wait([&](io::Done done) {
+                engine_->save_snapshot_later(path, "applied", {},
+                                             [done](Result<SnapshotFile>) { done({}); });
+              }).has_value());
+  ASSERT_TRUE(commit({{{{2, 0}, share("b")}}, {}, {{"applied", "2"}}}).has_value());
+  ASSERT_TRUE(
+      wait([&](io::Done done) { engine_->load_snapshot_later(path, {}, done); }).has_value());
+  ASSERT_TRUE(wait([&](io::Done done) {
+                engine_->adopt_loaded_later({{}, {}, {{"applied", "1, of here"}}}, done);
+              }).has_value());
+  reopen();
+  EXPECT_EQ(dump(), "1.0=a applied:1, of here ");
 }
 
 TEST_P(EngineTest, a_damaged_snapshot_changes_nothing) {

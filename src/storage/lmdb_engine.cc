@@ -396,12 +396,14 @@ Result<void> LmdbEngine::load(const std::string& from, const SnapshotRows& also)
 }
 
 // In the place of commits, so that none comes between.
-void LmdbEngine::adopt_loaded_later(io::Done done) {
+void LmdbEngine::adopt_loaded_later(WriteBatch also, io::Done done) {
   CHECK(!commit_under_way_);
   commit_under_way_ = true;
-  worker_->run([this, done = std::move(done), alive = std::weak_ptr(alive_)]() mutable {
-    auto adopted = adopt();
-    loop_.post([this, adopted = std::move(adopted), done = std::move(done), alive]() mutable {
+  auto shared = std::make_shared<WriteBatch>(std::move(also));  // as in commit_later
+  worker_->run([this, shared, done = std::move(done), alive = std::weak_ptr(alive_)]() mutable {
+    auto adopted = adopt(*shared);
+    loop_.post([this, shared = std::move(shared), adopted = std::move(adopted),
+                done = std::move(done), alive]() mutable {
       if (alive.expired()) return;
       commit_under_way_ = false;
       if (!adopted) return done(std::unexpected(adopted.error()));
@@ -412,7 +414,12 @@ void LmdbEngine::adopt_loaded_later(io::Done done) {
 }
 
 // On the worker's thread. The file that is replaced lives on until its environment is closed.
-Result<std::shared_ptr<LmdbEngine::Environment>> LmdbEngine::adopt() {
+Result<std::shared_ptr<LmdbEngine::Environment>> LmdbEngine::adopt(const WriteBatch& also) {
+  if (!also.empty()) {
+    auto loaded = Environment::open(path_beside(), options_.map_bytes);
+    if (!loaded) return std::unexpected(loaded.error());
+    if (auto written = (*loaded)->write(also); !written) return std::unexpected(written.error());
+  }
   ::unlink((path() + "-lock").c_str());
   ::unlink((path_beside() + "-lock").c_str());
   if (::rename(path_beside().c_str(), path().c_str()) != 0)
@@ -424,7 +431,9 @@ Result<std::shared_ptr<LmdbEngine::Environment>> LmdbEngine::adopt() {
   if (!durable)
     return fail(ErrorCode::kIo,
                 fmt::format("cannot sync {}: {}", options_.directory, std::strerror(errno)));
-  return Environment::open(path(), options_.map_bytes);
+  auto adopted = Environment::open(path(), options_.map_bytes);
+  if (!adopted) return fail(ErrorCode::kIo, adopted.error().text);  // the old state is gone
+  return adopted;
 }
 
 void LmdbEngine::forget_loaded() {

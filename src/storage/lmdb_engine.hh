@@ -40,7 +40,7 @@ class LmdbEngine final : public Engine {
   void save_snapshot_later(const std::string& path, const std::string& name, SnapshotRows also,
                            std::function<void(Result<SnapshotFile>)> done) override;
   void load_snapshot_later(const std::string& path, SnapshotRows also, io::Done done) override;
-  void adopt_loaded_later(io::Done done) override;
+  void adopt_loaded_later(WriteBatch also, io::Done done) override;
   void forget_loaded() override;
   void dispose_later(std::shared_ptr<void> garbage) override;
   std::uint64_t bytes_on_disk() const override;
@@ -54,7 +54,7 @@ class LmdbEngine final : public Engine {
   io::Loop& loop_;
   LmdbOptions options_;
   Result<void> load(const std::string& from, const SnapshotRows& also);
-  Result<std::shared_ptr<Environment>> adopt();
+  Result<std::shared_ptr<Environment>> adopt(const WriteBatch& also);
   std::string path_beside() const { return path() + ".new"; }
 
   std::shared_ptr<Environment> environment_;  // shared with snapshots being written from it

@@ -14,7 +14,7 @@ MemoryEngine::MemoryEngine(std::shared_ptr<MemoryEngineState> state, io::Loop& l
       commit_max_(commit_max) {}
 
 MemoryEngine::~MemoryEngine() {
-  if (under_way_ && random_.chance(0.5)) apply(*under_way_);
+  if (under_way_ && random_.chance(0.5)) apply(*under_way_, *state_);
   if (adopting_ && random_.chance(0.5)) *state_ = std::move(*loaded_);
 }
 
@@ -47,17 +47,17 @@ Result<void> MemoryEngine::scan_named(
   return {};
 }
 
-void MemoryEngine::apply(const WriteBatch& batch) {
+void MemoryEngine::apply(const WriteBatch& batch, MemoryEngineState& state) {
   for (const Record& record : batch.records) {
-    CHECK(state_->records.empty() || state_->records.rbegin()->first < record.key);
-    state_->records.emplace_hint(state_->records.end(), record.key, record.bytes);
+    CHECK(state.records.empty() || state.records.rbegin()->first < record.key);
+    state.records.emplace_hint(state.records.end(), record.key, record.bytes);
   }
-  for (RecordKey key : batch.removed) state_->records.erase(key);
+  for (RecordKey key : batch.removed) state.records.erase(key);
   for (const auto& [name, value] : batch.named) {
     if (value) {
-      state_->named[name] = *value;
+      state.named[name] = *value;
     } else {
-      state_->named.erase(name);
+      state.named.erase(name);
     }
   }
 }
@@ -67,7 +67,7 @@ void MemoryEngine::commit_later(WriteBatch batch, io::Done done) {
   under_way_ = std::move(batch);
   commit_timer_ = loop_.after(delay(), [this, done = std::move(done)] {
     auto keep = std::move(commit_timer_);
-    apply(*under_way_);
+    apply(*under_way_, *state_);
     under_way_.reset();
     done({});
   });
@@ -134,8 +134,9 @@ Result<void> MemoryEngine::load(const std::string& path, const SnapshotRows& als
   return {};
 }
 
-void MemoryEngine::adopt_loaded_later(io::Done done) {
+void MemoryEngine::adopt_loaded_later(WriteBatch also, io::Done done) {
   CHECK(!commit_under_way() && loaded_);
+  apply(also, *loaded_);
   adopting_ = true;
   load_timer_ = loop_.after(delay(), [this, done = std::move(done)] {
     auto keep = std::move(load_timer_);

@@ -38,14 +38,14 @@ class MemoryEngine final : public Engine {
   void save_snapshot_later(const std::string& path, const std::string& name, SnapshotRows also,
                            std::function<void(Result<SnapshotFile>)> done) override;
   void load_snapshot_later(const std::string& path, SnapshotRows also, io::Done done) override;
-  void adopt_loaded_later(io::Done done) override;
+  void adopt_loaded_later(WriteBatch also, io::Done done) override;
   void forget_loaded() override { loaded_.reset(); }
   void dispose_later(std::shared_ptr<void>) override {}
   std::uint64_t bytes_on_disk() const override;
   std::uint64_t bytes_in_use() const override { return bytes_on_disk(); }
 
  private:
-  void apply(const WriteBatch& batch);
+  static void apply(const WriteBatch& batch, MemoryEngineState& state);
   Result<SnapshotFile> save(const std::string& path, const std::string& name,
                             const SnapshotRows& also);
   Result<void> load(const std::string& path, const SnapshotRows& also);

@@ -115,8 +115,9 @@ Result<void> Wal::roll() {
         std::move(file_);  // shared with the callback below, to outlive the sync
     syncing_.push_back([old](Result<void>) {});
   }
-  end_.position = segments_.back().base + options_.segment_bytes;
+  // The new segment's head says with this where the records of the old one end.
   durable_ = end_.position;
+  end_.position = segments_.back().base + options_.segment_bytes;
   return start_segment(segments_.back().number + 1);
 }
 
@@ -165,7 +166,11 @@ void Wal::prepare_next() {
 }
 
 Result<void> Wal::start_segment(std::uint64_t number) {
-  Segment segment{number, end_.position, last_index_, segment_path(number), version()};
+  Segment segment{.number = number,
+                  .base = end_.position,
+                  .last = last_index_,
+                  .path = segment_path(number),
+                  .version = version()};
   auto file = disk_.open(segment.path);
   if (!file) {
     if (auto made = disk_.create_zeroed(segment.path, options_.segment_bytes); !made)

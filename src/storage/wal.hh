@@ -23,6 +23,11 @@
 
 namespace polis::storage {
 
+namespace wal {
+struct Head;
+struct Record;
+}  // namespace wal
+
 using consensus::Entry;
 using consensus::HardState;
 using consensus::LogIndex;
@@ -45,6 +50,10 @@ struct WalOptions {
   bool gaps = false;
   // Size of one segment, bytes. Larger means fewer files and more to keep after a compaction.
   std::uint64_t segment_bytes = 16 << 20;
+  // The log was durable before this position once, as somebody else remembers it. A log that ends
+  // before it has lost what was acknowledged. 0: nobody remembers anything, and a log that is not
+  // there is made.
+  std::uint64_t reached = 0;
 };
 
 // What a log of a former life held.
@@ -60,8 +69,9 @@ struct Recovered {
 
 class Wal {
  public:
-  // Creates or recovers the log. kCorrupt: a record that was acknowledged is damaged; the text
-  // names file, position and remedy. kInvalid: the log belongs to another cell, replica or
+  // Creates or recovers the log; what it holds is durable then. kCorrupt: a record that was
+  // acknowledged is damaged, or the log or a part of it is missing; the text names the file, what
+  // was expected and what was found. kInvalid: the log belongs to another cell, replica or
   // protocol, or was written by a newer version.
   static Result<std::unique_ptr<Wal>> open(io::Disk& disk, WalOptions options,
                                            Recovered& recovered);
@@ -82,6 +92,8 @@ class Wal {
   // that write. Call when nothing has been written for a while, with what was applied: entries
   // that this log holds, or that a reset covers. False: nothing to do, or not now.
   bool seal(LogIndex committed, io::Done done);
+  // Everything before this position is durable: to be given to WalOptions::reached in a next life.
+  std::uint64_t durable() const { return durable_; }
   // Damage to anything before this position is recognised as such.
   std::uint64_t proven() const { return proven_; }
   struct Place {
@@ -104,14 +116,22 @@ class Wal {
     LogIndex last;           // the highest index that any record in it speaks of
     std::string path;
     std::uint32_t version = 0;  // of its format
+    std::uint64_t end = 0;      // position behind its last record, as recovery found it
   };
   struct End {
     std::uint64_t position = 0;  // where the next record goes, in the whole log
   };
 
   Wal(io::Disk& disk, WalOptions options) : disk_(disk), options_(std::move(options)) {}
+  // wal_recovery.cc
   Result<void> recover(Recovered& recovered);
-  Result<void> scan_segment(Segment& segment, bool newest, Recovered& recovered);
+  Result<void> find_segments();
+  Result<bool> never_begun(std::uint64_t number);
+  Result<void> scan_segment(Segment& segment, const Segment* before, bool newest,
+                            Recovered& recovered);
+  Result<void> take_head(const wal::Head& head, const wal::Record& record, const Segment* before,
+                         Segment& segment, Recovered& recovered);
+  Result<void> go_on_writing();
   Result<void> start_segment(std::uint64_t number);
   Result<void> roll_if_full(std::size_t bytes);
   Result<void> roll();

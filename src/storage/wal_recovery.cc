@@ -9,13 +9,9 @@
 #include "storage/wal_format.hh"
 
 namespace polis::storage {
-namespace {
 
-// Of a segment: its head lies there.
-constexpr std::size_t kStartBytes = 4096;
-constexpr const char* kRemedy = "This replica must not guess what it promised.";
-
-struct Head {
+// What a segment begins with.
+struct wal::Head {
   std::uint32_t version = 0;
   Identity identity;
   std::uint64_t number = 0;
@@ -24,6 +20,12 @@ struct Head {
   LogIndex index;
   Term term;
 };
+
+namespace {
+
+// Of a segment: its head lies there.
+constexpr std::size_t kStartBytes = 4096;
+constexpr const char* kRemedy = "This replica must not guess what it promised.";
 
 // A hard state as records of this version hold it.
 HardState read_hard_state(Reader& in, std::uint32_t version) {
@@ -36,9 +38,9 @@ HardState read_hard_state(Reader& in, std::uint32_t version) {
   return state;
 }
 
-std::optional<Head> parse_head(std::string_view payload) {
+std::optional<wal::Head> parse_head(std::string_view payload) {
   Reader in(payload);
-  Head head;
+  wal::Head head;
   head.version = in.u32();
   head.identity.cell = in.u64();
   head.identity.replica = consensus::ReplicaId(in.u64());
@@ -139,7 +141,16 @@ bool replay(const wal::Record& record, std::uint32_t version, Recovered& recover
 
 }  // namespace
 
-Result<void> Wal::recover(Recovered& recovered) {
+// A segment of zeros: prepared and never used.
+Result<bool> Wal::never_begun(std::uint64_t number) {
+  auto file = disk_.open(segment_path(number));
+  if (!file) return std::unexpected(file.error());
+  auto start = (*file)->read(0, kStartBytes);
+  if (!start) return std::unexpected(start.error());
+  return all_zero(*start);
+}
+
+Result<void> Wal::find_segments() {
   auto names = disk_.list(options_.directory);
   if (!names) return std::unexpected(names.error());
   std::vector<std::uint64_t> numbers;
@@ -154,13 +165,6 @@ Result<void> Wal::recover(Recovered& recovered) {
   // lower number than segments that were used and released meanwhile; it is empty and is removed.
   // This cannot hide the loss of a segment that is needed: then the log would begin behind the last
   // entry that the state machine has, and recovery refuses that.
-  auto never_begun = [&](std::uint64_t number) -> Result<bool> {
-    auto file = disk_.open(segment_path(number));
-    if (!file) return std::unexpected(file.error());
-    auto start = (*file)->read(0, kStartBytes);
-    if (!start) return std::unexpected(start.error());
-    return all_zero(*start);
-  };
   while (numbers.size() > 1) {
     auto zero = never_begun(numbers[0]);
     if (!zero) return std::unexpected(zero.error());
@@ -174,19 +178,32 @@ Result<void> Wal::recover(Recovered& recovered) {
                   fmt::format("{} is missing, though {} is there. {}",
                               segment_path(numbers[i - 1] + 1), segment_path(numbers[i]), kRemedy));
     }
-    segments_.push_back({numbers[i], 0, LogIndex(), segment_path(numbers[i]), 0});
+    segments_.push_back({.number = numbers[i], .path = segment_path(numbers[i])});
   }
   // The newest segments may be prepared ones that were never begun.
-  while (!segments_.empty()) {
+  while (segments_.size() > 1) {
     auto zero = never_begun(segments_.back().number);
     if (!zero) return std::unexpected(zero.error());
-    if (!*zero || segments_.size() == 1) break;
+    if (!*zero) break;
     if (auto done = disk_.remove(segments_.back().path); !done) return done;
     segments_.pop_back();
   }
-  for (std::size_t i = 0; i < segments_.size(); ++i) {
-    if (auto done = scan_segment(segments_[i], i + 1 == segments_.size(), recovered); !done)
-      return done;
+  return {};
+}
+
+Result<void> Wal::recover(Recovered& recovered) {
+  if (auto found = find_segments(); !found) return found;
+  if (segments_.empty() && options_.reached > 0) {
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("{} holds no log, though this replica has written one: the state says "
+                            "that it was durable through byte {}. {}",
+                            options_.directory, options_.reached, kRemedy));
+  }
+  const Segment* before = nullptr;
+  for (Segment& segment : segments_) {
+    const bool newest = &segment == &segments_.back();
+    if (auto done = scan_segment(segment, before, newest, recovered); !done) return done;
+    before = &segment;
   }
   hard_state_ = recovered.hard_state;
   last_index_ = recovered.base_index + recovered.entries.size();
@@ -195,6 +212,16 @@ Result<void> Wal::recover(Recovered& recovered) {
   last_term_ = recovered.entries.empty() ? recovered.base_term : recovered.entries.back().term;
   start_position_ = end_.position;
   durable_ = end_.position;
+  if (auto done = go_on_writing(); !done) return done;
+  // Records that a process wrote and did not sync before it ended may lie in the system's memory
+  // alone. They are about to be counted as durable.
+  if (auto done = file_->sync(); !done) return failed(done.error());
+  durable_ = end_.position;
+  return {};
+}
+
+// Behind what was recovered, in a new segment if need be.
+Result<void> Wal::go_on_writing() {
   if (segments_.empty()) {
     if (auto done = start_segment(1); !done) return done;
     return write_pending();
@@ -213,7 +240,58 @@ Result<void> Wal::recover(Recovered& recovered) {
   return write_pending();
 }
 
-Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recovered) {
+// kInvalid, kCorrupt: it is not the head that has to stand there.
+Result<void> Wal::take_head(const wal::Head& head, const wal::Record& record, const Segment* before,
+                            Segment& segment, Recovered& recovered) {
+  if (head.version > wal::kVersionNewest) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{} was written by a newer polis (format {}, this one reads up to {}); "
+                            "start the newer binary",
+                            segment.path, head.version, wal::kVersionNewest));
+  }
+  if (head.identity != options_.identity) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{} belongs to cell {:x} replica {:x}, this is cell {:x} replica {:x}; "
+                            "check --data-dir and --name. If the log of this replica is lost, "
+                            "rebuild it from the others: polis cell repair",
+                            segment.path, head.identity.cell, head.identity.replica.value,
+                            options_.identity.cell, options_.identity.replica.value));
+  }
+  if ((head.version == wal::kVersionWithGaps) != options_.gaps) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{} was written with protocol {}; a cell keeps the protocol that it "
+                            "was founded with: start it with --protocol {}",
+                            segment.path, options_.gaps ? "raft" : "paxos",
+                            options_.gaps ? "raft" : "paxos"));
+  }
+  if (before != nullptr && record.position != end_.position) {
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("{} begins at byte {} of the log, though {} before it ends at byte {}: "
+                            "one of the two is from another time. {}",
+                            segment.path, record.position, before->path, end_.position, kRemedy));
+  }
+  // Heads of before say the end of the file here, which tells nothing.
+  if (before != nullptr && record.durable < record.position && record.durable > before->end) {
+    return fail(ErrorCode::kCorrupt,
+                fmt::format("{}: the records end at byte {}, though {} says that they went on "
+                            "through byte {}. {}",
+                            before->path, before->end - before->base, segment.path,
+                            record.durable - before->base, kRemedy));
+  }
+  segment.base = record.position;
+  segment.version = head.version;
+  segment.last = head.index;
+  options_.segment_bytes = head.segment_bytes;
+  if (before == nullptr) {
+    recovered.base_index = head.index;
+    recovered.base_term = head.term;
+  }
+  recovered.hard_state = head.hard_state;
+  return {};
+}
+
+Result<void> Wal::scan_segment(Segment& segment, const Segment* before, bool newest,
+                               Recovered& recovered) {
   auto file = disk_.open(segment.path);
   if (!file) return std::unexpected(file.error());
   auto size = (*file)->size();
@@ -228,37 +306,10 @@ Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recover
   auto record = parse_first(bytes);
   if (record) {
     auto head = record->type == wal::kSegmentHead ? parse_head(record->payload) : std::nullopt;
-    if (head && head->version > wal::kVersionNewest) {
-      return fail(ErrorCode::kInvalid,
-                  fmt::format("{} was written by a newer polis (format {}, this one reads up to "
-                              "{}); start the newer binary",
-                              segment.path, head->version, wal::kVersionNewest));
-    }
-    if (!head || head->number != segment.number) record.reset();
-    if (head && head->identity != options_.identity) {
-      return fail(ErrorCode::kInvalid,
-                  fmt::format("{} belongs to cell {:x} replica {:x}, this is cell {:x} replica "
-                              "{:x}; check --data-dir and --name",
-                              segment.path, head->identity.cell, head->identity.replica.value,
-                              options_.identity.cell, options_.identity.replica.value));
-    }
-    if (head && (head->version == wal::kVersionWithGaps) != options_.gaps) {
-      return fail(ErrorCode::kInvalid,
-                  fmt::format("{} was written with protocol {}; a cell keeps the protocol that it "
-                              "was founded with: start it with --protocol {}",
-                              segment.path, options_.gaps ? "raft" : "paxos",
-                              options_.gaps ? "raft" : "paxos"));
-    }
-    if (head && record) {
-      segment.base = record->position;
-      segment.version = head->version;
-      options_.segment_bytes = head->segment_bytes;
-      if (&segment == &segments_.front()) {
-        recovered.base_index = head->index;
-        recovered.base_term = head->term;
-      }
-      recovered.hard_state = head->hard_state;
-      segment.last = head->index;
+    if (!head || head->number != segment.number) {
+      record.reset();
+    } else if (auto taken = take_head(*head, *record, before, segment, recovered); !taken) {
+      return taken;
     }
   }
   while (record) {
@@ -273,6 +324,7 @@ Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recover
     record =
         at < bytes.size() ? wal::parse_record(bytes.substr(at), segment.base + at) : std::nullopt;
   }
+  segment.end = segment.base + at;
   const std::size_t end = end_of_data(bytes);
   const bool torn = end > at;
   // A segment that another one follows was durable to its end before that one began.
@@ -283,6 +335,13 @@ Result<void> Wal::scan_segment(Segment& segment, bool newest, Recovered& recover
                             "that it was durable: this is corruption, not a torn "
                             "write. {}",
                             segment.path, records, at, kRemedy));
+  }
+  if (newest && segment.end < options_.reached) {
+    return fail(
+        ErrorCode::kCorrupt,
+        fmt::format("{} ends at byte {} of the log ({} records), though the state says that "
+                    "the log was durable through byte {}: its end is missing. {}",
+                    segment.path, segment.end, records, options_.reached, kRemedy));
   }
   if (torn) {
     // What is left of a torn write must not come to life behind records that are written later.

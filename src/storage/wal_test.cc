@@ -23,13 +23,17 @@ class WalTest : public ::testing::Test {
  protected:
   explicit WalTest(bool gaps = false) : gaps_(gaps) { open(); }
 
-  Result<void> try_open(Identity identity = {7, ReplicaId(1)}) {
+  Result<void> try_open(Identity identity = {7, ReplicaId(1)}, std::uint64_t reached = 0) {
     wal_.reset();
     disk_ = std::make_unique<sim::SimulatedDisk>(machine_, contents_, faults_, Random(1));
     recovered_ = {};
-    auto wal = Wal::open(
-        *disk_, {.directory = "/wal", .identity = identity, .gaps = gaps_, .segment_bytes = 4096},
-        recovered_);
+    auto wal = Wal::open(*disk_,
+                         {.directory = "/wal",
+                          .identity = identity,
+                          .gaps = gaps_,
+                          .segment_bytes = 4096,
+                          .reached = reached},
+                         recovered_);
     if (!wal) return std::unexpected(wal.error());
     wal_ = std::move(*wal);
     return {};
@@ -376,6 +380,164 @@ TEST_F(WalTest, nothing_is_written_behind_a_failed_sync) {
   open();
   EXPECT_EQ(texts(), "durable ");
 }
+
+// --- a log that does not come back
+
+class LostWalTest : public WalTest, public ::testing::WithParamInterface<bool> {
+ protected:
+  LostWalTest() : WalTest(GetParam()) {}
+  // Several segments, all durable; gives how far.
+  std::uint64_t fill() {
+    for (std::uint64_t i = 1; i <= 60; ++i) append(i, 1, std::string(200, 'x'));
+    sync();
+    const std::uint64_t reached = wal_->durable();
+    crash(1);
+    return reached;
+  }
+  void expect_missed(std::uint64_t reached, const std::string& text) {
+    auto before = contents_->names;
+    auto opened = try_open({7, ReplicaId(1)}, reached);
+    ASSERT_FALSE(opened.has_value());
+    EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
+    EXPECT_NE(opened.error().text.find(text), std::string::npos) << opened.error().text;
+    EXPECT_NE(opened.error().text.find(std::to_string(reached)), std::string::npos)
+        << opened.error().text;
+    for (auto& [name, file] : contents_->names) EXPECT_TRUE(before.contains(name)) << name;
+  }
+};
+
+TEST_P(LostWalTest, all_that_was_durable_is_enough) {
+  const std::uint64_t reached = fill();
+  auto opened = try_open({7, ReplicaId(1)}, reached);
+  EXPECT_TRUE(opened.has_value()) << opened.error().text;
+  EXPECT_EQ(wal_->durable(), reached);
+}
+
+TEST_P(LostWalTest, a_log_that_is_gone_is_missed) {
+  const std::uint64_t reached = fill();
+  contents_->lose("/wal");
+  expect_missed(reached, "/wal holds no log");
+  expect_missed(1, "/wal holds no log");  // all that is known is that there was one
+}
+
+TEST_P(LostWalTest, a_log_that_was_emptied_is_missed) {
+  const std::uint64_t reached = fill();
+  contents_->empty("/wal");
+  expect_missed(reached, "its end is missing");
+}
+
+TEST_P(LostWalTest, a_log_that_was_cut_anywhere_is_missed) {
+  const std::uint64_t reached = fill();
+  const auto all = contents_->names;
+  for (auto& [path, file] : all) {
+    for (std::size_t at : {0, 8, 2000, 4000}) {
+      SCOPED_TRACE(path + " at " + std::to_string(at));
+      contents_->names.clear();
+      for (auto& [name, whole] : all)
+        contents_->names[name] = std::make_shared<sim::FileContents>(*whole);
+      contents_->durable_names = contents_->names;
+      if (path == all.rbegin()->first && at > reached % 4096) continue;  // nothing was there
+      contents_->cut(path, at);
+      auto opened = try_open({7, ReplicaId(1)}, reached);
+      ASSERT_FALSE(opened.has_value());
+      EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt) << opened.error().text;
+    }
+  }
+}
+
+// Which disk does not come back may also be one that holds a file of the middle.
+TEST_P(LostWalTest, a_segment_that_ends_too_soon_is_missed_though_others_follow) {
+  fill();
+  auto second = std::next(contents_->names.begin())->second;
+  const std::string whole = second->current;
+  for (std::size_t at : {0, 1000, 3000}) {
+    SCOPED_TRACE(at);
+    std::string& bytes = second->current;
+    bytes = whole;
+    // From a record's border on: what is left looks whole.
+    std::size_t border = 0;
+    Reader position(std::string_view(whole).substr(8));
+    const std::uint64_t base = position.u64();
+    while (border < at)
+      border +=
+          wal::parse_record(std::string_view(whole).substr(border), base + border)->stored_bytes();
+    std::fill(bytes.begin() + static_cast<long>(border), bytes.end(), '\0');
+    auto opened = try_open();
+    ASSERT_FALSE(opened.has_value());
+    EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt) << opened.error().text;
+    EXPECT_NE(opened.error().text.find("000000000002.wal: the records end at byte"),
+              std::string::npos)
+        << opened.error().text;
+  }
+}
+
+TEST_P(LostWalTest, a_hole_in_the_segments_is_missed) {
+  fill();
+  contents_->names.erase("/wal/000000000002.wal");
+  auto opened = try_open();
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt);
+  EXPECT_NE(opened.error().text.find("000000000002.wal is missing"), std::string::npos);
+}
+
+TEST_P(LostWalTest, a_segment_of_another_time_is_noticed) {
+  fill();
+  auto names = contents_->names;
+  contents_ = std::make_shared<sim::DiskContents>();
+  open();
+  for (std::uint64_t i = 1; i <= 200; ++i) append(i, 1, std::string(150, 'y'));
+  sync();
+  ASSERT_TRUE(wal_->release_through(LogIndex(150)).has_value());
+  crash(1);
+  // Numbers go on, positions do not.
+  const auto from = contents_->names.rbegin();
+  names["/wal/000000000002.wal"] = from->second;
+  contents_->names = names;
+  auto opened = try_open();
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code, ErrorCode::kCorrupt) << opened.error().text;
+}
+
+// A process ends by itself, the system lives on: what the process wrote and never synced can be
+// read. When the power fails after that, it is gone.
+TEST_P(LostWalTest, what_is_recovered_is_durable) {
+  append(1, 1, "written");
+  wal_.reset();
+  open();
+  const std::uint64_t reached = wal_->durable();
+  crash(2);
+  for (auto& [name, file] : contents_->names) EXPECT_TRUE(file->unsynced.empty());
+  auto opened = try_open({7, ReplicaId(1)}, reached);
+  ASSERT_TRUE(opened.has_value()) << opened.error().text;
+  EXPECT_EQ(recovered_.entries.size() + recovered_.accepted.size(), 1u);
+}
+
+// Never so far that a crash makes it too far.
+TEST_P(LostWalTest, no_crash_loses_what_was_said_to_be_durable) {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    contents_ = std::make_shared<sim::DiskContents>();
+    open();
+    Random random(seed);
+    std::uint64_t reached = 0;
+    for (std::uint64_t i = 1, life = 0; life < 4; ++life) {
+      for (std::uint64_t count = random.below(40); count > 0; --count, ++i) {
+        append(i, 1, std::string(random.below(900), 'p'));
+        if (random.chance(0.2)) sync();
+        if (random.chance(0.3)) reached = std::max(reached, wal_->durable());
+      }
+      crash(random.next());
+      auto opened = try_open({7, ReplicaId(1)}, reached);
+      ASSERT_TRUE(opened.has_value()) << opened.error().text;
+      i = 1 + recovered_.entries.size();
+      if (!recovered_.accepted.empty()) i = 1 + recovered_.accepted.rbegin()->first.value;
+      reached = std::max(reached, wal_->durable());
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Both, LostWalTest, ::testing::Bool(),
+                         [](const auto& gaps) { return gaps.param ? "gaps" : "consecutive"; });
 
 TEST_F(WalTest, another_cells_log_is_refused_by_name) {
   auto opened = try_open({8, ReplicaId(1)});

@@ -15,6 +15,8 @@ constexpr std::string_view kLeasePrefix = "lease/";
 constexpr std::string_view kWindowPrefix = "window/";
 constexpr std::uint8_t kMetaVersion = 1;
 constexpr std::size_t kChecksumBytes = 4;
+// Revision, compacted, history checksum, compaction done.
+constexpr std::size_t kMetaNumbersBytes = 8 + 8 + 4 + 8;
 
 std::uint32_t checksum_of(std::string_view name, std::string_view value) {
   return crc32c(value, crc32c(name));
@@ -36,6 +38,19 @@ std::optional<SnapshotMark> mark_of_meta(std::string_view meta) {
   return mark;
 }
 
+std::optional<SavedBy> saved_by_of_meta(std::string_view meta) {
+  Reader in(meta);
+  SnapshotMark mark;
+  if (in.u8() != kMetaVersion || !decode(in, mark)) return std::nullopt;
+  in.take(kMetaNumbersBytes);
+  SavedBy by;
+  by.cell = in.u64();
+  by.replica = ReplicaId(in.u64());
+  by.protocol = in.u8() == 0 ? consensus::Protocol::kRaft : consensus::Protocol::kPaxos;
+  by.log_durable = in.u64();
+  return in.ok() ? std::optional(by) : std::nullopt;
+}
+
 std::string Store::encode_meta() const {
   std::string bytes;
   Writer out(bytes);
@@ -45,6 +60,13 @@ std::string Store::encode_meta() const {
   out.u64(compacted_);
   out.u32(history_hash_);
   out.u64(compaction_done_);
+  // Releases of before read through what is above and leave the rest.
+  if (saved_by_) {
+    out.u64(saved_by_->cell);
+    out.u64(saved_by_->replica.value);
+    out.u8(saved_by_->protocol == consensus::Protocol::kRaft ? 0 : 1);
+    out.u64(saved_by_->log_durable);
+  }
   return bytes;
 }
 
@@ -69,6 +91,7 @@ Result<void> Store::restore_named(std::string_view name, std::string_view value)
     compacted_ = in.u64();
     history_hash_ = in.u32();
     compaction_done_ = in.u64();
+    saved_by_ = saved_by_of_meta(value);
     return in.ok() ? Result<void>() : broken();
   }
   if (name.starts_with(kMastershipPrefix)) {
@@ -232,9 +255,26 @@ Result<std::uint32_t> Store::hash_at(std::uint64_t revision) const {
 // --- the engine
 // ----------------------------------------------------------------------------------------------------
 
+void Store::set_saved_by(const SavedBy& saved_by) {
+  if (saved_by_ == saved_by) return;
+  saved_by_ = saved_by;
+  saved_by_unsaved_ = true;
+}
+
+void Store::skip_revisions(std::uint64_t by) {
+  revision_ += by;
+  compacted_ = revision_;
+  saved_by_unsaved_ = true;
+}
+
+bool Store::unsaved() const {
+  return applied_ != durable_ || !removed_.empty() || !named_.empty() || saved_by_unsaved_;
+}
+
 std::optional<WriteBatch> Store::take_batch() {
   CHECK(tail_saving_ == 0 && named_saving_.empty() && removed_saving_.empty());
-  if (applied_ == durable_ && removed_.empty() && named_.empty()) return std::nullopt;
+  if (!unsaved()) return std::nullopt;
+  saved_by_unsaved_ = false;
   WriteBatch batch;
   batch.records.assign(tail_.begin(), tail_.end());
   tail_saving_ = tail_.size();
@@ -276,6 +316,7 @@ void Store::on_batch_failed() {
   named_ = std::exchange(named_saving_, {});
   removed_.insert(removed_.end(), removed_saving_.begin(), removed_saving_.end());
   removed_saving_.clear();
+  saved_by_unsaved_ = true;
 }
 
 // --- physical compaction

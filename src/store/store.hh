@@ -18,6 +18,7 @@
 #include <memory>
 #include <unordered_map>
 
+#include "consensus/options.hh"
 #include "consensus/types.hh"
 #include "storage/engine.hh"
 #include "store/cell_version.hh"
@@ -69,6 +70,21 @@ inline constexpr std::string_view kCellVersionName = "cell_version";  // before 
 // name accepts such a value, and comes to see that the cell is at a version that it does not know.
 inline constexpr std::string_view kMastershipPrefix = "mastership/";
 std::optional<SnapshotMark> mark_of_meta(std::string_view meta);
+
+// Who saved a state, as the state says. Not replicated: each replica says it of itself, and a state
+// that came from elsewhere says that one's until it is saved here.
+struct SavedBy {
+  std::uint64_t cell = 0;
+  consensus::ReplicaId replica = consensus::kNoReplica;
+  consensus::Protocol protocol = consensus::Protocol::kRaft;  // of the cell
+  // Every byte of its log before this position was durable (storage::Wal::durable): a log that ends
+  // before it has lost what was acknowledged.
+  std::uint64_t log_durable = 0;
+
+  bool operator==(const SavedBy&) const = default;
+};
+// Nothing: the value cannot be read, or is of a release that did not say it.
+std::optional<SavedBy> saved_by_of_meta(std::string_view meta);
 
 // What applying an entry led to besides the new state.
 class ApplySink {
@@ -155,6 +171,11 @@ class Store {
   // The state begins another history, in which terms are counted anew.
   void forget_mastership();
 
+  // What was written so far keeps its revisions; the next change has one that is larger by `by`
+  // than it would have been, and no older revision can be read or watched from: a client that has
+  // seen revisions of another history beyond this state is told that they are compacted.
+  void skip_revisions(std::uint64_t by);
+
   // --- reads; they see everything that was applied
   Status readable(std::uint64_t revision) const;
   // The whole answer (RangeResponse without header) in memory: for small ones.
@@ -174,6 +195,12 @@ class Store {
   const Index& index() const { return index_; }
 
   // --- the engine
+  // Nothing: by a release that did not say it.
+  const std::optional<SavedBy>& saved_by() const { return saved_by_; }
+  // Is part of the next batch, and makes one if nothing else does.
+  void set_saved_by(const SavedBy& saved_by);
+  // Whether there is something for the next batch.
+  bool unsaved() const;
   // What has changed since the last batch; nothing if nothing did. One batch at a time.
   std::optional<WriteBatch> take_batch();
   void on_batch_committed();
@@ -254,6 +281,8 @@ class Store {
   std::size_t tail_bytes_ = 0;
   std::size_t tail_saving_ = 0;
   SnapshotMark durable_, saving_;
+  std::optional<SavedBy> saved_by_;
+  bool saved_by_unsaved_ = false;
   // Named values that changed since the last batch, and those in the batch under way.
   std::map<std::string, std::optional<std::string>> named_, named_saving_;
   std::vector<RecordKey> removed_, removed_saving_;
