@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include "api/polis/cell.pb.h"
+#include "base/check.hh"
 #include "cell/identity.hh"
+#include "cell/stopped.hh"
 #include "io/posix_disk.hh"
 #include "io/reactor.hh"
 #include "storage/lmdb_engine.hh"
@@ -18,6 +20,78 @@ constexpr std::size_t kUnderWayMax = 2;
 constexpr std::size_t kChunkBytes = 256 << 10;
 // What may wait for a client that reads slowly.
 constexpr std::size_t kQueueBytes = 1 << 20;
+// Of a block in a backup; it says how long the block is and what its checksum is.
+constexpr std::size_t kHeadBytes = 8;
+
+std::uint64_t digest_of(std::string_view bytes, std::uint64_t so_far) {
+  for (char c : bytes) so_far = (so_far ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return so_far;
+}
+
+// Protocol, quorum rule and places of the cell that was backed up.
+Result<void> take_over(const BackupInfo& backup, Settings& settings) {
+  const consensus::Configuration& old = backup.mark.configuration;
+  if (backup.mark.index == consensus::LogIndex())
+    return fail(ErrorCode::kInvalid, "the backup is of a replica that had not begun; found a cell");
+  if (backup.saved_by) {
+    const consensus::Protocol protocol = backup.saved_by->protocol;
+    if (settings.protocol_asked.value_or(protocol) != protocol) {
+      return fail(ErrorCode::kInvalid,
+                  fmt::format("the backup is of a cell with protocol {}, which a cell keeps; leave "
+                              "--protocol out",
+                              to_string(protocol)));
+    }
+    settings.protocol = protocol;
+  }
+  for (const consensus::Member& member : old.members) {
+    for (const peers::Peer& founder : settings.founders) {
+      if (founder.name != member.name || member.place.empty()) continue;
+      auto [place, added] = settings.places.try_emplace(founder.id, member.place);
+      if (!added && place->second != member.place) {
+        return fail(ErrorCode::kInvalid,
+                    fmt::format("in the backup replica '{}' is in '{}', --places says '{}'; leave "
+                                "it out",
+                                member.name, member.place, place->second));
+      }
+    }
+  }
+  const consensus::QuorumRule asked = settings.quorum;
+  settings.quorum = old.quorum;
+  auto fits = consensus::check_quorums(founding(settings));
+  if (!settings.quorum_asked || asked == old.quorum) {
+    if (fits) return {};
+    return fail(ErrorCode::kInvalid,
+                fmt::format("the backup is of a cell with quorum {}, which these founders cannot "
+                            "keep ({}); found as many as it had, or give another --quorum",
+                            to_string(old.quorum), fits.error().text));
+  }
+  if (fits && old.voters.size() == settings.founders.size()) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("the backup is of a cell with quorum {}, which a cell keeps; leave "
+                            "--quorum out",
+                            to_string(old.quorum)));
+  }
+  settings.quorum = asked;
+  return consensus::check_quorums(founding(settings));
+}
+
+// Ids that neither the old cell nor another restored one has.
+void take_new_identity(const BackupInfo& backup, const RestoreOptions& options,
+                       Settings& settings) {
+  settings.cell_id = founding_cell_id(
+      settings, fmt::format("restored {:x} {}", backup.digest, options.bump_revision));
+  if (settings.founders.size() == 1) settings.cell_id ^= io::entropy();
+  auto renewed = [&](consensus::ReplicaId id) {
+    return consensus::ReplicaId(digest_of(fmt::format("{:x}", id.value), settings.cell_id));
+  };
+  std::map<consensus::ReplicaId, std::string> places;
+  for (auto& [id, place] : settings.places) places[renewed(id)] = place;
+  settings.places = std::move(places);
+  for (peers::Peer& founder : settings.founders) founder.id = renewed(founder.id);
+  std::sort(settings.founders.begin(), settings.founders.end(),
+            [](const peers::Peer& a, const peers::Peer& b) { return a.id < b.id; });
+  settings.id = renewed(settings.id);
+}
 
 }  // namespace
 
@@ -113,12 +187,18 @@ Result<BackupInfo> verify_backup(const std::string& path) {
   BackupInfo info{.bytes = *size};
   bool has_meta = false;
   auto done = storage::read_snapshot(
-      [&](std::uint64_t offset, std::size_t length) { return (*file)->read(offset, length); },
+      [&](std::uint64_t offset, std::size_t length) {
+        auto bytes = (*file)->read(offset, length);
+        // Their heads hold the checksums of the blocks.
+        if (bytes && length <= kHeadBytes) info.digest = digest_of(*bytes, info.digest);
+        return bytes;
+      },
       {.named = [&](std::string_view name, std::string_view value) -> Result<void> {
          if (name != store::kMetaName) return {};
          auto mark = store::mark_of_meta(value);
          if (!mark) return fail(ErrorCode::kCorrupt, "what it says of itself cannot be read");
          info.mark = *mark;
+         info.saved_by = store::saved_by_of_meta(value);
          has_meta = true;
          return {};
        },
@@ -135,9 +215,13 @@ Result<BackupInfo> verify_backup(const std::string& path) {
   return info;
 }
 
-Result<BackupInfo> restore_backup(const std::string& path, const Settings& settings) {
+Result<BackupInfo> restore_backup(const std::string& path, const Settings& asked,
+                                  const RestoreOptions& options) {
   auto info = verify_backup(path);
   if (!info) return info;
+  Settings settings = asked;
+  if (auto taken = take_over(*info, settings); !taken) return std::unexpected(taken.error());
+  take_new_identity(*info, options, settings);
   io::Reactor reactor;
   io::PosixDisk disk(reactor);
   auto found = disk.list(settings.data_dir);
@@ -150,19 +234,25 @@ Result<BackupInfo> restore_backup(const std::string& path, const Settings& setti
     return std::unexpected(made.error());
   auto engine = storage::LmdbEngine::open(reactor, {.directory = settings.data_dir});
   if (!engine) return std::unexpected(engine.error());
-  Result<void> outcome;
   auto wait = [&](auto begin) {
+    Result<void> outcome;
     begin([&](Result<void> result) {
       outcome = std::move(result);
       reactor.stop();
     });
     reactor.run();
+    return outcome;
   };
   store::Store store(**engine);
-  wait([&](io::Done done) {
-    (*engine)->load_snapshot_later(path, store.restore_from(), std::move(done));
+  auto done = wait([&](io::Done d) {
+    (*engine)->load_snapshot_later(path, store.restore_from(), std::move(d));
   });
-  if (!outcome) return std::unexpected(outcome.error());
+  if (!done) return std::unexpected(done.error());
+  done = wait([&](io::Done d) { (*engine)->adopt_loaded_later({}, std::move(d)); });
+  if (!done) return std::unexpected(done.error());
+  apply_alone(store, options.tail);
+  if (options.bump_revision > 0) store.skip_revisions(options.bump_revision);
+  info->mark = store.applied_mark();
 
   storage::Recovered none;
   auto wal = storage::Wal::open(disk,
@@ -174,19 +264,16 @@ Result<BackupInfo> restore_backup(const std::string& path, const Settings& setti
   if (!wal) return std::unexpected(wal.error());
   if (auto reset = (*wal)->reset(info->mark.index, info->mark.term); !reset)
     return std::unexpected(reset.error());
-  wait([&](io::Done done) { (*wal)->sync_later(std::move(done)); });
-  if (!outcome) return std::unexpected(outcome.error());
+  done = wait([&](io::Done d) { (*wal)->sync_later(std::move(d)); });
+  if (!done) return std::unexpected(done.error());
 
-  // The state comes last: it knows how far its log is durable, and that is this one's from now on.
   store.set_configuration(founding(settings));
   store.forget_mastership();
   store.set_saved_by({settings.cell_id, settings.id, settings.protocol, (*wal)->durable()});
   auto batch = store.take_batch();
-  wait([&](io::Done done) {
-    (*engine)->adopt_loaded_later(batch ? std::move(*batch) : storage::WriteBatch(),
-                                  std::move(done));
-  });
-  if (!outcome) return std::unexpected(outcome.error());
+  CHECK(batch.has_value());  // nobody else has this id
+  done = wait([&](io::Done d) { (*engine)->commit_later(std::move(*batch), std::move(d)); });
+  if (!done) return std::unexpected(done.error());
   auto claimed =
       claim_directory(settings, static_cast<std::uint64_t>(io::wall_clock_nanoseconds()));
   if (!claimed) return std::unexpected(claimed.error());

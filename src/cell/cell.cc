@@ -136,6 +136,7 @@ struct Cell::Impl {
   Result<void> settle_identity();
   Error with_remedy(Error error) const;
   Result<void> keep_protocol(consensus::Protocol founded_with);
+  Result<void> keep_quorum(const consensus::Configuration& founded_with) const;
   void on_configuration(const consensus::Configuration& configuration);
   void on_removed();
   void on_space(replica::DiskSpace::Level level);
@@ -195,6 +196,7 @@ Result<void> Cell::Impl::open_storage() {
     if (auto marked = mark_begun(settings); !marked) return marked;
   }
   replica = std::move(*recovered);
+  if (auto same = keep_quorum(replica->store().applied_mark().configuration); !same) return same;
   membership->attach(*replica);
   // Before anybody can greet this replica it has to know who takes part.
   membership->on_configuration(replica->status().configuration);
@@ -232,6 +234,28 @@ Result<void> Cell::Impl::keep_protocol(consensus::Protocol founded_with) {
   return {};
 }
 
+// As the quorum rule, and what fails together with this replica.
+Result<void> Cell::Impl::keep_quorum(const consensus::Configuration& founded_with) const {
+  if (founded_with.voters.empty()) return {};
+  if (settings.quorum_asked.value_or(founded_with.quorum) != founded_with.quorum) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("cell '{}' was founded with quorum {} and keeps it; leave --quorum "
+                            "out, or found another cell",
+                            settings.cluster, to_string(founded_with.quorum)));
+  }
+  const auto asked =
+      std::find_if(settings.founders.begin(), settings.founders.end(),
+                   [&](const peers::Peer& founder) { return founder.name == settings.name; });
+  const consensus::Member* own = founded_with.find(settings.id);
+  if (own == nullptr || own->place.empty() || asked == settings.founders.end()) return {};
+  const auto place = settings.places.find(asked->id);
+  if (place == settings.places.end() || place->second == own->place) return {};
+  return fail(ErrorCode::kInvalid,
+              fmt::format("the cell knows replica '{}' to be in '{}', --places says '{}'; leave "
+                          "--places out",
+                          settings.name, own->place, place->second));
+}
+
 // Who this replica is: as its directory says, as its name says if it founds a cell, or as the cell
 // that it joins says.
 Result<void> Cell::Impl::settle_identity() {
@@ -240,22 +264,36 @@ Result<void> Cell::Impl::settle_identity() {
   first_start = !*known;
   if (*known) {
     begun = (*known)->begun;
+    settings.cell_id = (*known)->cell;
     settings.id = (*known)->id;
     if (auto same = keep_protocol((*known)->protocol); !same) return same;
   }
-  if (settings.join.empty()) return {};
+  if (settings.join.empty()) {
+    // A cell of one: there is nobody to agree with, and no other one has this id.
+    while (settings.cell_id == 0) settings.cell_id = io::entropy();
+    return {};
+  }
   auto answer = ask_who_takes_part(settings.join, kJoinTimeout);
   if (!answer && *known) {
     host::log_warn("{}; going on with what the log says", answer.error().text);
     return {};
   }
   if (!answer) return std::unexpected(answer.error());
-  if (answer->cell_id != settings.cell_id) {
+  if (answer->cluster != settings.cluster) {
     return fail(
         ErrorCode::kInvalid,
         fmt::format("{} is cell '{}', this replica wants to join cell '{}'; check --cluster",
                     settings.join, answer->cluster, settings.cluster));
   }
+  if (*known && answer->cell_id != settings.cell_id) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("{} belongs to another cell of the name '{}' ({:x}) than {} ({:x}): "
+                            "one of the two was founded or restored apart. To join that one, start "
+                            "with a new --data-dir",
+                            settings.data_dir, settings.cluster, settings.cell_id, settings.join,
+                            answer->cell_id));
+  }
+  settings.cell_id = answer->cell_id;
   met = answer->configuration;
   if (*known) return {};
   if (auto same = keep_protocol(answer->protocol); !same) return same;

@@ -17,6 +17,7 @@ struct Identity {
   std::string cluster, name;
   std::uint64_t incarnation = 0;
   std::uint64_t id = 0;
+  std::uint64_t cell = 0;
   bool removed = false;
   bool begun = false;
   consensus::Protocol protocol = consensus::Protocol::kRaft;
@@ -34,6 +35,7 @@ Identity parse(const std::string& text) {
     if (key == "cluster") identity.cluster = value;
     if (key == "name") identity.name = value;
     if (key == "id") identity.id = std::strtoull(value.c_str(), nullptr, 16);
+    if (key == "cell") identity.cell = std::strtoull(value.c_str(), nullptr, 16);
     if (key == "removed") identity.removed = value == "yes";
     if (key == "begun") identity.begun = value == "yes";
     if (key == "protocol")
@@ -45,8 +47,8 @@ Identity parse(const std::string& text) {
 
 }  // namespace
 
-Result<std::optional<Known>> identity_in(const Settings& settings) {
-  const std::string path = settings.data_dir + "/identity";
+Result<std::optional<Owner>> owner_of(const std::string& data_dir) {
+  const std::string path = data_dir + "/identity";
   auto text = io::read_file(path);
   if (!text && text.error().code == ErrorCode::kNotFound) return std::nullopt;
   if (!text) return std::unexpected(text.error());
@@ -62,22 +64,33 @@ Result<std::optional<Known>> identity_in(const Settings& settings) {
                                                  "one reads {}); start the newer binary",
                                                  path, found.format, kFormat));
   }
-  if (found.cluster != settings.cluster || found.name != settings.name) {
-    return fail(
-        ErrorCode::kInvalid,
-        fmt::format("data directory {} belongs to replica '{}' of cell '{}', this is "
-                    "replica '{}' of cell '{}'; choose another --data-dir",
-                    settings.data_dir, found.name, found.cluster, settings.name, settings.cluster));
+  Owner owner{.cluster = found.cluster, .name = found.name, .known = {}, .removed = found.removed};
+  owner.known = {
+      .cell = found.cell != 0 ? found.cell : cell_id_by_name(found.cluster),
+      .id = found.id != 0 ? consensus::ReplicaId(found.id) : replica_id(found.cluster, found.name),
+      .protocol = found.protocol,
+      .begun = found.begun};
+  return owner;
+}
+
+Result<std::optional<Known>> identity_in(const Settings& settings) {
+  auto owner = owner_of(settings.data_dir);
+  if (!owner) return std::unexpected(owner.error());
+  if (!*owner) return std::nullopt;
+  if ((*owner)->cluster != settings.cluster || (*owner)->name != settings.name) {
+    return fail(ErrorCode::kInvalid,
+                fmt::format("data directory {} belongs to replica '{}' of cell '{}', this is "
+                            "replica '{}' of cell '{}'; choose another --data-dir",
+                            settings.data_dir, (*owner)->name, (*owner)->cluster, settings.name,
+                            settings.cluster));
   }
-  if (found.removed) {
+  if ((*owner)->removed) {
     return fail(ErrorCode::kInvalid,
                 fmt::format("replica '{}' was removed from cell '{}'; its data in {} is of no use "
                             "any more. To take part again, add it with a new data directory",
                             settings.name, settings.cluster, settings.data_dir));
   }
-  return Known{
-      found.id != 0 ? consensus::ReplicaId(found.id) : replica_id(settings.cluster, settings.name),
-      found.protocol, found.begun};
+  return (*owner)->known;
 }
 
 namespace {
@@ -107,8 +120,9 @@ Result<std::uint64_t> claim_directory(const Settings& settings,
   }
   auto written = io::write_file_atomically(
       path,
-      fmt::format("format: {}\ncluster: {}\nname: {}\nid: {:x}\nprotocol: {}\nincarnation: {}\n{}",
-                  kFormat, settings.cluster, settings.name, settings.id.value,
+      fmt::format("format: {}\ncluster: {}\nname: {}\ncell: {:x}\nid: {:x}\nprotocol: {}\n"
+                  "incarnation: {}\n{}",
+                  kFormat, settings.cluster, settings.name, settings.cell_id, settings.id.value,
                   to_string(settings.protocol), incarnation, begun ? "begun: yes\n" : ""));
   if (!written) return std::unexpected(written.error());
   return incarnation;

@@ -127,6 +127,7 @@ void parse_quorum(host::SettingReader& in, Settings& settings) {
   auto rule = consensus::parse_quorum(in.text("quorum"));
   if (!rule) return in.wrong("quorum", rule.error().text);
   settings.quorum = *rule;
+  if (in.source("quorum") != host::Source::kDefault) settings.quorum_asked = *rule;
   if (const auto most = consensus::voters_max(rule->kind); settings.founders.size() > most)
     return in.wrong("initial",
                     fmt::format("at most {} replicas with quorum {}", most, to_string(*rule)));
@@ -169,6 +170,19 @@ consensus::Configuration founding(const Settings& settings) {
   return configuration;
 }
 
+// FNV-1a.
+std::uint64_t founding_cell_id(const Settings& settings, std::string_view origin) {
+  std::string text = "cell/" + settings.cluster;
+  for (const consensus::Member& member : founding(settings).members)
+    text += fmt::format("\n{}={}", member.name, member.peer);
+  text += fmt::format("\n{}", origin);
+  std::uint64_t id = 0xcbf29ce484222325;
+  for (char c : text) id = (id ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return id == 0 ? 1 : id;
+}
+
+std::uint64_t cell_id_by_name(const std::string& cluster) { return hash_name("cell/" + cluster); }
+
 consensus::ReplicaId replica_id(const std::string& cluster, const std::string& name) {
   return consensus::ReplicaId(hash_name(cluster + "/" + name));
 }
@@ -180,7 +194,6 @@ Result<Settings> parse_settings(const host::SettingValues& values) {
   if (settings.name.empty() || settings.name.find_first_of(",=\" ") != std::string::npos)
     in.wrong("name", "must be a word without ',' and '='");
   settings.cluster = in.text("cluster");
-  settings.cell_id = hash_name("cell/" + settings.cluster);
   settings.id = replica_id(settings.cluster, settings.name);
   settings.data_dir = in.text("data-dir");
   if (settings.data_dir.empty()) in.wrong("data-dir", "must be a directory");
@@ -228,6 +241,7 @@ Result<Settings> parse_settings(const host::SettingValues& values) {
   parse_members(in, settings);
   if (in.error().empty()) choose_advertised(in, settings);
   parse_quorum(in, settings);
+  if (settings.founders.size() > 1) settings.cell_id = founding_cell_id(settings);
   if (!in.error().empty()) return fail(ErrorCode::kInvalid, in.error());
   return settings;
 }

@@ -35,9 +35,13 @@ struct Settings {
       founders;  // sorted by id: this one and those it founds the cell with; or none
   bool founds_by_default = false;  // a cell of one, because neither 'initial' nor 'join' was given
   std::string join;                // endpoints of replicas of a cell that exists already
+  // Of the cell that these founders make: equal on all of them, and another one for other founders.
+  // 0 for a cell of one, which draws its own when it is founded, and for who joins, which is told.
+  // What a directory says counts instead (identity.hh).
   std::uint64_t cell_id = 0;
   consensus::ReplicaId id;       // of a founder; who joins is given one by the cell
   consensus::QuorumRule quorum;  // of the cell that is founded
+  std::optional<consensus::QuorumRule> quorum_asked;   // if it was given
   std::map<consensus::ReplicaId, std::string> places;  // of its founders
   std::optional<consensus::Protocol> protocol_asked;
   consensus::Protocol protocol = consensus::Protocol::kRaft;  // what the cell was founded with
@@ -57,6 +61,12 @@ Result<Settings> parse_settings(const host::SettingValues& values);
 
 // Who takes part in a cell when it is founded.
 consensus::Configuration founding(const Settings& settings);
+
+// The id of the cell that `settings.founders` make: from its name, theirs and their addresses, so
+// that all agree without talking. `origin`: what else makes it another cell.
+std::uint64_t founding_cell_id(const Settings& settings, std::string_view origin = "");
+// As releases before 2026-11-27 made it: from the name alone.
+std::uint64_t cell_id_by_name(const std::string& cluster);
 
 // The id of a replica is made from the cell's cluster name and its own, so that all agree without
 // talking.

@@ -25,6 +25,19 @@ TEST(Settings, replicas_agree_on_ids_without_talking) {
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(a->founders[i].id, b->founders[i].id);
 }
 
+TEST(Settings, cells_that_are_founded_apart_have_ids_of_their_own) {
+  auto id = [](const std::string& cluster, const std::string& initial) {
+    return parse({{"name", "a"}, {"cluster", cluster}, {"initial", initial}}).value().cell_id;
+  };
+  const std::uint64_t one = id("polis", "a=h:1,b=h:2,c=h:3");
+  EXPECT_EQ(id("polis", "c=h:3,b=h:2,a=h:1"), one);
+  EXPECT_NE(id("polis", "a=h:1,b=h:2,c=h:4"), one);
+  EXPECT_NE(id("polis", "a=h:1,b=h:2,d=h:3"), one);
+  EXPECT_NE(id("other", "a=h:1,b=h:2,c=h:3"), one);
+  EXPECT_EQ(id("polis", ""), 0u);                           // it is drawn
+  EXPECT_EQ(parse({{"join", "h:1"}}).value().cell_id, 0u);  // it is told
+}
+
 TEST(Settings, each_wrong_value_is_named_with_its_source_and_what_would_be_right) {
   struct Case {
     const char *name, *value, *expected;

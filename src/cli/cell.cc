@@ -238,6 +238,7 @@ void add_cell_commands(CLI::App& app, Run& run) {
   add_member_commands(*cell, run);
   add_quorum_command(*cell, run);
   add_snapshot_commands(*cell, run);
+  add_recover_command(*cell, run);
   add_config_dump(app, run);
 }
 

@@ -8,6 +8,7 @@
 
 #include "api/polis/cell.pb.h"
 #include "cell/backup.hh"
+#include "cell/stopped.hh"
 #include "cli/cli.hh"
 #include "cli/json.hh"
 #include "cli/setting_flags.hh"
@@ -18,7 +19,9 @@ namespace {
 
 struct Flags {
   Target target;
-  std::string file, output = "text";
+  std::string file, output = "text", data_dir;
+  bool without_log = false, mark_compacted = false;
+  std::uint64_t bump_revision = 0;
   SettingFlags settings;
 };
 
@@ -28,17 +31,21 @@ int print(const cell::BackupInfo& info, const std::string& file, bool json) {
   std::string members;
   for (const consensus::Member& member : info.mark.configuration.members)
     members += (members.empty() ? "" : ", ") + member.name;
+  const std::string quorum = to_string(info.mark.configuration.quorum);
+  const std::string protocol = info.saved_by ? to_string(info.saved_by->protocol) : "";
   if (json) {
     fmt::print(
         "{{\"file\": {}, \"bytes\": {}, \"records\": {}, \"revision\": {}, \"index\": {}, "
-        "\"term\": {}, \"members\": {}}}\n",
+        "\"term\": {}, \"members\": {}, \"quorum\": {}, \"protocol\": {}}}\n",
         json_string(file), info.bytes, info.records, info.revision, info.mark.index.value,
-        info.mark.term.value, json_string(members));
+        info.mark.term.value, json_string(members), json_string(quorum), json_string(protocol));
   } else {
     fmt::print(
-        "{}: whole; revision {}, {} records, {:.1f} MB, log entry {} of term {}, cell of {}\n",
+        "{}: whole; revision {}, {} records, {:.1f} MB, log entry {} of term {}, cell of {} with "
+        "quorum {}{}\n",
         file, info.revision, info.records, static_cast<double>(info.bytes) / 1e6,
-        info.mark.index.value, info.mark.term.value, members);
+        info.mark.index.value, info.mark.term.value, members, quorum,
+        protocol.empty() ? "" : " and protocol " + protocol);
   }
   return kDone;
 }
@@ -86,7 +93,29 @@ http::GrpcStatus receive(Session& session, io::File& file, std::uint64_t& receiv
   return result;
 }
 
+// Nobody can be asked: what one replica has on its disk.
+int save_stopped(const Flags& flags) {
+  auto replica = cell::StoppedReplica::open(
+      flags.data_dir, flags.without_log ? cell::LogUse::kIgnored : cell::LogUse::kNeeded);
+  if (!replica) return complain(replica.error());
+  const std::string part = flags.file + ".part";
+  if (auto saved = (*replica)->save(part); !saved) return complain(saved.error());
+  auto info = cell::verify_backup(part);
+  if (!info) return complain(info.error());
+  io::Reactor reactor;
+  io::PosixDisk disk(reactor);
+  if (auto renamed = disk.rename(part, flags.file); !renamed) return complain(renamed.error());
+  if (!(*replica)->uncommitted().empty()) {
+    fmt::print(stderr,
+               "polis: {} entries of the log behind that are not in it: this replica does not know "
+               "whether they are committed\n",
+               (*replica)->uncommitted().size());
+  }
+  return print(*info, flags.file, flags.target.json());
+}
+
 int save(const Flags& flags) {
+  if (!flags.data_dir.empty()) return save_stopped(flags);
   auto session = Session::open(flags.target);
   if (!session) return complain(session.error());
   io::PosixDisk disk((*session)->reactor());
@@ -128,7 +157,12 @@ int restore(const Flags& flags) {
     fmt::print(stderr, "polis: a backup founds a new cell: use --initial, not --join\n");
     return kWrongUsage;
   }
-  auto info = cell::restore_backup(flags.file, *settings);
+  if (flags.mark_compacted != (flags.bump_revision > 0)) {
+    fmt::print(stderr, "polis: --bump-revision and --mark-compacted need each other\n");
+    return kWrongUsage;
+  }
+  auto info = cell::restore_backup(flags.file, *settings,
+                                   {.bump_revision = flags.bump_revision, .tail = {}});
   if (!info) return complain(info.error());
   fmt::print(
       "{} holds the state of revision {} for replica '{}' of cell '{}'. Restore the same file "
@@ -147,8 +181,13 @@ void add_snapshot_commands(CLI::App& cell, Run& run) {
   auto* app = snapshot->add_subcommand("save", "Write a copy of the whole state to a file");
   app->footer(
       "Example:\n  polis cell snapshot save backup.snapshot\nEverything acknowledged before is in "
-      "it; "
-      "the file is read back before it gets its name.");
+      "it; the file is read back before it gets its name.\nOf a replica that does not run, when "
+      "nobody can be asked:\n  polis cell snapshot save backup.snapshot --data-dir /var/lib/polis");
+  app->add_option("--data-dir", flags->data_dir,
+                  "take the state of a replica that does not run, as far as it knows it to be "
+                  "committed; others may have more");
+  app->add_flag("--without-log", flags->without_log,
+                "with --data-dir: take the state alone, although its log is damaged or missing");
   app->add_option("file", flags->file, "file to write; FILE.part until it is whole")->required();
   flags->target.add_to(*app);
   app->callback([=, &run] { run = [=] { return save(*flags); }; });
@@ -167,10 +206,16 @@ void add_snapshot_commands(CLI::App& cell, Run& run) {
   app->footer(
       "Example, for each founder of the new cell:\n  polis cell snapshot restore backup.snapshot "
       "--name a --data-dir /var/lib/polis \\\n    --cluster restored --initial "
-      "a=10.0.0.1:2380,b=10.0.0.2:2380,c=10.0.0.3:2380\nGive the new cell another name if the old "
-      "one "
-      "may still run.");
+      "a=10.0.0.1:2380,b=10.0.0.2:2380,c=10.0.0.3:2380\nThe new cell has an id of its own, also "
+      "under the old name: nothing of the old one can join it. Protocol, quorum rule and places "
+      "are the backup's.");
   app->add_option("file", flags->file, "the backup")->required();
+  app->add_option("--bump-revision", flags->bump_revision,
+                  "skip so many revisions, more than the old cell can have made since the backup; "
+                  "with --mark-compacted");
+  app->add_flag("--mark-compacted", flags->mark_compacted,
+                "call all revisions before that compacted, so that watchers and caches that have "
+                "seen more than the backup holds are told");
   flags->settings.add_to(*app);
   app->callback([=, &run] { run = [=] { return restore(*flags); }; });
 }

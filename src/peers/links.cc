@@ -178,7 +178,9 @@ class PeerLinks::Incoming {
       wrong = links_.alone(greeting->name);
     } else if (greeting->cell != links_.own_.cell) {
       wrong = fmt::format(
-          "replica {} belongs to another cell ({:x}, this is {:x}); check --cluster on both",
+          "replica {} belongs to another cell ({:x}, this is {:x}): it was founded or restored "
+          "apart. Check that --cluster and --initial are the same on both; a directory of the "
+          "other cell cannot be used here",
           greeting->name, greeting->cell, links_.own_.cell);
     } else if (greeting->to != links_.own_.id) {
       wrong = fmt::format("replica {} took this one for another; check the addresses in --initial",

@@ -81,6 +81,38 @@ std::string text(const RangeResponse& response) {
   return out;
 }
 
+TEST(Store, revisions_that_are_skipped_are_called_compacted) {
+  Fixture f;
+  f.put("a", "1");
+  f.put("a", "2");
+  f.store->skip_revisions(100);
+  EXPECT_EQ(f.store->revision(), 103u);
+  EXPECT_FALSE(f.store->readable(50).ok());
+  EXPECT_EQ(text(f.all()), "a=2@2/3v2 ");
+  f.put("a", "3");
+  EXPECT_EQ(text(f.all()), "a=3@2/104v3 ");
+  EXPECT_EQ(text(f.all(103)), "a=2@2/3v2 ");
+  f.save();
+  f.restart();
+  EXPECT_EQ(f.store->revision(), 104u);
+  EXPECT_EQ(f.store->compacted(), 103u);
+}
+
+TEST(Store, who_saved_it_is_remembered_with_it) {
+  Fixture f;
+  const SavedBy by{.cell = 1, .replica = ReplicaId(2), .log_durable = 300};
+  f.save();
+  EXPECT_FALSE(f.store->saved_by());
+  f.store->set_saved_by(by);
+  EXPECT_TRUE(f.store->unsaved());
+  f.save();
+  EXPECT_FALSE(f.store->unsaved());
+  f.store->set_saved_by(by);
+  EXPECT_FALSE(f.store->unsaved());
+  f.restart();
+  EXPECT_EQ(f.store->saved_by(), by);
+}
+
 TEST(Store, a_put_makes_a_revision_and_a_version) {
   Fixture f;
   EXPECT_EQ(f.store->revision(), 1u);
