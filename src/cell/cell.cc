@@ -91,6 +91,7 @@ struct Cell::Impl {
   std::vector<std::string> warnings;  // for the operator: logged once, and told by the status
   bool begun = false;  // there was a log here before this start
   std::unique_ptr<replica::Replica> replica;
+  etcd::LongReads long_reads{[this] { reactor.post([] {}); }};
   std::unique_ptr<etcd::LeaderGuard> leader_guard;
   std::unique_ptr<etcd::KvService> kv;
   std::unique_ptr<etcd::RangeStreamService> range_stream;
@@ -182,6 +183,7 @@ Result<void> Cell::Impl::open_storage() {
        [this](const consensus::RoleState& role) { on_role(role); },
        [this](const consensus::Configuration& c) { on_configuration(c); }, [this] { on_removed(); },
        [this] {
+         long_reads.on_store_replaced();
          if (kv) kv->on_store_replaced();
          if (range_stream) range_stream->on_store_replaced();
          if (watch) watch->on_store_replaced();
@@ -338,7 +340,7 @@ void Cell::Impl::add_services() {
   http::ServerOptions options;
   options.connections_max = connections_max;
   server = std::make_unique<http::Server>(reactor, reactor.network(), options);
-  etcd::Context context{*replica, settings.cell_id, settings.id.value};
+  etcd::Context context{*replica, settings.cell_id, settings.id.value, long_reads};
   leader_guard = std::make_unique<etcd::LeaderGuard>(context, *server, reactor,
                                                      2 * settings.election_timeout_max);
   kv = std::make_unique<etcd::KvService>(context, *server);
@@ -414,6 +416,7 @@ Result<void> Cell::Impl::open() {
 void Cell::Impl::turn_end() {
   replica->turn_end();
   watch->turn_end();
+  long_reads.turn_end();
   server->turn_end();
 }
 

@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "etcd/long_reads.hh"
 #include "http/server.hh"
 #include "replica/replica.hh"
 
@@ -13,6 +14,7 @@ struct Context {
   replica::Replica& replica;
   std::uint64_t cell_id;
   std::uint64_t member_id;
+  LongReads& long_reads;
 };
 
 // Field 1 of every response: ResponseHeader in wire form.

@@ -24,6 +24,17 @@ store::Status check(const RangeRequest& request) {
 
 }  // namespace
 
+// Plans what a stream will read, in slices.
+class RangeStreamService::PlanJob final : public LongReads::Job {
+ public:
+  explicit PlanJob(std::shared_ptr<Stream> stream) : stream_(std::move(stream)) {}
+  bool run(std::uint64_t& work) override;
+  void on_store_replaced() override;
+
+ private:
+  std::shared_ptr<Stream> stream_;  // shared with the call's callbacks
+};
+
 // One call. Owned by its callbacks.
 class RangeStreamService::Stream final : public std::enable_shared_from_this<Stream> {
  public:
@@ -45,13 +56,25 @@ class RangeStreamService::Stream final : public std::enable_shared_from_this<Str
     // The header says which revision was the newest when the stream began.
     append_header(header_, service_->context_, store.revision());
     cursor_ = std::make_unique<store::RangeCursor>(store, std::move(query));
+    if (!service_->context_.long_reads.add(std::make_unique<PlanJob>(shared_from_this()))) {
+      cursor_.reset();
+      call_.finish(to_grpc(store::status::too_many_requests()));
+    }
+  }
+
+  // As LongReads::Job::run: plans, and then sends the first message.
+  bool plan(std::uint64_t& work) {
+    if (!cursor_) return true;
+    if (!cursor_->plan(work)) return false;
+    planned_ = true;
     read(next_);
     go_on();
+    return true;
   }
 
   // One message, if the client has taken enough of those before; the next in another turn.
   void go_on() {
-    if (!cursor_ || scheduled_ || call_.queued() >= service_->queue_bytes_max_) return;
+    if (!cursor_ || !planned_ || scheduled_ || call_.queued() >= service_->queue_bytes_max_) return;
     std::string after;
     const bool last = !read(after);
     if (last) next_ += header_;
@@ -96,12 +119,16 @@ class RangeStreamService::Stream final : public std::enable_shared_from_this<Str
 
   RangeStreamService* service_;
   http::ServerCall& call_;
-  bool begun_ = false, scheduled_ = false;
+  bool begun_ = false, planned_ = false, scheduled_ = false;
   std::string header_;  // of the last message
   std::string next_;    // what the next message holds; whether it is the last is not known yet
   std::size_t chunk_ = kStreamChunkMin;
   std::unique_ptr<store::RangeCursor> cursor_;  // nothing before the stream began and after its end
 };
+
+bool RangeStreamService::PlanJob::run(std::uint64_t& work) { return stream_->plan(work); }
+
+void RangeStreamService::PlanJob::on_store_replaced() { stream_->cut(); }
 
 RangeStreamService::RangeStreamService(Context context, http::Server& server, io::Loop& reactor,
                                        std::size_t queue_bytes_max)

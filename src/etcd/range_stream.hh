@@ -31,6 +31,7 @@ class RangeStreamService {
   void on_store_replaced();
 
  private:
+  class PlanJob;
   class Stream;
   void on_request(const std::shared_ptr<Stream>& stream, std::string_view request);
 

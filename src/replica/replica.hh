@@ -80,6 +80,9 @@ struct Options {
   std::size_t log_bytes_max = 512 << 20;
   // Commands waiting for their outcome; more than this and new ones are refused.
   std::size_t pending_bytes_max = 64 << 20;
+  // The same for what they cost to apply, since all of it may come in one turn, which everybody
+  // waits for. One that costs more than this is accepted while no other waits.
+  std::uint64_t pending_work_max = store::kCommandWorkMax / 4;
   // A request that has no outcome after this time is answered "timed out": what became of it is
   // unknown.
   Duration request_timeout = std::chrono::seconds(7);
@@ -156,7 +159,9 @@ class Replica final : private store::ApplySink, private OutputSteps {
 
   // --- requests, from any client of this replica
   // A command that store::validate accepted. `done` is called once, in this or a later turn.
-  void submit(CommandKind kind, std::string_view bytes, std::function<void(Reply)> done);
+  // `work`: what it was found to cost to apply (store.hh), if that is worth counting.
+  void submit(CommandKind kind, std::string_view bytes, std::function<void(Reply)> done,
+              std::uint64_t work = 0);
   // Calls `done` when every change acknowledged anywhere before this call can be read here.
   void read_barrier(std::function<void(Status)> done);
   // Asks the master. `done(status, body)` once.
@@ -216,6 +221,7 @@ class Replica final : private store::ApplySink, private OutputSteps {
     std::optional<Mastership> decided_by;  // goes to nobody but this one (decisions.cc)
     std::vector<Request> requests;         // in order of the commands
     std::size_t answered = 0;
+    std::uint64_t work = 0;  // to apply it
     Instant deadline;
     Instant first_sent, sent;
     Mastership sent_to;  // {}: not yet sent
@@ -270,7 +276,8 @@ class Replica final : private store::ApplySink, private OutputSteps {
   void maybe_report_slow(const PendingBundle& bundle);
   void maybe_report_slow(const ReadRound& round);
   void report_timed_out(const PendingBundle& bundle);
-  Status may_accept(CommandKind kind, std::string_view bytes) const;
+  Status may_accept(CommandKind kind, std::string_view bytes, std::uint64_t work) const;
+  void release(const PendingBundle& bundle);
   void close_bundle();
   void send_bundle(PendingBundle& bundle);
   void propose_collected();
@@ -398,6 +405,7 @@ class Replica final : private store::ApplySink, private OutputSteps {
   Instant applying_since_{};  // when the log handed over what is being applied
   std::map<std::uint64_t, PendingBundle> bundles_;
   std::size_t pending_bytes_ = 0;
+  std::uint64_t collecting_work_ = 0, pending_work_ = 0;
   // Master only: bundles of this turn, own and forwarded, for one entry.
   std::string proposal_;
 

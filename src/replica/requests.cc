@@ -21,7 +21,7 @@ constexpr std::size_t kProposalBytesMax = 4 << 20;
 // --- commands
 // ------------------------------------------------------------------------------------------------------
 
-Status Replica::may_accept(CommandKind kind, std::string_view bytes) const {
+Status Replica::may_accept(CommandKind kind, std::string_view bytes, std::uint64_t work) const {
   if (failed_) return store::status::stopped();
   if (space_.own() == DiskSpace::Level::kExhausted) return store::status::no_space();
   if (cell_is_full() && store::may_grow({kind, bytes})) return store::status::no_space();
@@ -29,18 +29,29 @@ Status Replica::may_accept(CommandKind kind, std::string_view bytes) const {
     return store::status::short_of_memory();
   if (pending_bytes_ > 0 && pending_bytes_ + bytes.size() > options_.pending_bytes_max)
     return store::status::too_many_requests();
+  if (work > 0 && pending_work_ > 0 && pending_work_ + work > options_.pending_work_max)
+    return store::status::too_many_requests();
   if (store_.unsaved_bytes() > options_.unsaved_bytes_max)
     return store::status::too_many_requests();
   return {};
 }
 
-void Replica::submit(CommandKind kind, std::string_view bytes, std::function<void(Reply)> done) {
-  if (Status refused = may_accept(kind, bytes); !refused.ok())
+void Replica::submit(CommandKind kind, std::string_view bytes, std::function<void(Reply)> done,
+                     std::uint64_t work) {
+  if (Status refused = may_accept(kind, bytes, work); !refused.ok())
     return done({refused, {}, store_.revision()});
   if (collecting_.bytes() + bytes.size() > kProposalBytesMax) close_bundle();
   collecting_.add(kind, bytes);
   collecting_requests_.push_back(std::move(done));
   pending_bytes_ += bytes.size();
+  collecting_work_ += work;
+  pending_work_ += work;
+}
+
+// Its outcome is known, or nobody waits for it any more.
+void Replica::release(const PendingBundle& bundle) {
+  pending_bytes_ -= std::min(pending_bytes_, bundle.bytes.size());
+  pending_work_ -= std::min(pending_work_, bundle.work);
 }
 
 // Makes a bundle of what this turn has submitted so far, and sends it on its way.
@@ -53,6 +64,7 @@ void Replica::close_bundle() {
   collecting_.take({options_.identity.replica, options_.incarnation, number}, bundle.bytes);
   pending_bytes_ += bundle.bytes.size();
   bundle.requests = std::exchange(collecting_requests_, {});
+  bundle.work = std::exchange(collecting_work_, 0);
   bundle.deadline = now + options_.request_timeout;
   send_bundle(bundle);
 }
@@ -122,7 +134,7 @@ void Replica::on_reply(const store::Origin& origin, std::size_t command, Reply r
   if (found->second.answered == 0) maybe_report_slow(found->second);
   Request request = std::move(found->second.requests[command]);
   if (++found->second.answered == found->second.requests.size()) {
-    pending_bytes_ -= std::min(pending_bytes_, found->second.bytes.size());
+    release(found->second);
     bundles_.erase(found);
   }
   request(std::move(reply));
@@ -134,7 +146,7 @@ void Replica::on_duplicate(const store::Origin& origin) {
   if (!wants_replies(origin)) return;
   auto found = bundles_.find(origin.bundle);
   auto requests = std::move(found->second.requests);
-  pending_bytes_ -= std::min(pending_bytes_, found->second.bytes.size());
+  release(found->second);
   bundles_.erase(found);
   for (Request& request : requests) {
     if (request) request({store::status::timed_out(), {}, store_.revision()});
@@ -305,7 +317,7 @@ void Replica::expire_requests() {
     if (now >= bundle.deadline) {
       report_timed_out(bundle);
       for (Request& request : bundle.requests) late.push_back(std::move(request));
-      pending_bytes_ -= std::min(pending_bytes_, bundle.bytes.size());
+      release(bundle);
       i = bundles_.erase(i);
       continue;
     }

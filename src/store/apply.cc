@@ -3,6 +3,7 @@
 #include "api/etcd/rpc.pb.h"
 #include "base/check.hh"
 #include "base/crc32c.hh"
+#include "store/answer.hh"
 #include "store/parse.hh"
 #include "store/store.hh"
 
@@ -70,19 +71,11 @@ Reply Store::apply_command(const Command& command, bool want_reply, ApplySink& s
 // --- changes of keys
 // -----------------------------------------------------------------------------------------------
 
-std::string Store::key_value_of(const KeyInfo& info, std::string_view key) const {
-  std::string bytes;
-  bool found =
-      read_record(info.newest(), [&](const RecordView& record) { bytes = record.key_value; });
-  CHECK_MSG(found, "the newest record of a key is gone: " + std::string(key));
-  return bytes;
-}
-
 Status Store::check_put(const PutView& put) const {
   if (put.lease != 0 && !leases_.contains(put.lease)) return status::lease_not_found();
   if (put.ignore_value || put.ignore_lease) {
     auto found = index_.find(put.key);
-    if (found == index_.end() || found->second.tombstone) return status::key_not_found();
+    if (found == index_.end() || found->info.tombstone) return status::key_not_found();
   }
   return {};
 }
@@ -102,19 +95,22 @@ void Store::append(const RecordView& record, std::string_view key, KeyInfo& info
   info.sub = next_sub_++;
   info.tombstone = record.tombstone;
   info.key_value_bytes = static_cast<std::uint32_t>(key_value.size());
+  stored.key_value = key_value;
+  info.revision_bytes = revision_bytes_of(stored);
   tail_bytes_ += bytes.size();
   tail_.push_back({info.newest(), share(std::move(bytes))});
 }
 
 void Store::put(const PutView& put, std::string* previous_key_value) {
   const std::uint64_t revision = revision_ + 1;
-  auto [entry, is_new] = index_.try_emplace(std::string(put.key));
-  KeyInfo& info = entry->second;
-  const bool alive = !is_new && !info.tombstone;
+  const auto place = index_.try_emplace(put.key);
+  const std::string& key = place->key;
+  KeyInfo info = place->info;
+  const bool alive = !info.tombstone;
   std::int64_t lease = put.lease;
   std::string kept_value;
   std::string_view value = put.value;
-  if (alive && put.ignore_lease && info.leased) lease = leases_.lease_of(entry->first);
+  if (alive && put.ignore_lease && info.leased) lease = leases_.lease_of(key);
   if (alive && (put.ignore_value || previous_key_value != nullptr)) {
     read_record(info.newest(), [&](const RecordView& record) {
       if (previous_key_value != nullptr) *previous_key_value = record.key_value;
@@ -126,33 +122,31 @@ void Store::put(const PutView& put, std::string* previous_key_value) {
     info.version = 0;
   }
   if (info.version != UINT32_MAX) ++info.version;
-  if (lease != 0 || info.leased) leases_.attach(entry->first, lease);
+  if (lease != 0 || info.leased) leases_.attach(key, lease);
   info.leased = lease != 0;
   append({.create_revision = static_cast<std::int64_t>(info.create_revision),
           .mod_revision = static_cast<std::int64_t>(revision),
           .version = info.version,
           .value = value,
           .lease = lease},
-         entry->first, info);
+         key, info);
+  index_.update(place, info);
 }
 
-void Store::delete_key(const std::string& key, KeyInfo& info) {
-  if (info.leased) leases_.attach(key, 0);
+void Store::delete_key(Index::const_iterator place) {
+  KeyInfo info = place->info;
+  if (info.leased) leases_.attach(place->key, 0);
   info.leased = false;
   info.version = 0;
-  append({.tombstone = true, .mod_revision = static_cast<std::int64_t>(revision_ + 1)}, key, info);
+  append({.tombstone = true, .mod_revision = static_cast<std::int64_t>(revision_ + 1)}, place->key,
+         info);
+  index_.update(place, info);
 }
 
-std::int64_t Store::delete_range(const KeyRange& range,
-                                 std::vector<std::string>* previous_key_values) {
-  std::int64_t deleted = 0;
-  for (auto i = index_.lower_bound(range.key); i != index_.end() && range.contains(i->first); ++i) {
-    if (i->second.tombstone) continue;
-    if (previous_key_values != nullptr)
-      previous_key_values->push_back(key_value_of(i->second, i->first));
-    delete_key(i->first, i->second);
-    ++deleted;
-  }
+std::uint64_t Store::delete_range(const KeyRange& range) {
+  const std::uint64_t deleted = range.sums_in(index_).alive;
+  auto i = index_.alive_from(range.begin_in(index_));
+  for (std::uint64_t left = deleted; left > 0; --left, i = index_.alive_from(++i)) delete_key(i);
   return deleted;
 }
 
@@ -175,17 +169,19 @@ Reply Store::apply_put(std::string_view bytes, bool want_reply) {
   return reply;
 }
 
+// The previous values are the range as it was before: they are read while they are sent.
 Reply Store::apply_delete(std::string_view bytes, bool want_reply) {
   DeleteRangeRequest request;
   if (!parse(request, bytes)) return {status::malformed(), {}, 0};
-  std::vector<std::string> previous;
-  std::int64_t deleted = delete_range({request.key(), request.range_end()},
-                                      want_reply && request.prev_kv() ? &previous : nullptr);
+  const RangeQuery query{.range = {request.key(), request.range_end()}};
+  std::unique_ptr<RangeCursor> previous;
+  if (want_reply && request.prev_kv())
+    previous = std::make_unique<RangeCursor>(*this, query, next(), kPreviousOfDeletion);
+  auto answer = std::make_unique<Answer>();
+  answer->add_varint(2, delete_range(query.range));
   finish_change();
-  Reply reply;
-  append_tag_varint(reply.body, 2, static_cast<std::uint64_t>(deleted));
-  for (const std::string& key_value : previous) append_tag_bytes(reply.body, 3, key_value);
-  return reply;
+  if (previous) answer->add_range(std::move(previous));
+  return reply_of(std::move(answer));
 }
 
 Reply Store::apply_compact(std::string_view bytes) {
@@ -238,7 +234,7 @@ Reply Store::apply_lease_revoke(std::string_view bytes, ApplySink& sink) {
   const Lease* lease = leases_.find(request.id());
   if (lease == nullptr) return {status::lease_not_found(), {}, 0};
   const std::set<std::string> keys = lease->keys;  // deleting a key detaches it
-  for (const std::string& key : keys) delete_key(key, index_.at(key));
+  for (const std::string& key : keys) delete_key(index_.find(key));
   finish_change();
   leases_.revoke(request.id());
   named_[lease_name(request.id())] = std::nullopt;

@@ -10,7 +10,8 @@
 //
 //   1  the first
 //   2  records and named values in the engine and in snapshots carry a checksum
-//   3  the log says whose mastership it is, and what a master decides by its clock is bound to that
+//   3  the log says whose mastership it is, and what a master decides by its clock is bound to that;
+//      and transactions in the log may be nested more than 45 deep
 
 #include <cstdint>
 
@@ -22,5 +23,6 @@ inline constexpr CellVersion kCellVersionFirst = 1;
 inline constexpr CellVersion kCellVersionNewest = 3;  // that this release knows
 inline constexpr CellVersion kCellVersionChecksums = 2;
 inline constexpr CellVersion kCellVersionMasterships = 3;
+inline constexpr CellVersion kCellVersionDeepTxns = 3;
 
 }  // namespace polis::store

@@ -38,7 +38,7 @@ class CellVersionTest : public ::testing::Test, protected testing::MemoryStore, 
     std::string value;
     auto found = store->index().find(key);
     if (found != store->index().end())
-      store->read_record(found->second.newest(), [&](const RecordView& r) { value = r.value; });
+      store->read_record(found->info.newest(), [&](const RecordView& r) { value = r.value; });
     return value;
   }
 

@@ -1,14 +1,19 @@
 #pragma once
 
-// Every key and where its newest record is. In memory, and compact: a key of up to 15 bytes costs
-// 64 bytes and the tree's slack; values and history cost nothing, since each record points to the
-// one before it.
+// Every key and where its newest record is, in key order, with sums over any range of keys. In
+// memory, and compact: a key of up to 15 bytes costs 64 bytes and the tree's slack; values and
+// history cost nothing, since each record points to the one before it.
+//
+// A B+ tree whose inner nodes hold, for each child, the sums over everything below it. So the count
+// of a range, the size of its answer and its n-th key cost O(log n), and whatever holds no living
+// key is stepped over in one step.
 //
 // Threads: none of its own.
 
-#include <absl/container/btree_map.h>
-
+#include <array>
+#include <cstddef>
 #include <string>
+#include <string_view>
 
 #include "base/check.hh"
 #include "store/record.hh"
@@ -23,12 +28,132 @@ struct KeyInfo {
   std::uint32_t sub = 0;              // place of the newest record within its revision
   bool tombstone = false;
   bool leased = false;  // the lease table knows which one
+  // Size of what the newest record's KeyValue has besides key and value.
+  std::uint8_t revision_bytes = 0;
 
   RecordKey newest() const { return {mod_revision, sub}; }
 };
 static_assert(sizeof(KeyInfo) <= 32, "a million keys: every 8 bytes here are 8 MB and more");
 
-using Index = absl::btree_map<std::string, KeyInfo, std::less<>>;
+// Sums over keys. Only `entries` counts tombstones.
+struct KeySums {
+  std::uint64_t entries = 0;
+  std::uint64_t alive = 0;
+  std::uint64_t item_bytes = 0;       // as items of a RangeResponse
+  std::uint64_t keys_only_bytes = 0;  // as items without their values
+
+  KeySums& operator+=(const KeySums& other);
+  KeySums& operator-=(const KeySums& other);
+  friend KeySums operator-(KeySums a, const KeySums& b) { return a -= b; }
+  bool operator==(const KeySums&) const = default;
+};
+
+class Index {
+ public:
+  struct Entry {
+    std::string key;
+    KeyInfo info;
+  };
+  static KeySums sums_of(const Entry& entry);
+
+ private:
+  static constexpr std::size_t kLeafEntries = 31;  // a leaf fills a size class of the allocator
+  static constexpr std::size_t kInnerChildren = 32;
+  struct Inner;
+  struct Node {
+    Inner* parent = nullptr;
+    std::uint16_t at = 0;  // among the parent's children
+    std::uint16_t size = 0;
+    bool leaf = true;
+  };
+  struct Leaf : Node {
+    Leaf* next = nullptr;
+    Leaf* previous = nullptr;
+    std::array<Entry, kLeafEntries> entries;
+  };
+  static_assert(sizeof(Leaf) <= 2048);
+  struct Inner : Node {
+    std::array<Node*, kInnerChildren> children;
+    std::array<KeySums, kInnerChildren> sums;
+    // All keys below children[i] are >= first[i] and those before it smaller; first[0] is unused.
+    std::array<std::string, kInnerChildren> first;
+  };
+
+ public:
+  // Valid until the next try_emplace or erase.
+  class const_iterator {
+   public:
+    const_iterator() = default;
+    const Entry& operator*() const { return leaf_->entries[at_]; }
+    const Entry* operator->() const { return &leaf_->entries[at_]; }
+    const_iterator& operator++() {
+      if (++at_ == leaf_->size) {
+        leaf_ = leaf_->next;
+        at_ = 0;
+      }
+      return *this;
+    }
+    bool operator==(const const_iterator&) const = default;
+
+   private:
+    friend class Index;
+    const_iterator(const Leaf* leaf, std::size_t at) : leaf_(leaf), at_(at) {}
+    const Leaf* leaf_ = nullptr;  // null: the end
+    std::size_t at_ = 0;
+  };
+
+  Index() = default;
+  Index(Index&& other) noexcept { swap(other); }
+  Index& operator=(Index&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~Index();
+  void swap(Index& other) noexcept;
+
+  std::size_t size() const { return total_.entries; }
+  const_iterator begin() const { return {first_, 0}; }
+  const_iterator end() const { return {}; }
+  const_iterator lower_bound(std::string_view key) const;
+  const_iterator find(std::string_view key) const;
+  // The one before `i`; end() if `i` is the first.
+  const_iterator before(const_iterator i) const;
+  // `i`, or the next key behind it that is no tombstone.
+  const_iterator alive_from(const_iterator i) const;
+  // The key with `rank` living keys before it.
+  const_iterator alive_at(std::uint64_t rank) const;
+
+  // A new key begins as a tombstone of no revision.
+  const_iterator try_emplace(std::string_view key);
+  void update(const_iterator i, const KeyInfo& info);
+  void erase(const_iterator i);
+
+  const KeySums& total() const { return total_; }
+  // Over all keys before `i`.
+  KeySums sums_before(const_iterator i) const;
+
+  // Checks every invariant.
+  void check_for_test() const;
+
+ private:
+  Leaf* leaf_for(std::string_view key) const;
+  static std::size_t place_in(const Leaf& leaf, std::string_view key);
+  void add(Node& node, const KeySums& sums);
+  Leaf* split(Leaf& leaf, std::size_t at, std::string_view key);
+  void insert_child(Node& left, std::string first, Node& right, KeySums sums);
+  static void place_child(Inner& inner, std::size_t at, std::string first, Node& child,
+                          const KeySums& sums);
+  void remove_child(Node& child);
+  void shrink(Node& node);
+  static void absorb(Node& left, Node& right);
+  static void destroy(Node* node);
+  static KeySums check_node(const Node& node, std::string_view from, const std::string* to);
+
+  Node* root_ = nullptr;
+  Leaf* first_ = nullptr;
+  Leaf* last_ = nullptr;
+  KeySums total_;
+};
 
 // A half-open range of keys in etcd's terms: an empty end means one key, "\0" everything from `key`
 // on.
@@ -43,7 +168,11 @@ struct KeyRange {
     return k >= key && (to_the_end() || k < end);
   }
   Index::const_iterator begin_in(const Index& index) const { return index.lower_bound(key); }
-  bool ends_at(std::string_view k) const { return !contains(k); }
+  // Behind the last key of the range; not before begin_in, also if `end` is smaller than `key`.
+  Index::const_iterator end_in(const Index& index) const;
+  KeySums sums_in(const Index& index) const {
+    return index.sums_before(end_in(index)) - index.sums_before(begin_in(index));
+  }
 };
 
 }  // namespace polis::store

@@ -79,6 +79,12 @@ void append_key_value(std::string& out, const RecordView& record, bool keys_only
   append_tag_varint(out, 6, static_cast<std::uint64_t>(record.lease));
 }
 
+std::uint8_t revision_bytes_of(const RecordView& record) {
+  const std::uint64_t value = record.value.empty() ? 0 : field_bytes(record.value.size());
+  return static_cast<std::uint8_t>(record.key_value.size() - field_bytes(record.key.size()) -
+                                   value);
+}
+
 std::string encode_record(RecordKey key, const RecordView& record) {
   std::string bytes;
   bytes.reserve(record.key.size() + record.value.size() + 48);

@@ -43,6 +43,9 @@ std::optional<RecordView> decode_record(std::string_view bytes);
 // Only the KeyValue of a record, unread. Precondition: the bytes are a record.
 std::string_view key_value_of_record(std::string_view bytes);
 
+// Size of what a KeyValue has besides its key and value. Precondition: decode_record made `record`.
+std::uint8_t revision_bytes_of(const RecordView& record);
+
 // mvccpb.KeyValue in wire form, from the parts of `record`; without the value if `keys_only`.
 void append_key_value(std::string& out, const RecordView& record, bool keys_only);
 
@@ -50,6 +53,8 @@ void append_key_value(std::string& out, const RecordView& record, bool keys_only
 void append_tag_varint(std::string& out, int field, std::uint64_t value);    // nothing for 0
 void append_tag_bytes(std::string& out, int field, std::string_view bytes);  // also when empty
 std::size_t varint_bytes(std::uint64_t value);
+// A length-delimited field with its tag, for field numbers below 16.
+inline std::uint64_t field_bytes(std::uint64_t length) { return 1 + varint_bytes(length) + length; }
 
 // PutRequest, read by hand: every replica reads every one.
 struct PutView {

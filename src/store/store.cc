@@ -119,19 +119,22 @@ Result<void> Store::restore(RecordKey key, std::string_view bytes) {
 }
 
 void Store::restore_record(RecordKey key, const RecordView& record) {
-  KeyInfo& info = index_[std::string(record.key)];
-  if (info.leased) leases_.attach(std::string(record.key), 0);
-  info = {.create_revision = static_cast<std::uint64_t>(record.create_revision),
-          .mod_revision = key.revision,
-          .version = static_cast<std::uint32_t>(std::min<std::int64_t>(record.version, UINT32_MAX)),
-          .key_value_bytes = static_cast<std::uint32_t>(record.key_value.size()),
-          .sub = key.sub,
-          .tombstone = record.tombstone,
-          .leased = false};
+  auto place = index_.try_emplace(record.key);
+  if (place->info.leased) leases_.attach(place->key, 0);
+  KeyInfo info{
+      .create_revision = static_cast<std::uint64_t>(record.create_revision),
+      .mod_revision = key.revision,
+      .version = static_cast<std::uint32_t>(std::min<std::int64_t>(record.version, UINT32_MAX)),
+      .key_value_bytes = static_cast<std::uint32_t>(record.key_value.size()),
+      .sub = key.sub,
+      .tombstone = record.tombstone,
+      .leased = false,
+      .revision_bytes = revision_bytes_of(record)};
   if (record.lease != 0 && leases_.contains(record.lease)) {
-    leases_.attach(std::string(record.key), record.lease);
+    leases_.attach(place->key, record.lease);
     info.leased = true;
   }
+  index_.update(place, info);
 }
 
 Result<void> Store::open() {
@@ -170,6 +173,7 @@ void Store::exchange(Store& other) {
   *this = std::move(other);
   other = std::move(mine);
   std::swap(pins_, other.pins_);
+  std::swap(sorted_items_, other.sorted_items_);
   other.tail_.clear();  // the only part whose bytes others share
 }
 
@@ -224,17 +228,12 @@ void Store::scan_records(RecordKey from,
   }
 }
 
-std::optional<RecordKey> Store::find_at(const KeyInfo& info, std::uint64_t revision) const {
-  if (info.mod_revision <= revision) {
-    return info.tombstone ? std::nullopt : std::optional(info.newest());
-  }
+std::optional<RecordKey> Store::find_before(const KeyInfo& info, RecordKey before) const {
   RecordKey at = info.newest();
-  while (at.revision > revision) {
-    RecordKey previous;
-    if (!read_record(at, [&](const RecordView& record) { previous = record.previous; }))
-      return std::nullopt;
-    if (previous.revision == 0) return std::nullopt;
-    at = previous;
+  if (at < before) return info.tombstone ? std::nullopt : std::optional(at);
+  while (at >= before) {
+    if (!previous_of(at)) return std::nullopt;
+    if (at.revision == 0) return std::nullopt;
   }
   bool tombstone = false;
   if (!read_record(at, [&](const RecordView& record) { tombstone = record.tombstone; }))
@@ -242,10 +241,17 @@ std::optional<RecordKey> Store::find_at(const KeyInfo& info, std::uint64_t revis
   return tombstone ? std::nullopt : std::optional(at);
 }
 
+bool Store::previous_of(RecordKey& at) const {
+  RecordKey previous;
+  if (!read_record(at, [&](const RecordView& record) { previous = record.previous; })) return false;
+  at = previous;
+  return true;
+}
+
 Result<std::uint32_t> Store::hash_at(std::uint64_t revision) const {
   std::uint32_t crc = 0;
   for (const auto& [key, info] : index_) {
-    auto at = find_at(info, revision);
+    auto at = find_before(info, {revision + 1, 0});
     if (!at) continue;
     read_record(*at, [&](const RecordView& record) { crc = crc32c(record.key_value, crc); });
   }
@@ -322,6 +328,12 @@ void Store::on_batch_failed() {
 // --- physical compaction
 // -------------------------------------------------------------------------------------------
 
+bool Store::hold_sorted_item() {
+  if (sorted_items_ >= kSortedItemsMax) return false;
+  ++sorted_items_;
+  return true;
+}
+
 void Store::unpin(std::uint64_t revision) {
   auto pin = pins_.find(revision);
   CHECK(pin != pins_.end());
@@ -359,7 +371,7 @@ bool Store::compact_some(std::size_t records_max) {
   });
   for (auto& [name, at] : dead_keys) {
     auto found = index_.find(name);
-    if (found != index_.end() && found->second.newest() == at) index_.erase(found);
+    if (found != index_.end() && found->info.newest() == at) index_.erase(found);
   }
   compaction_done_ = through;
   return compaction_done_ < compacted_ - 1;

@@ -30,12 +30,9 @@
 
 namespace etcdserverpb {
 class TxnRequest;
-class TxnResponse;
 class RequestOp;
-class ResponseOp;
 class Compare;
 class RangeRequest;
-class RangeResponse;
 }  // namespace etcdserverpb
 
 namespace polis::store {
@@ -50,16 +47,45 @@ using storage::WriteBatch;
 
 // Bounds of one request, etcd's defaults where it has them.
 inline constexpr std::size_t kRequestBytesMax = 1536 << 10;  // 1.5 MiB
+// Of a transaction: the largest of its three lists, and with it those of the transactions that are
+// nested in it, along any way down. So it also bounds how deep they may be nested.
 inline constexpr int kTxnOpsMax = 128;
-inline constexpr int kTxnDepthMax = 16;
+// Compares and operations of a transaction and all that are nested in it.
+inline constexpr int kTxnOpsAllMax = 10'000;
+// Deeper ones need cell version kCellVersionDeepTxns: releases before it cannot read them.
+inline constexpr int kTxnDepthFirst = 45;
 inline constexpr std::int64_t kLeaseTtlMax = 9'000'000'000;  // seconds
 inline constexpr std::int64_t kLeaseTtlMin = 2;  // shorter ones could not be renewed in time
 
-// How one command ended. `body` is the etcd response without its header (field 1), in wire form.
+// What reading and applying cost is counted in units of one key that is looked at in the index,
+// some 15 ns. A unit is no promise of time; it keeps long work apart from short.
+inline constexpr std::uint64_t kKeyWork = 1;
+inline constexpr std::uint64_t kRecordWork = 64;  // one record that is read
+inline constexpr std::uint64_t kDeleteWork = 48;  // one key that is deleted
+// What applying one command may cost; everybody waits for it. Checked before it is proposed, so a
+// command in the log may cost more where the state has grown since.
+inline constexpr std::uint64_t kCommandWorkMax = 8 << 20;
+// Keys that all sorts under way may hold together.
+inline constexpr std::size_t kSortedItemsMax = 500'000;
+
+class Answer;
+struct AnswerDeleter {
+  void operator()(Answer* answer) const;
+};
+
+// How one command ended. The body is the etcd response without its header (field 1), in wire form:
+// all of it in `body`, or what is large or takes longer in `answer` (store/answer.hh).
 struct Reply {
   Status status;
   std::string body;
   std::uint64_t revision = 0;  // of the store when it was applied, for the header
+  std::unique_ptr<Answer, AnswerDeleter> answer = nullptr;
+};
+
+// What a command would cost now.
+struct CommandCost {
+  std::uint64_t work = 0;
+  std::uint64_t answer_bytes = 0;  // an upper bound, if not much is written meanwhile
 };
 
 // The engine's named value that says what the state stands for, and how to read it. Stored: DO NOT
@@ -119,8 +145,15 @@ struct RangeQuery {
 
 // Checks bytes before they are proposed. The text of a refusal is etcd's.
 Status validate(CommandKind kind, std::string_view bytes);
+Status validate(const etcdserverpb::TxnRequest& txn);
+// However deep its transactions are nested; too_many_ops if that is deeper than any may be,
+// malformed if the bytes are no such request.
+Status parse_txn(std::string_view bytes, etcdserverpb::TxnRequest& txn);
+// How deep transactions are nested in it; 0: none is.
+int depth_of(const etcdserverpb::TxnRequest& txn);
 // Whether a transaction reads only, whichever path it takes. Precondition: validate accepted it.
-bool only_reads(std::string_view txn);
+bool only_reads(const etcdserverpb::TxnRequest& txn);
+RangeQuery query_of(const etcdserverpb::RangeRequest& request);
 // RangeRequest -> RangeQuery.
 Status parse_range(std::string_view bytes, RangeQuery& query, bool& serializable);
 
@@ -181,7 +214,11 @@ class Store {
   // The whole answer (RangeResponse without header) in memory: for small ones.
   Reply range(const RangeQuery& query) const;
   // A transaction that only reads, on either path. Precondition: validate and only_reads.
-  Reply read_txn(std::string_view bytes);
+  Reply read_txn(const etcdserverpb::TxnRequest& txn);
+  // What the transaction or deletion would cost if it was applied now. O(log keys) for each of its
+  // parts.
+  CommandCost cost_of(const etcdserverpb::TxnRequest& txn) const;
+  CommandCost cost_of_deletion(const KeyRange& range, bool previous) const;
   // As range, for the newest state of one key with all that belongs to it: most reads are this.
   // False: the query is more.
   bool range_of_one(const RangeQuery& query, std::string& body) const;
@@ -190,8 +227,13 @@ class Store {
   // Records from `from` on, oldest first, until `use` says false.
   void scan_records(RecordKey from,
                     const std::function<bool(RecordKey, const RecordView&)>& use) const;
-  // The record of a key that was the newest at `revision`, if it is not a tombstone.
-  std::optional<RecordKey> find_at(const KeyInfo& info, std::uint64_t revision) const;
+  // Where the next record goes: all records come before it.
+  RecordKey next() const { return {revision_ + 1, next_sub_}; }
+  // The newest record of a key that was written before `before`, if it is not a tombstone.
+  std::optional<RecordKey> find_before(const KeyInfo& info, RecordKey before) const;
+  // Moves `at` to the record before it of the same key, revision 0 if there is none. False: `at`
+  // itself is not there (compacted).
+  bool previous_of(RecordKey& at) const;
   const Index& index() const { return index_; }
 
   // --- the engine
@@ -214,6 +256,9 @@ class Store {
   // Until unpin, records that can be read at `revision` stay.
   void pin(std::uint64_t revision) { ++pins_[revision]; }
   void unpin(std::uint64_t revision);
+  // Each sort holds its items; false: no more may be held (kSortedItemsMax).
+  bool hold_sorted_item();
+  void release_sorted_items(std::size_t items) { sorted_items_ -= items; }
 
  private:
   struct Change;  // one entry's, or one transaction's, changes: apply.cc
@@ -234,23 +279,28 @@ class Store {
   // Within one change of revision revision_ + 1.
   Status check_put(const PutView& put) const;
   void put(const PutView& put, std::string* previous_key_value);
-  std::int64_t delete_range(const KeyRange& range, std::vector<std::string>* previous_key_values);
-  void delete_key(const std::string& key, KeyInfo& info);
+  std::uint64_t delete_range(const KeyRange& range);
+  void delete_key(Index::const_iterator place);
   void append(const RecordView& record, std::string_view key, KeyInfo& info);
   void finish_change();
 
   // txn.cc
   bool compare(const etcdserverpb::Compare& compare) const;
-  bool compare_one(const etcdserverpb::Compare& compare, const KeyInfo* info) const;
+  bool compare_one(const etcdserverpb::Compare& compare, const std::string& key,
+                   const KeyInfo* info) const;
+  std::uint64_t cost_of(const etcdserverpb::Compare& compare) const;
+  std::uint64_t answer_bytes_of(const etcdserverpb::RangeRequest& request) const;
   void choose_paths(const etcdserverpb::TxnRequest& txn, std::vector<bool>& path) const;
   Status check_ops(const etcdserverpb::TxnRequest& txn, const std::vector<bool>& path,
                    std::size_t& at) const;
+  // `answer` is null where nobody waits for it.
+  Reply run(const etcdserverpb::TxnRequest& txn, bool want_reply);
   void run_txn(const etcdserverpb::TxnRequest& txn, const std::vector<bool>& path, std::size_t& at,
-               etcdserverpb::TxnResponse& response);
+               Answer* answer);
   void run_op(const etcdserverpb::RequestOp& op, const std::vector<bool>& path, std::size_t& at,
-              etcdserverpb::ResponseOp& response);
+              Answer* answer);
+  void answer_header(Answer& answer) const;
 
-  std::string key_value_of(const KeyInfo& info, std::string_view key) const;
   SharedBytes find_in_tail(RecordKey key) const;
   bool read_bytes(RecordKey key, const std::function<void(std::string_view)>& use) const;
   Store(Store&&) = default;
@@ -290,6 +340,7 @@ class Store {
   // Physical compaction: records through this one have been looked at. Not replicated.
   std::uint64_t compaction_done_ = 0;
   std::map<std::uint64_t, int> pins_;
+  std::size_t sorted_items_ = 0;
 };
 
 }  // namespace polis::store

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "api/etcd/rpc.pb.h"
-#include "store/range.hh"
+#include "store/answer.hh"
 #include "store/testing/memory_store.hh"
 
 namespace polis::store {
@@ -17,19 +17,29 @@ class Fixture : public ApplySink, public testing::MemoryStore {
   Fixture() { restart(); }
 
   bool wants_replies(const Origin&) override { return true; }
-  void on_reply(const Origin&, std::size_t, Reply reply) override { last = std::move(reply); }
+  void on_reply(const Origin&, std::size_t, Reply reply) override {
+    last = std::move(reply);
+    std::uint64_t work = UINT64_MAX;
+    if (!last.answer) return;
+    EXPECT_TRUE(last.answer->plan(work));
+    if (last.status = last.answer->status(); !last.status.ok()) return;
+    const std::uint64_t bytes = last.answer->body_bytes();
+    while (last.answer->read(last.body, 1000)) {
+    }
+    EXPECT_EQ(last.body.size(), bytes);
+  }
   void on_duplicate(const Origin&) override { ++duplicates; }
   void on_lease(std::int64_t, std::int64_t, bool) override {}
 
   void restart() { EXPECT_TRUE(open().has_value()); }
   template <typename Request>
-  Reply run(CommandKind kind, const Request& request) {
+  const Reply& run(CommandKind kind, const Request& request) {
     std::string bytes = request.SerializeAsString();
     EXPECT_TRUE(validate(kind, bytes).ok());
     store->apply(entry(kind, bytes), *this);
     return last;
   }
-  Reply put(const std::string& key, const std::string& value, std::int64_t lease = 0) {
+  const Reply& put(const std::string& key, const std::string& value, std::int64_t lease = 0) {
     PutRequest request;
     request.set_key(key);
     request.set_value(value);
@@ -45,7 +55,7 @@ class Fixture : public ApplySink, public testing::MemoryStore {
     response.ParseFromString(run(CommandKind::kDeleteRange, request).body);
     return response.deleted();
   }
-  Reply compact(std::int64_t revision) {
+  const Reply& compact(std::int64_t revision) {
     CompactionRequest request;
     request.set_revision(revision);
     return run(CommandKind::kCompact, request);
@@ -318,6 +328,8 @@ TEST(Store, a_reader_of_an_old_revision_holds_compaction_back) {
   f.save();
   RangeQuery query{.range = {std::string(1, '\0'), std::string(1, '\0')}};
   RangeCursor cursor(*f.store, query);
+  std::uint64_t work = 0;
+  ASSERT_TRUE(cursor.plan(work));
   std::string body;
   ASSERT_TRUE(cursor.read(body, 10));
   for (int i = 0; i < 100; ++i) f.put("k" + std::to_string(1000 + i), "new");
@@ -475,6 +487,103 @@ TEST(StoreModel, agrees_with_copies_of_the_map_through_restarts_and_compactions)
       ASSERT_EQ(f.store->history_hash(), twin.store->history_hash());
     }
   }
+}
+
+// --- what is refused before it is proposed; the rules are etcd's
+
+Status validated(const TxnRequest& txn) {
+  return validate(CommandKind::kTxn, txn.SerializeAsString());
+}
+
+void add_put(TxnRequest& txn, const std::string& key, bool success = true) {
+  auto* op = success ? txn.add_success() : txn.add_failure();
+  op->mutable_request_put()->set_key(key);
+}
+
+// A put within `depth` transactions.
+TxnRequest nested(int depth) {
+  TxnRequest txn;
+  add_put(txn, "a");
+  for (int i = 0; i < depth; ++i) {
+    TxnRequest outer;
+    *outer.add_success()->mutable_request_txn() = std::move(txn);
+    txn = std::move(outer);
+  }
+  return txn;
+}
+
+TEST(Validate, branches_that_exclude_each_other_may_put_the_same_key) {
+  TxnRequest txn;
+  auto* inner = txn.add_success()->mutable_request_txn();
+  add_put(*inner, "a", true);
+  add_put(*inner, "a", false);
+  EXPECT_TRUE(validated(txn).ok());
+  add_put(txn, "b");
+  EXPECT_TRUE(validated(txn).ok());
+  add_put(*inner, "b", false);
+  EXPECT_EQ(validated(txn).text, "etcdserver: duplicate key given in txn request");
+}
+
+TEST(Validate, a_key_is_put_once_and_not_deleted_beside_it) {
+  TxnRequest txn;
+  add_put(txn, "b");
+  auto* deletion = txn.add_success()->mutable_request_delete_range();
+  deletion->set_key("a");
+  EXPECT_TRUE(validated(txn).ok());
+  deletion->set_range_end("b");
+  EXPECT_TRUE(validated(txn).ok());
+  deletion->set_range_end("c");
+  EXPECT_FALSE(validated(txn).ok());
+  deletion->set_range_end(std::string(1, '\0'));
+  EXPECT_FALSE(validated(txn).ok());
+  deletion->set_key("bb");
+  EXPECT_TRUE(validated(txn).ok());
+  auto* other =
+      txn.add_success()->mutable_request_txn()->add_failure()->mutable_request_delete_range();
+  other->set_key("az");
+  other->set_range_end("bb");
+  EXPECT_FALSE(validated(txn).ok());
+}
+
+TEST(Validate, nested_transactions_share_one_bound_of_operations_and_may_be_100_deep) {
+  Fixture f;
+  EXPECT_TRUE(validated(nested(100)).ok());
+  EXPECT_TRUE(f.run(CommandKind::kTxn, nested(100)).status.ok());
+  EXPECT_EQ(f.all().count(), 1);
+  EXPECT_TRUE(validated(nested(127)).ok());
+  TxnRequest txn = nested(27);
+  for (int i = 0; i < 100; ++i) add_put(txn, "k" + std::to_string(i));
+  EXPECT_TRUE(validated(txn).ok());
+  add_put(txn, "one more");
+  EXPECT_EQ(validated(txn).text, "etcdserver: too many operations in txn request");
+}
+
+TEST(Validate, what_nests_too_deep_is_told_apart_from_what_cannot_be_read) {
+  for (int depth : {128, 200, 1000})
+    EXPECT_EQ(validated(nested(depth)).text, "etcdserver: too many operations in txn request");
+  std::string bytes = nested(100).SerializeAsString();
+  bytes.pop_back();
+  EXPECT_EQ(validate(CommandKind::kTxn, bytes).text, status::malformed().text);
+  EXPECT_EQ(validate(CommandKind::kTxn, "\x12\xff").text, status::malformed().text);
+}
+
+TEST(Validate, an_operation_of_no_kind_is_refused_as_etcd_refuses_it) {
+  TxnRequest txn;
+  txn.add_success();
+  EXPECT_EQ(validated(txn).text, "etcdserver: key not found");
+}
+
+// 30,000 operations in 128 along any way down: checking them must not take minutes.
+TEST(Validate, all_operations_together_are_bounded) {
+  TxnRequest txn;
+  for (int i = 0; i < 40; ++i) {
+    auto* middle = txn.add_success()->mutable_request_txn();
+    for (int j = 0; j < 40; ++j) {
+      auto* inner = middle->add_success()->mutable_request_txn();
+      for (int k = 0; k < 20; ++k) add_put(*inner, std::to_string(i * 10'000 + j * 100 + k));
+    }
+  }
+  EXPECT_EQ(validated(txn).text, "etcdserver: too many operations in txn request");
 }
 
 }  // namespace

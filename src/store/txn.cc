@@ -3,6 +3,7 @@
 
 #include "api/etcd/rpc.pb.h"
 #include "base/check.hh"
+#include "store/answer.hh"
 #include "store/parse.hh"
 #include "store/range.hh"
 #include "store/store.hh"
@@ -11,11 +12,16 @@ namespace polis::store {
 
 using etcdserverpb::Compare;
 using etcdserverpb::RequestOp;
-using etcdserverpb::ResponseOp;
 using etcdserverpb::TxnRequest;
-using etcdserverpb::TxnResponse;
 
 namespace {
+
+// Fields of TxnResponse, ResponseOp, the three responses in it, and ResponseHeader.
+constexpr int kHeader = 1, kSucceeded = 2, kResponses = 3;
+constexpr int kResponseRange = 1, kResponsePut = 2, kResponseDelete = 3, kResponseTxn = 4;
+constexpr int kDeleted = 2, kHeaderRevision = 3;
+// Finding the lease of one key.
+constexpr std::uint64_t kLeaseWork = 8 * kKeyWork;
 
 bool holds(Compare::CompareResult wanted, int order) {
   switch (wanted) {
@@ -43,10 +49,31 @@ const auto& branch(const TxnRequest& txn, bool success) {
   return success ? txn.success() : txn.failure();
 }
 
+// What the compare says of every living key: these three numbers are at least 1 then.
+std::optional<bool> same_for_all_living(const Compare& compare) {
+  std::int64_t wanted = 0;
+  switch (compare.target()) {
+    case Compare::VERSION:
+      wanted = compare.version();
+      break;
+    case Compare::CREATE:
+      wanted = compare.create_revision();
+      break;
+    case Compare::MOD:
+      wanted = compare.mod_revision();
+      break;
+    default:
+      return std::nullopt;
+  }
+  if (wanted < 1) return holds(compare.result(), 1);
+  if (wanted == 1 && compare.result() == Compare::LESS) return false;
+  return std::nullopt;
+}
+
 }  // namespace
 
 // A key that does not exist compares as one with everything 0; its value compares with nothing.
-bool Store::compare_one(const Compare& compare, const KeyInfo* info) const {
+bool Store::compare_one(const Compare& compare, const std::string& key, const KeyInfo* info) const {
   switch (compare.target()) {
     case Compare::VERSION:
       return holds(compare.result(), order_of(info ? info->version : 0, compare.version()));
@@ -59,9 +86,8 @@ bool Store::compare_one(const Compare& compare, const KeyInfo* info) const {
                    order_of(info ? static_cast<std::int64_t>(info->mod_revision) : 0,
                             compare.mod_revision()));
     case Compare::LEASE:
-      return holds(
-          compare.result(),
-          order_of(info && info->leased ? leases_.lease_of(compare.key()) : 0, compare.lease()));
+      return holds(compare.result(),
+                   order_of(info && info->leased ? leases_.lease_of(key) : 0, compare.lease()));
     case Compare::VALUE: {
       if (info == nullptr) return false;
       bool result = false;
@@ -75,17 +101,66 @@ bool Store::compare_one(const Compare& compare, const KeyInfo* info) const {
   }
 }
 
+// True if it is true for every key of the range. Ends at the first one for which it is false.
 bool Store::compare(const Compare& compare) const {
-  KeyRange range{compare.key(), compare.range_end()};
-  bool found_any = false;
-  for (auto i = range.begin_in(index_); i != index_.end() && range.contains(i->first); ++i) {
-    if (i->second.tombstone) continue;
-    found_any = true;
-    Compare one = compare;
-    if (!range.single()) one.set_key(i->first);
-    if (!compare_one(one, &i->second)) return false;
+  const KeyRange range{compare.key(), compare.range_end()};
+  // By their number: looking at each key itself would cost most.
+  std::uint64_t keys = range.sums_in(index_).alive;
+  if (keys == 0) return compare_one(compare, compare.key(), nullptr);
+  if (auto known = same_for_all_living(compare)) return *known;
+  for (auto i = index_.alive_from(range.begin_in(index_)); keys > 0;
+       --keys, i = index_.alive_from(++i)) {
+    if (!compare_one(compare, i->key, &i->info)) return false;
   }
-  return found_any || compare_one(compare, nullptr);
+  return true;
+}
+
+std::uint64_t Store::cost_of(const Compare& compare) const {
+  const std::uint64_t one = compare.target() == Compare::VALUE   ? kRecordWork
+                            : compare.target() == Compare::LEASE ? kLeaseWork
+                                                                 : kKeyWork;
+  if (compare.range_end().empty() || same_for_all_living(compare)) return one;
+  const KeySums sums = KeyRange{compare.key(), compare.range_end()}.sums_in(index_);
+  return sums.entries * kKeyWork + sums.alive * one;
+}
+
+CommandCost Store::cost_of_deletion(const KeyRange& range, bool previous) const {
+  const KeySums sums = range.sums_in(index_);
+  return {sums.alive * kDeleteWork, previous ? sums.item_bytes : 0};
+}
+
+// Whichever branch will run.
+CommandCost Store::cost_of(const TxnRequest& txn) const {
+  CommandCost cost;
+  for (const Compare& compare : txn.compare()) cost.work += cost_of(compare);
+  CommandCost branches[2];
+  for (bool success : {false, true}) {
+    CommandCost& sum = branches[success];
+    for (const RequestOp& op : branch(txn, success)) {
+      CommandCost one;
+      if (op.has_request_txn()) one = cost_of(op.request_txn());
+      if (op.has_request_delete_range()) {
+        const auto& request = op.request_delete_range();
+        one = cost_of_deletion({request.key(), request.range_end()}, request.prev_kv());
+      }
+      if (op.has_request_range()) one.answer_bytes = answer_bytes_of(op.request_range());
+      sum.work += one.work;
+      sum.answer_bytes += one.answer_bytes;
+    }
+  }
+  cost.work += std::max(branches[0].work, branches[1].work);
+  cost.answer_bytes = std::max(branches[0].answer_bytes, branches[1].answer_bytes);
+  return cost;
+}
+
+// At most: an old revision counts as the newest, and a limit as the largest items there are.
+std::uint64_t Store::answer_bytes_of(const etcdserverpb::RangeRequest& request) const {
+  if (request.count_only()) return 0;
+  const KeySums sums = KeyRange{request.key(), request.range_end()}.sums_in(index_);
+  const std::uint64_t bytes = request.keys_only() ? sums.keys_only_bytes : sums.item_bytes;
+  const auto limit = static_cast<std::uint64_t>(std::max<std::int64_t>(request.limit(), 0));
+  if (limit == 0 || limit >= sums.alive) return bytes;
+  return std::min(bytes, limit * kRequestBytesMax);
 }
 
 // Depth first: all compares see the state before the transaction.
@@ -113,44 +188,65 @@ Status Store::check_ops(const TxnRequest& txn, const std::vector<bool>& path,
   return {};
 }
 
+// The revision that everything so far has made.
+void Store::answer_header(Answer& answer) const {
+  answer.open(kHeader);
+  answer.add_varint(kHeaderRevision, revision_ + (next_sub_ > 0 ? 1 : 0));
+  answer.close();
+}
+
 void Store::run_op(const RequestOp& op, const std::vector<bool>& path, std::size_t& at,
-                   ResponseOp& response) {
+                   Answer* answer) {
+  std::unique_ptr<RangeCursor> read;  // as it is now, before the operation
+  auto begin_to_read = [&](RangeQuery query, RangeCursor::Form form) {
+    RecordKey before = query.revision != 0 ? RecordKey{query.revision + 1, 0} : next();
+    if (answer != nullptr)
+      read = std::make_unique<RangeCursor>(*this, std::move(query), before, form);
+  };
+  int field = 0;
+  std::uint64_t deleted = 0;
   if (op.has_request_put()) {
-    std::string previous;
-    const bool want_previous = op.request_put().prev_kv();
-    put(put_view(op.request_put()), want_previous ? &previous : nullptr);
-    auto* answer = response.mutable_response_put();
-    if (!previous.empty()) answer->mutable_prev_kv()->ParseFromString(previous);
-    answer->mutable_header()->set_revision(static_cast<std::int64_t>(revision_ + 1));
+    field = kResponsePut;
+    const auto& request = op.request_put();
+    if (request.prev_kv()) begin_to_read({.range = {request.key(), {}}}, kPreviousOfPut);
+    put(put_view(request), nullptr);
   } else if (op.has_request_delete_range()) {
+    field = kResponseDelete;
     const auto& request = op.request_delete_range();
-    std::vector<std::string> previous;
-    auto* answer = response.mutable_response_delete_range();
-    answer->set_deleted(delete_range({request.key(), request.range_end()},
-                                     request.prev_kv() ? &previous : nullptr));
-    for (const std::string& key_value : previous)
-      answer->add_prev_kvs()->ParseFromString(key_value);
-    answer->mutable_header()->set_revision(static_cast<std::int64_t>(revision_ + (next_sub_ > 0)));
+    KeyRange range{request.key(), request.range_end()};
+    if (request.prev_kv()) begin_to_read({.range = range}, kPreviousOfDeletion);
+    deleted = delete_range(range);
   } else if (op.has_request_range()) {
-    auto* answer = response.mutable_response_range();
-    Reply reply = range_in_txn(*this, op.request_range(), revision_ + (next_sub_ > 0));
-    CHECK(answer->ParseFromString(reply.body));
-    answer->mutable_header()->set_revision(static_cast<std::int64_t>(revision_ + (next_sub_ > 0)));
+    field = kResponseRange;
+    begin_to_read(query_of(op.request_range()), {});
   } else if (op.has_request_txn()) {
-    run_txn(op.request_txn(), path, at, *response.mutable_response_txn());
+    if (answer != nullptr) answer->open(kResponseTxn);
+    run_txn(op.request_txn(), path, at, answer);
+    if (answer != nullptr) answer->close();
+    return;
   }
+  if (answer == nullptr || field == 0) return;
+  answer->open(field);
+  answer_header(*answer);
+  answer->add_varint(kDeleted, deleted);
+  if (read) answer->add_range(std::move(read));
+  answer->close();
 }
 
 void Store::run_txn(const TxnRequest& txn, const std::vector<bool>& path, std::size_t& at,
-                    TxnResponse& response) {
+                    Answer* answer) {
   const bool success = path[at++];
-  response.set_succeeded(success);
-  for (const RequestOp& op : branch(txn, success)) run_op(op, path, at, *response.add_responses());
+  if (answer != nullptr) answer->add_varint(kSucceeded, success ? 1 : 0);
+  for (const RequestOp& op : branch(txn, success)) {
+    if (answer != nullptr) answer->open(kResponses);
+    run_op(op, path, at, answer);
+    if (answer != nullptr) answer->close();
+  }
 }
 
-Reply Store::read_txn(std::string_view bytes) {
+Reply Store::read_txn(const TxnRequest& txn) {
   const std::uint64_t before = revision_;
-  Reply reply = apply_txn(bytes, true);
+  Reply reply = run(txn, true);
   CHECK(revision_ == before);
   reply.revision = revision_;
   return reply;
@@ -158,18 +254,20 @@ Reply Store::read_txn(std::string_view bytes) {
 
 Reply Store::apply_txn(std::string_view bytes, bool want_reply) {
   TxnRequest txn;
-  if (!parse(txn, bytes)) return {status::malformed(), {}, 0};
+  if (Status refused = parse_txn(bytes, txn); !refused.ok()) return {refused, {}, 0};
+  return run(txn, want_reply);
+}
+
+Reply Store::run(const TxnRequest& txn, bool want_reply) {
   std::vector<bool> path;
   choose_paths(txn, path);
   std::size_t at = 0;
   if (Status refused = check_ops(txn, path, at); !refused.ok()) return {refused, {}, 0};
   at = 0;
-  TxnResponse response;
-  run_txn(txn, path, at, response);
+  auto answer = want_reply ? std::make_unique<Answer>() : nullptr;
+  run_txn(txn, path, at, answer.get());
   finish_change();
-  Reply reply;
-  if (want_reply) reply.body = response.SerializeAsString();
-  return reply;
+  return answer ? reply_of(std::move(answer)) : Reply();
 }
 
 }  // namespace polis::store
