@@ -26,11 +26,17 @@ KeyRange range_of(const WatchCreateRequest& request) {
 class WatchService::Stream final : public WatchSink {
  public:
   Stream(WatchService& service, http::ServerCall& call) : service_(service), call_(call) {}
-  ~Stream() override {
-    for (auto& [watch, handle] : handles_) service_.hub_.remove(handle);
-  }
+  ~Stream() override { release(); }
 
   void on_message(std::string_view bytes) {
+    if (!service_.has_room(*this)) {
+      release();
+      return call_.finish(to_grpc(
+          {store::Code::kResourceExhausted,
+           fmt::format("polis: {} bytes of answers wait on this stream and {} on all watch streams "
+                       "of this replica; read them before asking for more",
+                       queued(), service_.heavy_bytes())}));
+    }
     WatchRequest request;
     if (!store::parse(request, bytes)) return call_.finish(to_grpc(store::status::malformed()));
     switch (request.request_union_case()) {
@@ -39,13 +45,15 @@ class WatchService::Stream final : public WatchSink {
       case WatchRequest::kCancelRequest:
         return cancel(request.cancel_request().watch_id());
       case WatchRequest::kProgressRequest:
-        return progress();
+        service_.asking_.insert(this);  // answered once for all that ask in one turn
+        return;
       case WatchRequest::REQUEST_UNION_NOT_SET:
         return;
     }
   }
 
-  bool may_write() const override { return call_.queued() < service_.queue_bytes_max_; }
+  bool may_write() const override { return queued() < service_.queue_bytes_max_; }
+  std::size_t queued() const { return call_.queued(); }
 
   void on_events(std::int64_t watch, std::string_view events, std::uint64_t revision,
                  bool fragment) override {
@@ -75,6 +83,13 @@ class WatchService::Stream final : public WatchSink {
   }
 
  private:
+  void release() {
+    for (auto& [watch, handle] : handles_) service_.hub_.remove(handle);
+    handles_.clear();
+    service_.asking_.erase(this);
+    service_.heavy_.erase(this);
+  }
+
   void send(const WatchResponse& response, std::uint64_t revision) {
     std::string bytes;
     append_header(bytes, service_.context_, revision);
@@ -144,15 +159,6 @@ class WatchService::Stream final : public WatchSink {
     send(response, service_.context_.replica.store().revision());
   }
 
-  // Only when everyone on this stream is up to date may "this far" be said for all of them.
-  void progress() {
-    service_.hub_.turn_end();
-    for (auto& [watch, handle] : handles_) {
-      if (!service_.hub_.synced(handle)) return;
-    }
-    on_progress(-1, service_.context_.replica.store().revision());
-  }
-
   WatchService& service_;
   http::ServerCall& call_;
   std::unordered_map<std::int64_t, WatchHub::Handle> handles_;
@@ -187,6 +193,32 @@ void WatchService::notify_progress() {
 
 void WatchService::turn_end() {
   if (hub_.turn_end()) reactor_.post([] {});  // another turn for those who still read the past
+  answer_progress();
+}
+
+// "This far" may be said of a stream when all its watches are up to date; until then it waits.
+void WatchService::answer_progress() {
+  std::erase_if(asking_, [this](Stream* stream) {
+    if (!hub_.synced(*stream) || !stream->may_write()) return false;
+    stream->on_progress(-1, context_.replica.store().revision());
+    return true;
+  });
+}
+
+// Only streams that hold much are looked at: there are few.
+bool WatchService::has_room(Stream& stream) {
+  if (stream.queued() < kAnswersHeavy) return true;
+  heavy_.insert(&stream);
+  return stream.queued() < kAnswersPerStreamMax && heavy_bytes() < kAnswersMax;
+}
+
+std::size_t WatchService::heavy_bytes() {
+  std::size_t bytes = 0;
+  std::erase_if(heavy_, [&](Stream* stream) {
+    bytes += stream->queued();
+    return stream->queued() < kAnswersHeavy;
+  });
+  return bytes;
 }
 
 }  // namespace polis::etcd

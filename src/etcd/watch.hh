@@ -4,6 +4,8 @@
 //
 // Threads: the reactor's.
 
+#include <set>
+
 #include "etcd/common.hh"
 #include "io/loop.hh"
 #include "store/watch_hub.hh"
@@ -20,6 +22,13 @@ inline constexpr std::size_t kWatchesPerStreamMax = 100'000;
 // And all streams of one replica together, so that no client can take the memory of the others.
 inline constexpr std::size_t kWatchesMax = 1'000'000;
 
+// Bytes that wait on one stream before it is ended for asking for more, and on all streams with
+// more than kAnswersHeavy together. Events stop far below that; what is left are answers to
+// creates, cancels and progress requests.
+inline constexpr std::size_t kAnswersPerStreamMax = 8 << 20;
+inline constexpr std::size_t kAnswersMax = 256 << 20;
+inline constexpr std::size_t kAnswersHeavy = 1 << 20;
+
 class WatchService {
  public:
   // `progress_interval`: how often a watch that asked for it is told how far it has come.
@@ -32,11 +41,17 @@ class WatchService {
  private:
   class Stream;
   void notify_progress();
+  void answer_progress();
+  bool has_room(Stream& stream);
+  std::size_t heavy_bytes();
   Context context_;
   io::Loop& reactor_;
   std::size_t queue_bytes_max_;
   Duration progress_interval_;
   WatchHub hub_;
+  // Owned by their calls, and taken out when those end.
+  std::set<Stream*> asking_;  // for progress
+  std::set<Stream*> heavy_;
   std::unique_ptr<io::Timer> progress_timer_;
 };
 

@@ -4,19 +4,23 @@
 // none missed, from its start revision on.
 //
 // A watcher that is up to date gets changes as they are applied. One that starts in the past, or
-// whose client reads too slowly, reads them from the store's records in revision order, in slices,
-// until it has caught up: so a slow client costs no memory here, only its position.
+// whose client reads too slowly, or that is one of more than a turn can serve, is behind: it reads
+// from the store's records in revision order, in slices, until it has caught up. So a slow client
+// costs no memory here, only its position, and many watchers of one key cost many short turns.
+//
+// A change finds its watchers by its key, and those of ranges by an interval index.
 //
 // Threads: the loop's.
 
 #include <functional>
-#include <map>
+#include <list>
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "base/time.hh"
+#include "store/interval_index.hh"
 #include "store/store.hh"
 
 namespace polis::store {
@@ -30,7 +34,7 @@ struct WatchSpec {
   bool fragment = false;
 };
 
-// Where a watcher's changes go.
+// Where a watcher's changes go. It must not add or remove watchers from within these calls.
 class WatchSink {
  public:
   virtual ~WatchSink() = default;
@@ -56,9 +60,11 @@ class WatchHub {
   std::size_t size() const { return watchers_.size(); }
   // Up to date: nothing that was applied is still to be sent to it.
   bool synced(Handle handle) const;
+  // All watchers of this sink are.
+  bool synced(const WatchSink& sink) const;
 
-  // After every turn: gives what was applied to those that are up to date, and a slice to those
-  // that are not. True: some have more to read; call again soon.
+  // After every turn: gives what was applied to those that are up to date, and slices to those
+  // that are behind. Does a bounded amount of work. True: some have more to read; call again soon.
   bool turn_end();
   // Tells watchers that asked for it, and that have had nothing since the last call, how far they
   // are.
@@ -67,33 +73,64 @@ class WatchHub {
   void on_store_replaced();
 
  private:
-  struct Watcher {
+  struct Watcher;
+  // The watchers of one key or range that are up to date.
+  struct Group {
+    std::vector<Watcher*> members;
+  };
+  // What belongs to one sink.
+  struct Stream {
     WatchSink* sink;
+    std::size_t watchers = 0;
+    std::size_t collected = 0;           // bytes of events in this turn
+    std::list<Watcher*> behind;          // the one to be served next comes first
+    std::list<Stream*>::iterator place;  // in lagging_, while any is behind
+  };
+  struct Watcher {
+    Handle handle;
+    Stream* stream;
     std::int64_t watch;
     WatchSpec spec;
     std::uint64_t next;  // first revision not yet given
-    bool synced = false;
     bool quiet = true;   // since the last progress notification
     std::string events;  // being collected in this turn
+    bool cut = false;    // there was no room for all of them
+    // One of the two: among those that are up to date, or among those that are behind.
+    Group* group = nullptr;
+    std::size_t group_place = 0;
+    std::list<Watcher*>::iterator behind_place;
+
+    bool synced() const { return group != nullptr; }
+  };
+  // One change, in wire form as each kind of watcher wants it; made when the first one does.
+  struct Event {
+    std::string plain, with_previous;
   };
 
-  void subscribe(Handle handle, const Watcher& watcher);
-  void unsubscribe(Handle handle, const Watcher& watcher);
-  void become_unsynced(Handle handle, Watcher& watcher, std::uint64_t next);
+  void subscribe(Watcher& watcher);
+  void unsubscribe(Watcher& watcher);
+  void become_behind(Watcher& watcher, std::uint64_t next);
+  void leave_behind(Watcher& watcher);
+  void drop_events(Watcher& watcher);
   void give_new_changes();
+  void offer(Group& group, const RecordView& record, std::uint64_t first,
+             std::vector<Watcher*>& touched);
   bool catch_up();
-  bool catch_up_one(Handle handle, Watcher& watcher);
+  void catch_up_some(Stream& stream, std::size_t& budget);
+  bool end_compacted(Stream& stream, std::size_t& budget);
   bool wants(const Watcher& watcher, const RecordView& record) const;
-  void append_event(std::string& out, const Watcher& watcher, const RecordView& record) const;
+  const std::string& event_of(Event& event, const Watcher& watcher, const RecordView& record) const;
+  void collect(Watcher& watcher, Event& event, const RecordView& record);
   void flush(Watcher& watcher, std::uint64_t revision);
 
   Store& store_;
-  std::uint64_t seen_;  // through this revision the synced watchers have been served
+  std::uint64_t seen_;  // through this revision the watchers that are up to date have been served
   Handle next_handle_ = 1;
   std::unordered_map<Handle, Watcher> watchers_;
-  std::unordered_map<std::string, std::vector<Handle>> by_key_;  // synced, single keys
-  std::map<Handle, KeyRange> ranges_;                            // synced, true ranges
-  std::map<Handle, bool> unsynced_;
+  std::unordered_map<const WatchSink*, Stream> streams_;
+  std::unordered_map<std::string, Group> by_key_;
+  IntervalIndex<Group> by_range_;
+  std::list<Stream*> lagging_;  // streams with watchers that are behind, the next one first
 };
 
 }  // namespace polis::store

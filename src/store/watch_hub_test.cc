@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "api/etcd/rpc.pb.h"
+#include "base/random.hh"
 #include "sim/disk.hh"
 #include "storage/memory_engine.hh"
 
@@ -170,6 +171,111 @@ TEST_F(WatchHubTest, progress_is_told_to_those_who_asked_and_heard_nothing) {
   sink.take();
   hub.notify_progress();
   EXPECT_EQ(sink.take(), "");
+}
+
+// Counts what it is given and takes no more than it has room for.
+class CountingSink : public WatchSink {
+ public:
+  void on_events(std::int64_t, std::string_view events, std::uint64_t, bool) override {
+    ++given;
+    held += events.size();
+  }
+  void on_compacted(std::int64_t, std::uint64_t) override { ++given; }
+  void on_progress(std::int64_t, std::uint64_t) override {}
+  bool may_write() const override { return held < room; }
+  std::size_t given = 0, held = 0, room = SIZE_MAX;
+};
+
+TEST_F(WatchHubTest, many_watches_of_one_key_are_served_in_bounded_turns) {
+  constexpr std::size_t kWatches = 100'000, kPerTurnMax = 15'000;
+  CountingSink many;
+  for (std::size_t i = 0; i < kWatches; ++i)
+    hub.add(many, static_cast<std::int64_t>(i), {.range = {"a", ""}});
+  hub.add(sink, 7, {.range = {"b", ""}});
+  put("a");
+  std::size_t turns = 0, before = 0;
+  for (bool more = true; more; ++turns) {
+    put("b", std::to_string(turns));
+    more = hub.turn_end();
+    EXPECT_LE(many.given - before, kPerTurnMax);
+    before = many.given;
+    EXPECT_EQ(sink.take(),
+              "7+b@" + std::to_string(turns + 3) + " ");  // who asks for little waits for nobody
+  }
+  EXPECT_EQ(many.given, kWatches);
+  EXPECT_TRUE(hub.synced(many));
+  EXPECT_LT(turns, 100u);
+}
+
+TEST_F(WatchHubTest, many_watches_of_a_client_that_does_not_read_cost_no_memory_and_few_steps) {
+  constexpr std::size_t kWatches = 50'000;
+  CountingSink many;
+  many.room = 100'000;
+  std::vector<WatchHub::Handle> handles;
+  for (std::size_t i = 0; i < kWatches; ++i)
+    handles.push_back(hub.add(many, static_cast<std::int64_t>(i), {.range = {"a", ""}}));
+  put("a", std::string(10'000, 'v'));
+  EXPECT_FALSE(hub.turn_end());  // nothing can be done before the client has read
+  EXPECT_LT(many.held, 2u << 20);
+  EXPECT_FALSE(hub.synced(many));
+  const std::size_t given = many.given;
+  for (int i = 0; i < 1000; ++i) {
+    put("a");
+    EXPECT_FALSE(hub.turn_end());
+  }
+  EXPECT_EQ(many.given, given);
+  for (WatchHub::Handle handle : handles) hub.remove(handle);  // linear: a list would need minutes
+  EXPECT_EQ(hub.size(), 0u);
+  EXPECT_TRUE(hub.synced(many));
+}
+
+TEST_F(WatchHubTest, a_watch_that_ends_among_many_leaves_the_others_alone) {
+  Sink other;
+  auto a = hub.add(sink, 1, {.range = {"a", "c"}});
+  auto b = hub.add(other, 2, {.range = {"a", "c"}});
+  auto c = hub.add(sink, 3, {.range = {"b", std::string(1, '\0')}});
+  hub.remove(a);
+  put("b");
+  hub.turn_end();
+  EXPECT_EQ(sink.take(), "3+b@2 ");
+  EXPECT_EQ(other.take(), "2+b@2 ");
+  hub.remove(b);
+  hub.remove(c);
+  put("b");
+  hub.turn_end();
+  EXPECT_EQ(sink.take() + other.take(), "");
+}
+
+TEST(IntervalIndex, finds_what_a_scan_finds) {
+  Random random(5);
+  IntervalIndex<int> index;
+  std::map<std::pair<std::string, std::string>, int> model;
+  auto key_of = [&] {
+    return std::string(1, static_cast<char>('a' + random.below(26))) +
+           std::to_string(random.below(10));
+  };
+  for (int step = 1; step <= 20'000; ++step) {
+    KeyRange range{key_of(), random.below(8) == 0 ? std::string(1, '\0') : key_of()};
+    if (!range.to_the_end() && range.end <= range.key)
+      std::swap(range.key, range.end), range.end += "x";
+    if (random.below(step / 5000 % 2 == 0 ? 4 : 2) != 0) {
+      index[range] = step;
+      model[{range.key, range.end}] = step;
+    } else if (!model.empty()) {
+      auto found = model.lower_bound({range.key, range.end});
+      if (found == model.end()) found = model.begin();
+      index.erase({found->first.first, found->first.second});
+      model.erase(found);
+    }
+    if (step % 50 != 0) continue;
+    std::string key = key_of();
+    std::vector<int> got, expected;
+    index.visit(key, [&](int value) { got.push_back(value); });
+    for (const auto& [r, value] : model) {
+      if (KeyRange{r.first, r.second}.contains(key)) expected.push_back(value);
+    }
+    ASSERT_EQ(got, expected);
+  }
 }
 
 }  // namespace
