@@ -10,6 +10,7 @@ import unittest
 
 from cell_process import Cell
 from good_client import GoodClient, grpc, rpc, services, waits_without
+from raw_http2 import RawStream, message
 
 KEYS = 20_000
 VALUE = b"v" * 100
@@ -183,6 +184,22 @@ class HostileClientsTest(unittest.TestCase):
             call.cancel()
         self.beside(hostile)
         self.assertGreater(answers[-1].header.revision, 0)
+
+    def test_a_watch_stream_that_is_not_read_ends_before_it_holds_much(self):
+        refused = message(rpc.WatchRequest(create_request=rpc.WatchCreateRequest(key=b"k", start_revision=-1)).SerializeToString())
+        answers_max = 10 << 20  # bytes; 8 MB may wait, and each request is answered by some 90
+
+        def hostile():
+            stream = RawStream(self.endpoint, "/etcdserverpb.Watch/Watch")
+            stream.send(refused * 250_000)
+            stream.open_window()
+            while not stream.ended and stream.received < answers_max:
+                stream.read_frame()
+            stream.close()
+            return stream
+        stream = self.beside(hostile)
+        self.assertTrue(stream.ended)
+        self.assertLess(stream.received, answers_max)
 
     def test_values_before_a_deletion_of_many_keys_come_in_pieces(self):
         request = rpc.DeleteRangeRequest(key=b"many/", range_end=b"many/0010000", prev_kv=True)
