@@ -17,7 +17,7 @@ class Suggest : public ::testing::Test {
   std::string said(std::vector<std::string> words) { return suggestion(app_, words); }
 
   CLI::App app_;
-  Run run_;
+  polis::cli::Run run_;
 };
 
 TEST_F(Suggest, the_nearest_name_at_every_level) {
