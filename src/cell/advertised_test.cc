@@ -61,7 +61,8 @@ TEST(Advertised, what_the_cell_is_told) {
     EXPECT_EQ(settings->peer_text, c.peer);
     // What members tell each other is what the founders have in their configuration.
     for (const auto& member : founding(*settings).members) {
-      if (member.id == settings->id) EXPECT_EQ(member.peer, c.peer);
+      if (member.id != settings->id) continue;
+      EXPECT_EQ(member.peer, c.peer);
     }
   }
 }

@@ -10,6 +10,7 @@
 #include "cell/join.hh"
 #include "cell/membership.hh"
 #include "cell/polis_cell.hh"
+#include "cell/replica_options.hh"
 #include "cell/slow_log.hh"
 #include "etcd/auth.hh"
 #include "etcd/cluster.hh"
@@ -31,9 +32,9 @@
 namespace polis::cell {
 namespace {
 
-// What a graceful stop waits for calls to end; streams do not end by themselves.
 // How long a replica that joins waits for the cell's answer.
 constexpr Duration kJoinTimeout = std::chrono::seconds(10);
+// How long a graceful stop waits for calls to end; streams do not end by themselves.
 constexpr Duration kDrainPatience = std::chrono::milliseconds(500);
 constexpr Duration kReportInterval = std::chrono::seconds(1);
 // How often the loop looks whether it comes in time.
@@ -41,37 +42,6 @@ constexpr Duration kLookInterval = std::chrono::milliseconds(100);
 // The service manager is told that this replica is ready when it has served a linearizable read, or
 // after this time: others may be started only then, and without them there is no quorum.
 constexpr Duration kReadyPatience = std::chrono::seconds(30);
-
-replica::Options replica_options(const Settings& settings, std::uint64_t incarnation, bool begun) {
-  replica::Options options;
-  options.begun = begun;
-  options.identity = {settings.cell_id, settings.id};
-  options.initial = founding(settings);
-  options.protocol = settings.protocol;
-  options.incarnation = incarnation;
-  options.directory = settings.data_dir;
-  options.consensus.heartbeat_interval = settings.heartbeat_interval;
-  options.consensus.election_timeout_min = settings.election_timeout_min;
-  options.consensus.election_timeout_max = settings.election_timeout_max;
-  options.consensus.lease = settings.lease;
-  options.seed = io::entropy();
-  options.wal_segment_bytes = settings.wal_segment_bytes;
-  options.log_retain_bytes = settings.log_retain_bytes;
-  options.request_timeout = settings.request_timeout;
-  options.disk_free_min = settings.disk_free_min;
-  options.auto_compaction = settings.auto_compaction;
-  return options;
-}
-
-// What a replica holds for a while may use only a part of the memory that it may use: most of it is
-// for the index of the keys. With four gigabytes or more these are the usual bounds.
-void fit_into(replica::Options& options, std::uint64_t memory) {
-  options.unsaved_bytes_max = std::min<std::uint64_t>(options.unsaved_bytes_max, memory / 8);
-  options.pending_bytes_max = std::min<std::uint64_t>(options.pending_bytes_max, memory / 16);
-  options.log_retain_bytes = std::min<std::uint64_t>(options.log_retain_bytes, memory / 32);
-  options.engine_bytes = std::min<std::uint64_t>(options.engine_bytes, memory / 32);
-  options.log_bytes_max = std::min<std::uint64_t>(options.log_bytes_max, memory / 8);
-}
 
 }  // namespace
 
@@ -89,7 +59,7 @@ struct Cell::Impl {
   consensus::Configuration met;  // who a replica that joins was told takes part
   bool links_started = false;
   std::vector<std::string> warnings;  // for the operator: logged once, and told by the status
-  bool begun = false;  // there was a log here before this start
+  bool begun = false;                 // there was a log here before this start
   std::unique_ptr<replica::Replica> replica;
   etcd::LongReads long_reads{[this] { reactor.post([] {}); }};
   std::unique_ptr<etcd::LeaderGuard> leader_guard;

@@ -3,6 +3,7 @@
 #include "api/polis/cell.pb.h"
 #include "host/version.hh"
 #include "io/network.hh"
+#include "io/reactor.hh"
 #include "store/parse.hh"
 
 namespace polis::cell {

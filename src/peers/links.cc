@@ -375,7 +375,7 @@ void PeerLinks::on_incoming_gone(ReplicaId peer) {
 }
 
 void PeerLinks::log_repeating(const std::string& line) {
-  auto left_out = repeats_.say(line, reactor_.now());
+  auto left_out = repeats_.say(line, loop_.now());
   if (!left_out) return;
   host::log_error("{}{}", line,
                   *left_out > 0 ? fmt::format(" ({} times more meanwhile)", *left_out) : "");
