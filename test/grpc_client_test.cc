@@ -206,7 +206,9 @@ TEST_F(GrpcClientTest, a_streamed_range_holds_what_a_range_does) {
         EXPECT_GT(streamed.chunks[i].kvs_size(), 0);
         EXPECT_LE(streamed.chunks[i].ByteSizeLong(), 2u << 20);
       }
-      if (limit == 0 && !keys_only) EXPECT_GT(streamed.chunks.size(), 3u);
+      if (limit == 0 && !keys_only) {
+        EXPECT_GT(streamed.chunks.size(), 3u);
+      }
     }
   }
 }

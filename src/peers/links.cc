@@ -176,13 +176,13 @@ class PeerLinks::Incoming {
       wrong = "it is no replica of Polis; does another program use the --peer address?";
     } else if (links_.wanted_.empty()) {
       wrong = links_.alone(greeting->name);
-    } else if (greeting->cell != links_.own_.cell) {
+    } else if (greeting->cell != links_.own_.cell && !links_.knows_by_name(*greeting)) {
       wrong = fmt::format(
           "replica {} belongs to another cell ({:x}, this is {:x}): it was founded or restored "
           "apart. Check that --cluster and --initial are the same on both; a directory of the "
           "other cell cannot be used here",
           greeting->name, greeting->cell, links_.own_.cell);
-    } else if (greeting->to != links_.own_.id) {
+    } else if (greeting->cell == links_.own_.cell && greeting->to != links_.own_.id) {
       wrong = fmt::format("replica {} took this one for another; check the addresses in --initial",
                           greeting->name);
     } else if (!links_.outgoing_.contains(greeting->from)) {
@@ -365,6 +365,14 @@ bool PeerLinks::awaits(const Greeting& greeting) const {
   return greeting.blank && std::ranges::any_of(wanted_, [&](const Peer& peer) {
            return peer.name == greeting.name || peer.name.empty();
          });
+}
+
+// Whether the sender has nothing on its disk and was started to found a cell, although it is a
+// member that lost its disk, or one that was added: it makes the id of another cell, and is refused
+// for the reason that helps its operator.
+bool PeerLinks::knows_by_name(const Greeting& greeting) const {
+  return greeting.blank && (own_.has_taken_part(greeting.from) ||
+                            (!outgoing_.contains(greeting.from) && awaits(greeting)));
 }
 
 void PeerLinks::on_incoming_gone(ReplicaId peer) {

@@ -96,6 +96,7 @@ class PeerLinks final : public replica::Transport {
   void drop_oldest_without_greeting();
   void drop_oldest_of(ReplicaId peer);
   bool awaits(const Greeting& greeting) const;
+  bool knows_by_name(const Greeting& greeting) const;
   void on_incoming_gone(ReplicaId peer);
   void maybe_tell_lost(ReplicaId peer);
   void log_repeating(const std::string& line);
