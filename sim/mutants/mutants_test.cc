@@ -50,7 +50,7 @@ const std::map<std::string, Kept>& kept_seeds() {
       {"keep_the_old_log_under_a_snapshot", {.run = 7}},
       {"call_an_unseen_outcome_a_success", {.run = 26}},
       {"forget_a_promise_in_a_restart", {.walk = 69}},
-      {"prefer_the_own_value", {.run = 108}},
+      {"prefer_the_own_value", {.run = 1247}},
       {"take_a_part_of_a_promise_for_all_of_it", {.walk = 319}},
       {"accept_before_it_is_durable", {.walk = 386}},
       {"count_the_own_value_before_it_is_durable", {.walk = 183}},
