@@ -288,10 +288,15 @@ TEST_F(GrpcClientTest, a_watch_is_a_stream_in_both_directions) {
       EXPECT_EQ(event.kv().value(), std::to_string(seen++));
   }
   EXPECT_EQ(seen, 100);
+  // A client that sends no more still reads: its watches live on, as in etcd.
   stream->WritesDone();
+  ASSERT_TRUE(put("x", "after the half-close").ok());
+  ASSERT_TRUE(stream->Read(&response));
+  EXPECT_EQ(response.events(0).kv().value(), "after the half-close");
+  context.TryCancel();
   while (stream->Read(&response)) {
   }
-  EXPECT_TRUE(stream->Finish().ok());
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
 TEST_F(GrpcClientTest, a_watch_that_asks_for_fragments_gets_large_revisions_in_pieces) {

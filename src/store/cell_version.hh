@@ -10,8 +10,8 @@
 //
 //   1  the first
 //   2  records and named values in the engine and in snapshots carry a checksum
-//   3  the log says whose mastership it is, and what a master decides by its clock is bound to that;
-//      and transactions in the log may be nested more than 45 deep
+//   3  the log says whose mastership it is, and what a master decides by its clock is bound to
+//      that; transactions in the log may be nested more than 45 deep
 
 #include <cstdint>
 
