@@ -175,7 +175,7 @@ class MemoryTest(unittest.TestCase):
             self.cell.start()
             self.cell.wait_ready()
         client = self.client()
-        self.assertEqual(len(list(client.get_prefix("0/"))), 1)
+        self.assertEqual(len(self.until_it_works(lambda: list(client.get_prefix("0/")))), 1)
         # The remedy, in portions: what is deleted has to be noted, too.
         for i in range(taken):
             self.until_it_works(lambda i=i: client.delete_prefix(f"{i}/"))
