@@ -273,10 +273,12 @@ void WatchHub::catch_up_some(Stream& stream, std::size_t& budget) {
   }
 }
 
-// Where its stream has no room for more, it is cut: what it had collected is read again.
+// Where its stream has no room for more, it is cut: what it had collected is read again. A watcher
+// that alone fills the room goes on: one revision may be larger than that.
 void WatchHub::collect(Watcher& watcher, Event& event, const RecordView& record) {
   if (watcher.cut || !wants(watcher, record)) return;
-  if (watcher.stream->collected >= kCollectedBytesMax) {
+  if (watcher.stream->collected >= kCollectedBytesMax &&
+      watcher.stream->collected > watcher.events.size()) {
     drop_events(watcher);
     watcher.cut = true;
     return;
