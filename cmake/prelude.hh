@@ -1,6 +1,6 @@
 #pragma once
 
-// What every source may use without including it: compiled once for each library (a precompiled
+// What every source may use without including it: compiled once (a precompiled
 // header).
 
 #include <algorithm>
