@@ -17,6 +17,7 @@
 #include "base/random.hh"
 #include "bench/histogram.hh"
 #include "client/client.hh"
+#include "io/reactor.hh"
 
 namespace polis::bench {
 namespace {
@@ -65,10 +66,7 @@ class Load {
       connections_.push_back(std::make_unique<http::ClientConnection>(
           reactor_, reactor_.network(), endpoints_[i % endpoints_.size()]));
     }
-    reactor_.at_turn_end([this] {
-      lost_.clear();
-      for (auto& connection : connections_) connection->turn_end();
-    });
+    reactor_.at_turn_end([this] { lost_.clear(); });
   }
 
   int run() {

@@ -4,6 +4,7 @@
 
 #include "api/polis/cell.pb.h"
 #include "client/client.hh"
+#include "io/reactor.hh"
 
 namespace polis::cell {
 
@@ -11,7 +12,7 @@ Result<JoinAnswer> ask_who_takes_part(const std::string& endpoints, Duration tim
   auto parsed = client::parse_endpoints(endpoints);
   if (!parsed) return std::unexpected(parsed.error());
   io::Reactor reactor;
-  client::Client client(reactor, {.endpoints = *parsed});
+  client::Client client(reactor, reactor.network(), {.endpoints = *parsed});
   Result<JoinAnswer> result = fail(ErrorCode::kUnavailable, "no answer");
   client.call(
       "/polis.v1.Cell/Members", v1::MembersRequest().SerializeAsString(), timeout,

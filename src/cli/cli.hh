@@ -12,6 +12,7 @@
 
 #include "api/etcd/rpc.pb.h"
 #include "client/client.hh"
+#include "io/reactor.hh"
 
 namespace polis::cli {
 

@@ -115,8 +115,8 @@ Result<std::unique_ptr<Session>> Session::open(const Target& target) {
   auto endpoints = client::parse_endpoints(target.endpoints);
   if (!endpoints) return std::unexpected(endpoints.error());
   auto session = std::make_unique<Session>();
-  session->client_ =
-      std::make_unique<client::Client>(session->reactor_, client::Options{.endpoints = *endpoints});
+  session->client_ = std::make_unique<client::Client>(
+      session->reactor_, session->reactor_.network(), client::Options{.endpoints = *endpoints});
   session->timeout_ = target.timeout();
   return session;
 }

@@ -10,22 +10,23 @@ Result<std::vector<io::Address>> parse_endpoints(const std::string& text) {
   return io::parse_addresses(text);
 }
 
-Client::Client(io::Reactor& reactor, Options options)
-    : reactor_(reactor), options_(std::move(options)) {
-  reactor_.at_turn_end([this, alive = std::weak_ptr(alive_)] {
-    if (alive.expired()) return;
-    old_.clear();
-    if (connection_) connection_->turn_end();
-  });
-}
+Client::Client(io::Loop& loop, io::Network& network, Options options)
+    : loop_(loop), network_(network), options_(std::move(options)) {}
 
 Client::~Client() = default;
 
+void Client::bury() {
+  old_.push_back(std::move(connection_));
+  loop_.post([this, alive = std::weak_ptr(alive_)] {
+    if (!alive.expired()) old_.clear();
+  });
+}
+
 http::ClientConnection& Client::connection() {
-  if (connection_ && connection_->failed()) old_.push_back(std::move(connection_));
+  if (connection_ && connection_->failed()) bury();
   if (!connection_) {
     connection_ = std::make_unique<http::ClientConnection>(
-        reactor_, reactor_.network(), options_.endpoints[current_],
+        loop_, network_, options_.endpoints[current_],
         http::ClientOptions{.connect_timeout = options_.connect_timeout});
   }
   return *connection_;
@@ -33,17 +34,17 @@ http::ClientConnection& Client::connection() {
 
 void Client::move_on() {
   current_ = (current_ + 1) % options_.endpoints.size();
-  if (connection_) old_.push_back(std::move(connection_));
+  if (connection_) bury();
 }
 
 void Client::call(const std::string& path, std::string request, Duration timeout, Done done) {
-  attempt(path, request, reactor_.now() + timeout, options_.endpoints.size(), std::move(done));
+  attempt(path, request, loop_.now() + timeout, options_.endpoints.size(), std::move(done));
 }
 
 void Client::attempt(const std::string& path, const std::string& request, Instant deadline,
                      std::size_t tries, Done done) {
   http::ClientConnection& used = connection();
-  Duration left = std::max<Duration>(deadline - reactor_.now(), std::chrono::milliseconds(1));
+  Duration left = std::max<Duration>(deadline - loop_.now(), std::chrono::milliseconds(1));
   used.unary(path, request, left,
              [this, path, request, deadline, tries, done, &used](const http::GrpcStatus& status,
                                                                  std::string_view response) {

@@ -5,7 +5,7 @@
 // An endpoint that cannot be reached is passed over. A request that may have reached a replica is
 // never sent again by itself: then its outcome is unknown, and the status says so.
 //
-// Threads: the reactor's. Life: destroying it ends open calls without a word.
+// Threads: the loop's. Life: destroying it ends open calls without a word.
 
 #include <functional>
 #include <memory>
@@ -13,7 +13,8 @@
 #include <vector>
 
 #include "http/client.hh"
-#include "io/reactor.hh"
+#include "io/loop.hh"
+#include "io/network.hh"
 
 namespace polis::client {
 
@@ -27,7 +28,7 @@ Result<std::vector<io::Address>> parse_endpoints(const std::string& text);
 
 class Client {
  public:
-  Client(io::Reactor& reactor, Options options);
+  Client(io::Loop& loop, io::Network& network, Options options);
   ~Client();
 
   using Done = http::ClientConnection::UnaryDone;
@@ -46,15 +47,17 @@ class Client {
   void attempt(const std::string& path, const std::string& request, Instant deadline,
                std::size_t tries, Done done);
   http::ClientConnection& connection();
+  void bury();
 
-  io::Reactor& reactor_;
+  io::Loop& loop_;
+  io::Network& network_;
   Options options_;
   std::size_t current_ = 0;
   std::unique_ptr<http::ClientConnection> connection_;
   std::vector<std::unique_ptr<http::ClientConnection>>
-      old_;  // until the turn's end: their callbacks may be on the stack
+      old_;  // until the loop's next event: their callbacks may be on the stack
   std::shared_ptr<bool> alive_ =
-      std::make_shared<bool>(true);  // shared with hooks that outlive the client
+      std::make_shared<bool>(true);  // shared with events that may outlive the client
 };
 
 }  // namespace polis::client

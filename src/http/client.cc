@@ -57,14 +57,15 @@ struct ClientConnection::Impl final : SessionEvents {
   std::unique_ptr<io::Timer> timer;
   std::string out;
   std::size_t out_at = 0;
-  bool blocked = false, failed = false, dirty = true, pinged = false;
+  bool blocked = false, failed = false, pinged = false;
+  bool dirty = false;  // a flush is posted
   Instant heard;
   // Shared with callbacks on the stack. Those that ended stay until their stream is gone.
   absl::flat_hash_map<StreamId, std::shared_ptr<OpenCall>> calls;
   std::size_t with_deadline = 0;
   Headers request_headers;  // of the call that begins
   std::shared_ptr<bool> alive =
-      std::make_shared<bool>(true);  // shared with ClientCalls, which may outlive the connection
+      std::make_shared<bool>(true);  // shared with ClientCalls and events that may outlive it
 
   Impl(io::Loop& r, io::Network& n, io::Address a, ClientOptions o)
       : loop(r),
@@ -126,8 +127,16 @@ struct ClientConnection::Impl final : SessionEvents {
     std::weak_ptr<bool> still = alive;
     bool good = session.feed(bytes, heard);
     if (still.expired()) return;
-    dirty = true;
+    mark_dirty();
     if (!good) fail(address.text() + " does not speak gRPC over HTTP/2, or broke the protocol");
+  }
+
+  // What is written from now until the posted event comes leaves with it.
+  void mark_dirty() {
+    if (std::exchange(dirty, true)) return;
+    loop.post([this, still = std::weak_ptr(alive)] {
+      if (!still.expired()) flush();
+    });
   }
 
   void flush() {
@@ -184,7 +193,7 @@ struct ClientConnection::Impl final : SessionEvents {
     }
     id = failed ? 0 : session.request(request_headers, call.get());
     if (id != 0) calls[id] = call;
-    dirty = true;
+    mark_dirty();
     return call;
   }
 
@@ -302,13 +311,13 @@ class StreamCall final : public ClientCall {
     append_grpc_prefix(call_->queue, message.size());
     call_->queue += message;
     impl_.session.resume(id_);
-    impl_.dirty = true;
+    impl_.mark_dirty();
   }
   void half_close() override {
     if (!open()) return;
     call_->half_closed = true;
     impl_.session.resume(id_);
-    impl_.dirty = true;
+    impl_.mark_dirty();
   }
 
  private:
@@ -340,9 +349,5 @@ std::unique_ptr<ClientCall> ClientConnection::stream(
 
 bool ClientConnection::connected() const { return impl_->stream != nullptr; }
 bool ClientConnection::failed() const { return impl_->failed || impl_->going_away; }
-
-void ClientConnection::turn_end() {
-  if (impl_->dirty) impl_->flush();
-}
 
 }  // namespace polis::http

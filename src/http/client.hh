@@ -2,9 +2,9 @@
 
 // A gRPC client connection: unary and streaming calls over one HTTP/2 session.
 //
-// Threads: the loop's. What is written during a turn is sent at its end (turn_end).
-// Life: construct -> calls at any time (they wait until the connection stands) -> destroy; open
-// calls end with UNAVAILABLE.
+// Threads: the loop's. What is written is sent by one event that the connection posts to the loop,
+// so all that the events before it wrote leaves together. Life: construct -> calls at any time
+// (they wait until the connection stands) -> destroy; open calls end with UNAVAILABLE.
 
 #include <functional>
 #include <memory>
@@ -50,7 +50,6 @@ class ClientConnection {
                                                    std::function<void(const GrpcStatus&)> closed);
   bool connected() const;  // it stood at some time: what was called may have arrived
   bool failed() const;     // the connection is gone; make another
-  void turn_end();
 
   struct Impl;
 

@@ -62,7 +62,6 @@ class HttpTest : public ::testing::Test {
     client_ = connect();
     reactor_.at_turn_end([this] {
       if (server_) server_->turn_end();
-      if (client_) client_->turn_end();
       if (done_ && done_()) {
         done_ = nullptr;
         reactor_.stop();
