@@ -3,9 +3,10 @@
 namespace polis::consensus {
 namespace {
 
-// After the loss of a master: the first to stand gives the others' promises this long to end, too
-// (all began with the same round); each next one leaves the one before it time for an election.
+// After the loss of a master. The lease promises of all voters began with the same round, so they
+// end at about the same time: the first voter waits this long for the others' to end.
 constexpr Duration kLostMasterDelay = std::chrono::milliseconds(10);
+// Each next voter waits this much longer, so that the one before it has time to win.
 constexpr Duration kLostMasterStep = std::chrono::milliseconds(40);
 
 }  // namespace
@@ -30,7 +31,7 @@ void ElectionClock::restart(Instant now) {
               Duration(static_cast<std::int64_t>(random_.below(spread)));
 }
 
-// One after the other, so that the first one wins before the second begins.
+// One voter begins after the other, so that the first one wins before the second begins.
 void ElectionClock::hurry(Instant now, std::int64_t place) {
   deadline_ = std::min(
       deadline_, std::max(now, promise_.until()) + kLostMasterDelay + kLostMasterStep * place);

@@ -1,7 +1,10 @@
 #pragma once
 
-// A protocol behind the contract of replicated_log.hh: what it decides, with messages as it knows
-// them, and the class that adds their bytes and nothing else.
+// Puts a protocol behind the contract of replicated_log.hh. The protocol (Raft, Paxos) works with
+// messages as structs, so that tests can look into them; EncodedLog turns them into bytes and back,
+// and does nothing else.
+//
+// Threads, life, time: as replicated_log.hh says.
 
 #include <fmt/format.h>
 
@@ -14,7 +17,7 @@ namespace polis::consensus {
 template <class Protocol>
 class EncodedLog final : public ReplicatedLog {
  public:
-  // Precondition: options.validate().
+  // Precondition: options.validate() has no error.
   template <class Options>
   EncodedLog(Options options, Restored restored, Instant now)
       : protocol_(std::move(options), std::move(restored), now) {}

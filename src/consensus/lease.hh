@@ -2,21 +2,25 @@
 
 // The master lease: why a master may answer reads alone, and what the others promise for it.
 //
-// A master's heartbeats are numbered rounds. Who answers one promises, from when it arrived and for
-// as long as it asked, not to help elect another master (LeasePromise). When a quorum has answered
-// a round, no other master can come to be before those promises have run out, and they began no
-// earlier than the round was sent: so the master holds the lease from the moment of sending
-// (MasterLease). Clocks need not agree; they need to run at nearly the same rate.
+// A *round* is one numbered heartbeat of a master to all members. A replica that answers a round
+// gives a *lease promise*: it will not help elect another master for a while (LeasePromise). The
+// promise begins when the round arrives, and lasts as long as the round asked for. When a quorum
+// has answered, nobody else can be elected before those promises end. They began no earlier than
+// the round was sent. So the master holds the *master lease* from the moment of sending
+// (MasterLease). The clocks of the replicas need not agree; they must run at nearly the same rate.
 //
-//   master:    length / (1 + drift_max) - margin, from when the round was sent
-//   promise:   length, from when the round arrived, by the clock of whoever promised
+//   master lease:    length / (1 + drift_max) - margin, from when the round was sent
+//   lease promise:   length, from when the round arrived, by the clock of the replica that promised
 //
-// Source: Chubby (Burrows 2006) 2.2 and 2.8; Raft thesis 6.4.1. Beyond it: promises outlive a
-// restart, and a hand-over that comes too late is told apart from the one that the master still
-// wants.
+// Not to be confused: a Paxos *promise* is the answer to a prepare (paxos/paxos.hh); the *leases*
+// of clients are the state machine's (store/leases.hh).
 //
-// Threads: one at a time. Time comes from a clock that also runs while the machine sleeps
-// (CLOCK_BOOTTIME).
+// Source: Chubby (Burrows 2006) 2.2 and 2.8; Raft thesis 6.4.1. Departures: lease promises outlive
+// a restart; a hand-over that the master has given up meanwhile is told apart from one that it
+// still wants (yields_to).
+//
+// Threads: one at a time. `now` comes from a clock that also runs while the machine sleeps
+// (CLOCK_BOOTTIME), and never goes backwards.
 
 #include <deque>
 
@@ -27,41 +31,45 @@
 namespace polis::consensus {
 
 enum class Reads : std::uint8_t {
-  kLease,   // the master answers alone while it holds the lease; else as kQuorum
-  kQuorum,  // every read waits for a round that a quorum answers (Raft thesis 6.4)
+  kLease,   // the master answers alone while it holds the master lease; else as kQuorum
+  kQuorum,  // every read waits until a quorum has answered a round (Raft thesis 6.4)
 };
 
 struct LeaseOptions {
   Reads reads = Reads::kLease;
-  // What a heartbeat asks its receivers to promise. Constraint: at most the smallest election
-  // timeout. Longer: a master that is busy keeps its lease. Shorter: a dead master is replaced
-  // sooner.
+  // The lease promise that a heartbeat asks for. Constraint: at most the smallest election timeout.
+  // Longer: a busy master keeps its lease. Shorter: a dead master is replaced sooner.
   Duration length = std::chrono::milliseconds(300);
-  // No two replicas' clocks run at rates that differ by more than this fraction: 0.0005 is 500 ppm,
-  // which is what crystals are sold to keep. 0 to 1.
+  // The assumption: the clocks of no two replicas run at rates that differ by more than this
+  // fraction, 0 to 1. 0.0005 is 500 ppm, which is what crystals are sold to keep.
   double drift_max = 0.0005;
-  // Taken off on top, for what rates do not explain. Constraint: less than `length`.
+  // The master lease is shorter by this, too, for what rates do not explain. Constraint: less than
+  // `length`.
   Duration margin = std::chrono::milliseconds(5);
 
   // kInvalid: names the relation that does not hold.
   Result<void> validate() const;
 };
 
-// What one replica promised: not to vote for anyone, itself included.
+// The lease promises that one replica has given: until they end, it votes for nobody, itself
+// included.
 class LeasePromise {
  public:
-  // After a start: the longest promise ever given may have been given just before.
+  // At the start of a process. `longest`: the longest promise ever given, from HardState. It may
+  // have been given just before the restart, so it is kept once more, from `now` on.
   LeasePromise(Duration longest, Instant now) : longest_(longest), restored_until_(now + longest) {}
 
-  // The master of `term` asks in its `round`. True: no promise was ever so long, and longest() must
-  // be durable before the answer leaves.
+  // The master of `term` asks for `length` with its `round`. True: longest() has grown, and must be
+  // durable before the answer leaves.
   bool give(Term term, std::uint64_t round, Duration length, Instant now);
-  // Not to be broken now.
+  // A promise is in force.
   bool stands(Instant now) const { return now < until_ || now < restored_until_; }
-  // When it ends, if nothing more is promised.
+  // When the promises so far end.
   Instant until() const { return std::max(until_, restored_until_); }
-  // The master of `term` wanted to hand over when `round` was its newest. A promise for a later
-  // round was given after the master had changed its mind.
+  // Whether the replica may help in a hand-over although a promise is in force. The master of
+  // `term` decided on the hand-over when `round` was its newest round. True: the newest promise was
+  // given for that round or an earlier one. False: it was given for a later round, so the master
+  // had given the hand-over up; or the promise from before a restart is in force.
   bool yields_to(Term term, std::uint64_t round, Instant now) const;
   Duration longest() const { return longest_; }
 
@@ -73,18 +81,18 @@ class LeasePromise {
   std::uint64_t round_ = 0;
 };
 
-// The master's side.
+// The master's side: when it holds the master lease.
 class MasterLease {
  public:
   explicit MasterLease(LeaseOptions options) : options_(options) {}
 
-  // A new mastership, or none any more: rounds are counted anew, and none was answered.
+  // A mastership begins or has ended: no round was sent, and there is no lease.
   void reset();
-  void on_sent(std::uint64_t round, Instant now);
-  // A quorum of the newest configuration answered this round and all before.
+  void on_sent(std::uint64_t round, Instant now);  // rising rounds
+  // A quorum of the newest configuration has answered this round and all before it.
   void on_confirmed(std::uint64_t round);
-  // What was answered through this round counts no more: a hand-over was begun, or another quorum
-  // decides from now on.
+  // Answers to the rounds through this one do not count any more: a hand-over has begun, or another
+  // set of voters decides from now on.
   void give_up(std::uint64_t round);
 
   bool holds(Instant now) const { return now < until_; }

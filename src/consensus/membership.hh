@@ -1,9 +1,15 @@
 #pragma once
 
 // Changes of who takes part, as functions from one configuration to the next. Nothing here decides
-// when: raft/ and paxos/ carry a change out (joint consensus), cell/ says what is wanted.
+// when a change happens: cell/ says what is wanted, raft/ and paxos/ carry it out.
+//
+// A member begins as a learner, which has no vote. When it has caught up it is promoted to a voter.
+// A change of voters takes two steps: a joint configuration, in which the old and the new voters
+// must both agree, and then the target alone.
 //
 // Source: Raft thesis 4 (learners 4.2.1, joint consensus 4.3).
+//
+// Threads: pure functions, from any thread.
 
 #include <functional>
 
@@ -12,40 +18,45 @@
 
 namespace polis::consensus {
 
-// With `member` as a learner. kInvalid: its id or address is taken, or there are too many members.
+// `from` with `member` as one more learner. kInvalid: its id or its peer address is taken, there
+// are too many members, or it has a place in a cell that was founded without places.
 Result<Configuration> with_learner(const Configuration& from, Member member);
-// With the learner as a voter, in the place of the voter that it replaces, if it does.
-// kNotFound: there is no such member. kInvalid: it is no learner, or there are too many voters.
+// `from` with this learner as a voter. If the learner replaces a voter (Member::replaces), that
+// voter is taken out. kNotFound: there is no such member. kInvalid: it is no learner, or there
+// would be too many voters.
 Result<Configuration> with_promoted(const Configuration& from, ReplicaId id);
-// Without the member. kNotFound: there is none. kInvalid: it is the last voter.
+// `from` without the member. kNotFound: there is no such member. kInvalid: it is the last voter.
 Result<Configuration> without(const Configuration& from, ReplicaId id);
-// With what is known of a member replaced. kNotFound: there is none. kInvalid: the address is
-// taken.
+// `from` with `member` in place of what was known of the member of that id. kNotFound: there is no
+// such member. kInvalid: another member has its peer address.
 Result<Configuration> with_known(const Configuration& from, Member member);
 
-// The first step to `to`: joint, if other voters decide then.
+// The first step from `from` to `to`: a joint configuration if the voters differ, else `to` itself.
 Configuration joint(const Configuration& from, Configuration to);
-// The last step: what a joint one leads to.
+// The last step: the target of a joint configuration, without the members that have left.
 Configuration settled(const Configuration& joint);
 
-// Who has not been heard for so many heartbeats is not counted on in a new quorum: once a joint
-// change has begun there is no way back without it.
+// A member that was not heard for this many heartbeat intervals does not "answer", and a new quorum
+// must not depend on it: a joint change that has begun cannot go back without the new quorum.
 inline constexpr int kHeartbeatsFresh = 3;
 
 // How a member stands, as the master sees it.
 struct Standing {
-  bool answers = false;    // it was heard a moment ago
-  bool caught_up = false;  // and follows the log
-  LogIndex log_end;
+  bool answers = false;    // it was heard within kHeartbeatsFresh heartbeat intervals
+  bool caught_up = false;  // it keeps up with the log
+  LogIndex log_end;        // the end of its log, as far as the master knows
 };
 
-// Whether the voters of `to` can take over. kInvalid: never, so. kUnavailable: not now; says why.
-// `log_end`: of the master.
+// Whether the master may begin a change from `from` to `to`. kInvalid: this change is never allowed
+// (a new voter is no learner, or the quorums of a step would not meet). kUnavailable: not now (a
+// new voter has not caught up, or too few voters of `to` answer); the text says why. `log_end`: the
+// end of the master's log, for the text. `standing` is asked for voters of `from` and of `to`.
 Result<void> may_change(const Configuration& from, const Configuration& to, LogIndex log_end,
                         const std::function<Standing(ReplicaId)>& standing);
 
-// Whether a quorum of `to` answers; kUnavailable names who does not, and what would be allowed.
-// `answers` is asked for the voters of `to`.
+// Whether the voters of `to` that answer are a quorum, for either phase. kUnavailable: names the
+// voters that do not answer, and what would be allowed instead. `answers` is asked for voters of
+// `from` and of `to`.
 Result<void> keeps_quorum(const Configuration& from, const Configuration& to,
                           const std::function<bool(ReplicaId)>& answers);
 

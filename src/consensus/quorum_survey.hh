@@ -1,32 +1,35 @@
 #pragma once
 
-// Which losses of voters a configuration survives. Found by trying every set of voters (at most
-// 2^9).
+// Which losses of voters a configuration survives: for people who choose a quorum rule
+// (`polis cell quorum explain`, `polis doctor`).
 //
-// Phases: one that elects (votes, promises) and one that commits. A *minimal quorum* is a set of
-// voters that is a quorum and that is none any more without any one of them.
+// The answers are given for each phase: electing a master, and committing entries (quorum.hh). A
+// phase *survives* a loss if the voters that are left still contain a quorum for it. A *minimal
+// quorum* is a quorum that is no quorum any more when any one of its voters is taken out. "Any N
+// losses tolerated" means: whichever N voters are lost, the phase goes on.
 //
-// Threads: pure functions.
+// All sets of voters are tried, at most 2^10, during a joint change.
+//
+// Threads: pure functions, from any thread.
 
 #include "consensus/quorum.hh"
 
 namespace polis::consensus {
 
 struct Survey {
-  std::size_t voters = 0;
-  // About one phase.
+  std::size_t voters = 0;  // in a joint configuration: of the new set
+  // The answers for one phase.
   struct Decides {
-    std::size_t quorums = 0;     // how many minimal quorums there are
-    std::size_t smallest = 0;    // voters in the smallest quorum
-    std::size_t losses_any = 0;  // the phase survives the loss of any so many voters
-    std::size_t losses_most =
-        0;  // it survives the loss of so many if they are well chosen, no more
-    // Minimal losses: sets of voters whose loss stops the phase, while the loss of all but one of
-    // them does not. The smallest sets first, each sorted by id; at most kShownMax.
+    std::size_t quorums = 0;      // how many minimal quorums there are
+    std::size_t smallest = 0;     // voters in the smallest quorum
+    std::size_t losses_any = 0;   // any N losses tolerated: this is the largest such N
+    std::size_t losses_most = 0;  // some loss of this many is tolerated, and none of more
+    // The smallest losses that stop the phase: sets of losses_any + 1 voters, each sorted by id. At
+    // most kShownMax of them.
     std::vector<std::vector<ReplicaId>> fatal;
-    std::size_t fatal_count = 0;  // how many such sets there are in all
-    // For each place by name: when the whole place is lost, the loss of how many voters more,
-    // whichever they are, is survived; -1: the loss of the place alone stops the phase.
+    std::size_t fatal_count = 0;  // how many sets of that size stop the phase
+    // For each place, by name: if the whole place is lost, any N further losses are tolerated; the
+    // largest such N. -1: the loss of the place alone stops the phase.
     std::vector<std::pair<std::string, int>> places;
   };
   Decides elect, commit;

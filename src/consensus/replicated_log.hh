@@ -1,17 +1,23 @@
 #pragma once
 
-// The contract of a replicated log: a pure object that decides, and a driver that does what it
-// decided.
+// The contract of a replicated log: a pure object decides, and a driver does what it has decided.
 //
 // A protocol (raft/, paxos/) stands behind this interface; replica/ drives either and cannot tell
-// which. Inputs are a message from a peer, the passing of time, a proposal, a read request and
-// "persisted up to here". What they lead to is collected in one Output, which the driver takes and
-// performs.
+// which. Inputs are: a message from a peer, the passing of time, a proposal, a read request, and
+// "this is durable now". The object collects what the inputs lead to in one Output. The driver
+// takes the output and performs it.
+//
+// The object touches no disk, network, clock or thread, so a test can play any order of events.
+//
+// Words: an entry is *committed* (Paxos: chosen) when a quorum holds it durably, so that it can
+// never be another one. It is *applied* when the state machine has carried it out. The *master* is
+// the replica that proposes (Raft: leader). A *hand-over* (transfer) makes another replica master.
 //
 // Threads: one at a time; no locks inside.
-// Life: construct from what was stored -> step / tick / propose / read / on_* in any order ->
-// take_output after each batch of inputs. Outputs are performed in the order in which they were
-// taken. Time: every input carries `now`, which must not go backwards.
+// Life: construct from Restored -> step / tick / propose / read / on_* in any order ->
+// take_output after each batch of inputs. The driver performs outputs in the order in which it took
+// them.
+// Time: every input carries `now` (base/time.hh), which must not go backwards.
 
 #include <memory>
 #include <optional>
@@ -25,27 +31,29 @@
 
 namespace polis::consensus {
 
-// A part of a snapshot, named and not carried: the driver reads it from the snapshot's file.
+// Names a part of a snapshot. The message does not carry its bytes: the driver reads them from the
+// snapshot's file.
 struct ChunkReference {
   LogIndex snapshot;         // SnapshotMark::index of the snapshot
   std::uint64_t offset = 0;  // bytes
   std::uint32_t length = 0;  // bytes
 };
 
+// A message to a peer. Messages may be lost, late, repeated and reordered; the protocols cope.
 struct Outgoing {
   ReplicaId to;
   std::string bytes;
-  // If set, the driver appends these bytes of the snapshot to `bytes` before it sends; if it cannot
-  // read them, it drops the message.
+  // If set, the driver appends this part of the snapshot to `bytes` before it sends. If it cannot
+  // read the part, it drops the message.
   std::optional<ChunkReference> chunk;
 };
 
-// A part of a snapshot that arrived and is to be written to disk.
+// A part of a snapshot that has arrived and is to be written to a file.
 struct ChunkArrived {
   ReplicaId from;
   SnapshotMark mark;
-  std::uint64_t size = 0;  // of the whole snapshot, bytes
-  std::uint64_t offset = 0;
+  std::uint64_t size = 0;    // of the whole snapshot, bytes
+  std::uint64_t offset = 0;  // of this part in the snapshot, bytes
   std::string bytes;
 };
 
@@ -54,57 +62,60 @@ struct ReadReady {
   LogIndex index;  // the read may be served from any state that has applied this index
 };
 
+// kPreCandidate: it asks whether it would be elected. kLearner: it receives the log and has no vote
+// (a member without a vote, not the learner role of the Paxos papers).
 enum class Role : std::uint8_t { kFollower, kPreCandidate, kCandidate, kMaster, kLearner };
 const char* to_string(Role role);
 
 struct RoleState {
   Role role = Role::kFollower;
   Term term;
-  ReplicaId master = kNoReplica;  // who is believed to be master
+  ReplicaId master = kNoReplica;  // the replica that is believed to be master; kNoReplica: unknown
 
   bool operator==(const RoleState&) const = default;
 };
 
-// What the driver has to do, in this order (replica/perform.cc). `Message`: as the driver sends it;
-// within a protocol, as that one knows it.
+// What the driver has to do, in this order (replica/perform.cc). The driver knows messages as bytes
+// (Outgoing); within a protocol, `Message` is the protocol's own type.
 template <class Message>
 struct OutputOf {
-  // 1. Set when role, term or master changed. First, so that everything below is applied and
-  // answered by a driver that knows whether it is still the master's.
+  // 1. Set when role, term or master has changed. It comes first, so that the driver knows whether
+  // this replica is still the master when it applies and answers what follows.
   std::optional<RoleState> role;
 
-  // 2. Set when who takes part changed, as the log has it: it may still be taken back. Who is in it
-  // has to be reachable before messages to them are sent; who is not any more should be for a
-  // second or two, to be told.
+  // 2. Set when the configuration has changed, as the log has it; an entry that is not committed
+  // may still be taken back. The driver connects to all of its members before it sends messages. It
+  // keeps connections to members that have left for a second or two, so that they are told.
   std::optional<Configuration> configuration;
 
-  // 3. Write to the write-ahead log, under `ticket`. Entries replace whatever the log held from
-  // entries.front().index on.
-  //    Nothing here may be acted on by anyone before it is durable. When it is, call
-  //    on_persisted(ticket).
+  // 3. Write these to the write-ahead log. `ticket` names the request. Raft: the entries replace
+  // whatever the log holds from entries.front().index on. Paxos: each entry replaces its own index
+  // alone, and indexes may be missing.
+  //    Nobody may act on any of it before it is durable. When it is, call on_persisted(ticket).
   std::optional<Ticket> ticket;  // set exactly when there is something to persist
   std::optional<HardState> hard_state;
   std::vector<Entry> entries;
 
-  // 4. Send at once; what they say does not depend on this replica's disk.
+  // 4. Send these at once; what they say does not depend on this replica's disk.
   std::vector<Message> messages;
 
-  // 5. Send when everything that was to be persisted in this and all earlier outputs is durable.
+  // 5. Send these when everything that this and all earlier outputs asked to persist is durable.
   std::vector<Message> messages_after_persist;
 
-  // 6. Apply to the state machine, in order. They are durable here and on a quorum.
+  // 6. Apply these to the state machine, in order. They are durable here and on a quorum.
   std::vector<Entry> committed;
 
-  // 7. Serve these reads as soon as their index is applied; refuse the others (not master, or
-  // mastership lost).
+  // 7. `reads`: serve each as soon as its index is applied. `reads_refused`: no master is known, or
+  // the mastership ended before a quorum confirmed it; ask again later.
   std::vector<ReadReady> reads;
   std::vector<ReadId> reads_refused;
 
-  // 8. Snapshots. `snapshot_damaged`: the file that was made last is; forget it.
-  // `snapshot_wanted`: a peer needs one; make it if there is none, then call on_snapshot_available.
+  // 8. Snapshots. `snapshot_damaged`: the snapshot file that this replica made last is damaged;
+  // forget it. `snapshot_wanted`: a peer needs a snapshot; make one if there is none, then call
+  // on_snapshot_available.
   bool snapshot_damaged = false;
   bool snapshot_wanted = false;
-  std::vector<ChunkArrived> chunks;  // write each, then call on_chunk_written
+  std::vector<ChunkArrived> chunks;  // write each to the file, then call on_chunk_written
 
   bool empty() const {
     return !ticket && messages.empty() && messages_after_persist.empty() && committed.empty() &&
@@ -117,22 +128,26 @@ using Output = OutputOf<Outgoing>;
 // How one peer stands, as the master sees it.
 struct PeerProgress {
   ReplicaId id;
-  LogIndex match;
-  Instant heard;  // last message from it
-  bool snapshotting = false;
+  LogIndex match;  // Raft: its log equals the master's through here. Paxos: it has learned
+                   // everything through here. Durable there in both cases.
+  Instant heard;   // when the last message came from it
+  bool snapshotting = false;  // it is being sent a snapshot
 };
 
+// For people, metrics and upkeep. Costs a copy of the configuration.
 struct Status {
   RoleState role;
-  LogIndex commit;
-  LogIndex last;
-  LogIndex first;
-  LogIndex persisted;
-  std::size_t log_bytes = 0;    // in memory
-  Configuration configuration;  // the newest one in the log
-  // It is committed and not joint, and a master knows so: another may follow.
+  LogIndex commit;     // everything through here is committed, as far as this replica knows
+  LogIndex last;       // of the log in memory; on a Paxos master also what waits for its slot
+  LogIndex first;      // of the log in memory; what is before it was released
+  LogIndex persisted;  // durable here through this (Paxos: and chosen)
+  std::size_t log_bytes = 0;  // in memory
+  // Raft: the newest one in the log, committed or not. Paxos: the newest one that is chosen.
+  Configuration configuration;
+  // The configuration is committed and not joint, as far as this replica knows. On a master:
+  // another change may begin.
   bool configuration_settled = false;
-  Instant lease_until{};            // the master may answer alone until then; the past: not now
+  Instant lease_until{};            // the master may answer reads alone until then; the past: no
   std::vector<PeerProgress> peers;  // filled on the master only
 };
 
@@ -140,68 +155,76 @@ class ReplicatedLog {
  public:
   virtual ~ReplicatedLog() = default;
 
-  // A message from a peer. kInvalid: it is malformed, nothing happened.
+  // A message from a peer. kInvalid: the message is malformed, and nothing happened.
   [[nodiscard]] virtual Result<void> step(ReplicaId from, std::string_view message,
                                           Instant now) = 0;
 
-  // Time has passed. Call at next_deadline() or later; calling earlier does no harm.
+  // Time has passed. Call it at next_deadline() or later; an earlier call does no harm.
   virtual void tick(Instant now) = 0;
   virtual Instant next_deadline() const = 0;
 
-  // Appends a command; the index says where it will stand if it is ever committed.
-  // kUnavailable: not master, mastership is being transferred, or too much is uncommitted; nothing
-  // was appended.
+  // Appends a command. The result is the index that the command has if it is ever committed;
+  // another entry may take that index if the master changes. kUnavailable: nothing was appended,
+  // because this replica is not master, is handing over, or has too much uncommitted.
   [[nodiscard]] virtual Result<LogIndex> propose(SharedBytes command, Instant now) = 0;
 
-  // Asks for an index that is at least as new as everything acknowledged before this call (Raft
-  // thesis 6.4). Any replica may ask. The answer is in Output::reads or reads_refused, or never if
-  // a message is lost: time it out.
+  // Asks for an index that is at least as new as everything that was acknowledged before this call
+  // (Raft thesis 6.4). Any replica may ask. The answer comes in Output::reads or reads_refused. It
+  // never comes if a message is lost, so the caller needs a time limit.
   virtual void read(ReadId id, Instant now) = 0;
 
-  // Hands mastership to `target` once that has the whole log (Raft thesis 3.10). Gives up after an
-  // election timeout. kInvalid: `target` is no voter or is this replica. kUnavailable: this replica
-  // is not master.
+  // Hand-over: makes `target` master, once it has the whole log (Raft thesis 3.10). Gives up after
+  // the longest election timeout. The result says only that it has begun. kInvalid: `target` is no
+  // voter, or is this replica. kUnavailable: this replica is not master.
   [[nodiscard]] virtual Result<void> transfer(ReplicaId target, Instant now) = 0;
 
-  // Makes `target` what decides who takes part, in as many steps as it takes (Raft thesis 4.3); the
-  // index is that of the first. It is done when a configuration that is not joint is committed, at
-  // that index or behind it. kInvalid: never. kUnavailable: not now; says why and what would be
-  // allowed.
+  // Makes `target` the configuration, in one or two steps (Raft thesis 4.3; membership.hh). The
+  // result is the index of the first step. The change is done when a configuration that is not
+  // joint is committed at that index or a later one. kInvalid: this change is never allowed.
+  // kUnavailable: not now; the text says why. Precondition: `target` is not joint.
   [[nodiscard]] virtual Result<LogIndex> change(Configuration target, Instant now) = 0;
 
-  // The transport believes that the peer's process has ended. May be wrong, and may come never: it
-  // only makes the search for a new master begin sooner.
+  // The transport believes that the peer's process has ended. This is a hint: it may be wrong, and
+  // it may never come. It only makes the search for a new master begin sooner.
   virtual void on_peer_lost(ReplicaId peer, Instant now) = 0;
 
-  // Everything of this ticket and of the ones before it is durable.
+  // Everything that the outputs with this ticket and with earlier ones asked to persist is durable.
   virtual void on_persisted(Ticket ticket, Instant now) = 0;
-  // The log through `index` may be forgotten: the state machine's own storage holds it durably.
+  // Releases the log through `index` from memory: the state machine's own storage holds its effects
+  // durably. Precondition: `index` was handed out in Output::committed, or is part of Restored.
   virtual void compact(LogIndex index) = 0;
 
-  // A snapshot can be read from disk by Output::messages' chunks.
+  // --- a snapshot that this replica sends
+  // A snapshot file with this mark, of `size` bytes, can be read now. Chunk references in messages
+  // mean this file from now on.
   virtual void on_snapshot_available(const SnapshotMark& mark, std::uint64_t size, Instant now) = 0;
-  // The bytes through `offset` of the arriving snapshot are written; `from` may send what follows.
+
+  // --- a snapshot that this replica receives from `from`
+  // Its first `offset` bytes are written to the file; `from` may send what follows.
   virtual void on_chunk_written(ReplicaId from, const SnapshotMark& mark, std::uint64_t offset,
                                 Instant now) = 0;
-  // The arriving snapshot is complete and does not hold together: another one is asked for.
+  // It is complete, and its content is damaged: the protocol tells `from` and asks for another one.
   virtual void on_snapshot_damaged(ReplicaId from, const SnapshotMark& mark, Instant now) = 0;
-  // Whether a complete one is still of use. To be asked right before it is installed, while nothing
-  // else reaches the log.
+  // Whether a complete snapshot with this mark is still of use. Ask right before it is installed,
+  // while nothing else reaches the log.
   virtual bool wants_snapshot(const SnapshotMark& mark) const = 0;
-  // The arriving snapshot is complete, checked, durable, and is now the state machine's state. The
-  // log begins anew.
+  // It is complete, checked and durable, and is now the state of the state machine. The log begins
+  // anew behind the mark (Paxos: keeps what is behind the mark). Precondition:
+  // wants_snapshot(mark).
   virtual void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now) = 0;
 
   [[nodiscard]] virtual Output take_output() = 0;
   virtual Status status() const = 0;
 };
 
-// What was found on disk at the start.
+// What the driver found on disk when the process started; empty for a new replica, except that a
+// founder's mark has the first configuration.
 struct Restored {
   HardState hard_state;
-  SnapshotMark mark;           // the point behind which the log begins
-  std::vector<Entry> entries;  // consecutive, beginning at mark.index + 1
-  LogIndex applied;            // what the state machine holds durably: mark.index <= applied
+  SnapshotMark mark;  // the log begins behind this point; the configuration is the state's
+  // Behind the mark, rising. Raft: consecutive from mark.index + 1 on. Paxos: may have gaps.
+  std::vector<Entry> entries;
+  LogIndex applied;  // the state machine holds everything through here durably; >= mark.index
 };
 
 }  // namespace polis::consensus

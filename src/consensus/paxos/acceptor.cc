@@ -1,5 +1,5 @@
-// The acceptor: it answers no proposal below the highest ballot that it promised to, and has
-// promises and accepted values on disk before it answers (Simple 2.2, 2.5).
+// The acceptor: it accepts no proposal below the highest ballot that it has promised, and its
+// promises and accepted values are on disk before it answers (Simple 2.2, 2.5).
 
 #include "base/check.hh"
 #include "consensus/paxos/paxos.hh"
@@ -24,7 +24,7 @@ void Paxos::promise(Ballot ballot) {
 }
 
 // Simple 2.2, phases 1b and 2b: a ballot below the promised one is refused; a higher one is
-// promised to.
+// promised.
 bool Paxos::adopt(const Message& message) {
   if (message.ballot < promised_) {
     send_after_persist({.type = MessageType::kReject, .to = message.from, .ballot = promised_});
@@ -37,9 +37,9 @@ bool Paxos::adopt(const Message& message) {
   return true;
 }
 
-// Raft thesis 4.2.3: whoever hears a master does not let others disturb it; and a promise for a
-// lease is a promise (6.4.1). A ballot that the master itself asked for is another matter, unless
-// it has changed its mind since.
+// Raft thesis 4.2.3: a replica that hears a master does not help to replace it; 6.4.1: nor does one
+// whose lease promise is in force. Both may be broken for a ballot that the master itself asked
+// for, unless the master has given that hand-over up since. (`promise` is the lease promise here.)
 bool Paxos::may_help(const Message& prepare) const {
   const auto& promise = clock_.promise();
   if (prepare.predecessor == Ballot()) {
@@ -62,7 +62,7 @@ void Paxos::on_prepare(const Message& message) {
                 .slot = message.slot,
                 .through = std::max(message.slot, slots_.last()),
                 .commit = commit_};
-  // What is chosen can be learned; the proposer is told how far that goes.
+  // The proposer can learn what is chosen; `commit` tells it how far that goes.
   reply.entries =
       slots_.held(std::max(message.slot, commit_.next()), reply.through, options_.append_bytes_max);
   reply.more = reply.through < slots_.last();
@@ -83,7 +83,7 @@ void Paxos::on_accept(const Message& message) {
   LogIndex last = message.slot.previous();
   for (const Entry& entry : message.entries) {
     if (ballot_of(entry) != message.ballot) return;
-    // Behind by so much that all of it cannot be held: learned when it is chosen.
+    // This replica is too far behind to hold all of it. It will learn the rest when it is chosen.
     if (open_bytes_ > 2 * options_.uncommitted_bytes_max) break;
     last = entry.index;
     if (entry.index <= commit_) continue;
@@ -103,14 +103,15 @@ void Paxos::on_accept(const Message& message) {
 
 void Paxos::on_heartbeat(const Message& message) {
   if (!adopt(message)) return;
-  const bool round = message.type == MessageType::kHeartbeat;
-  if (round && clock_.promise().give(message.ballot.term, message.round, message.promise, now_))
+  const bool is_round = message.type == MessageType::kHeartbeat;
+  if (is_round &&
+      clock_.promise().give(message.ballot.term, message.round, message.lease_promise, now_))
     hard_state_changed_ = true;
-  hear_master(message);  // behind the promise, which moves the deadline
+  hear_master(message);  // after the lease promise, which moves the deadline
   on_told(message.from, message.ballot, message.commit);
-  if (!round) return;
-  // Says only "I know you as master of this ballot, and promised": waits for the disk only if these
-  // are still on their way there.
+  if (!is_round) return;
+  // The reply says only "I know you as master of this ballot, and give the lease promise". It waits
+  // for the disk only if ballot or longest lease promise are still on their way there.
   Message reply{.type = MessageType::kHeartbeatReply,
                 .to = message.from,
                 .ballot = message.ballot,

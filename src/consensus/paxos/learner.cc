@@ -1,7 +1,8 @@
-// The learner: what is chosen. The master tells how far; a replica that accepted all of it under
-// that ballot knows the values, and asks for what it lacks (Simple 2.3). What the one who is asked
-// does not keep any more comes as a snapshot (Live 5.5), pulled part by part, so that a cut costs
-// one part and whoever sends remembers nothing.
+// Learning, the papers' learner role: finding out what is chosen (Simple 2.3). The master tells how
+// far everything is chosen. A replica knows the chosen value of a slot if it has accepted a value
+// there under that ballot; it asks for the others. If the replica that is asked has released them,
+// it sends a snapshot instead (Live 5.5). The receiver asks for the snapshot part by part, so a
+// lost connection costs one part, and the sender has to remember nothing.
 
 #include "base/check.hh"
 #include "consensus/paxos/paxos.hh"
@@ -9,7 +10,7 @@
 namespace polis::paxos {
 namespace {
 
-// What is told may overtake what it speaks of.
+// "Chosen through here" may overtake the accept that it speaks of.
 constexpr Duration kAskAfter = std::chrono::milliseconds(10);
 
 }  // namespace
@@ -21,8 +22,8 @@ void Paxos::choose_next() {
   if (entry.kind == consensus::EntryKind::kConfiguration) enter_configuration(commit_);
 }
 
-// Everything through `commit` was chosen under `ballot` or before. So what was accepted under it or
-// later is what was chosen (Simple 2.2, P2c).
+// Everything through `commit` was chosen under `ballot` or a lower one. So a value that was
+// accepted under `ballot` or a higher one is the chosen one (Simple 2.2, P2c).
 void Paxos::on_told(ReplicaId by, Ballot ballot, LogIndex commit) {
   auto believe = [this] {
     while (commit_ < told_) {
@@ -58,7 +59,8 @@ void Paxos::ask_now() {
     return;
   }
   ask_at_ = now_ + options_.election_timeout_min / 2;
-  // Not wanted any more; or a part was not kept, for want of space: from the beginning then.
+  // The snapshot is not wanted any more; or a part of it was not written, for want of space, and
+  // the transfer has to begin again.
   if (arriving_ && (!wants_snapshot(*arriving_) || arriving_chunk_under_way_)) arriving_.reset();
   if (!arriving_) {
     send({.type = MessageType::kLearn, .to = teacher_, .slot = commit_.next()});
@@ -188,7 +190,7 @@ bool Paxos::wants_snapshot(const SnapshotMark& mark) const {
   return !is_master() && mark.index > commit_;
 }
 
-// What was accepted behind the mark stays: it was promised.
+// What was accepted behind the mark stays: other replicas count on it.
 void Paxos::on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now) {
   now_ = now;
   CHECK(wants_snapshot(mark));

@@ -1,4 +1,4 @@
-// What a master does: phase 2 of every slot, pipelined; rounds, reads, hand-over.
+// What a master does: phase 2 of every slot, pipelined; rounds, reads, hand-overs.
 
 #include "base/check.hh"
 #include "consensus/paxos/paxos.hh"
@@ -10,10 +10,10 @@ namespace {
 constexpr int kPassedMax = 3;
 // A message that was overtaken by less than this may still arrive: networks reorder a little.
 constexpr Duration kOvertakingMin = std::chrono::milliseconds(1);
-// How long an answer may take before the message counts as lost: so many round trips, at least
-// kAnswerMin, since disks have bad moments, and kAnswerPerByte more for each byte under way, which
-// suits a link of a megabyte a second. Each time that no answer comes the time doubles, at most
-// kDoubledMax times.
+// How long an answer may take before the message counts as lost: kAnswerRoundTrips round trips, but
+// at least kAnswerMin, since disks have bad moments; and kAnswerPerByte more for each byte under
+// way, which suits a link of a megabyte a second. Each time that no answer comes the time doubles,
+// at most kDoubledMax times.
 constexpr int kAnswerRoundTrips = 4;
 constexpr Duration kAnswerMin = std::chrono::milliseconds(5);
 constexpr Duration kAnswerPerByte = std::chrono::microseconds(1);
@@ -56,7 +56,7 @@ void Paxos::open_waiting() {
   }
 }
 
-// Simple 2.2, phase 2a. What has been chosen meanwhile is learned, not accepted.
+// Simple 2.2, phase 2a. A slot that has been chosen meanwhile is not sent: the peer will learn it.
 void Paxos::feed(ReplicaId to, Peer& peer) {
   while (peer.next <= opened_ && peer.in_flight.size() < options_.in_flight_messages_max &&
          peer.in_flight_bytes < options_.in_flight_bytes_max) {
@@ -95,7 +95,7 @@ void Paxos::send_again(Peer& peer, ReplicaId to, InFlight& item) {
         .entries = slots_.run(first, item.last, SIZE_MAX)});
 }
 
-// When it is to be sent again, if no answer comes.
+// When the message is to be sent again, if no answer comes.
 Instant Paxos::answer_due(const Peer& peer, const InFlight& item) const {
   const Duration patience = peer.round_trip == Duration()
                                 ? options_.heartbeat_interval
@@ -129,15 +129,16 @@ void Paxos::send_lost(ReplicaId to, Peer& peer) {
   }
 }
 
-// A follower's clients wait for what it knows to be chosen: it learns it now, not with the next
-// accept or heartbeat.
+// A follower's clients wait until it knows that their commands are chosen. So it is told at once,
+// not with the next accept or heartbeat.
 void Paxos::send_commit(ReplicaId to, Peer& peer) {
   if (commit_ <= peer.commit_sent) return;
   peer.commit_sent = commit_;
   send({.type = MessageType::kCommit, .to = to, .ballot = ballot_, .commit = commit_});
 }
 
-// A round: whoever answers it confirms this mastership, and promises (lease.hh).
+// Sends a round: a replica that answers confirms this mastership and gives a lease promise
+// (lease.hh).
 void Paxos::broadcast_heartbeat() {
   const std::uint64_t round = rounds_.send(now_);
   for (auto& [id, peer] : peers_) {
@@ -147,7 +148,7 @@ void Paxos::broadcast_heartbeat() {
           .ballot = ballot_,
           .commit = commit_,
           .round = round,
-          .promise = options_.lease.length});
+          .lease_promise = options_.lease.length});
   }
   maybe_confirm_round();
 }
@@ -170,15 +171,16 @@ void Paxos::on_accepted(const Message& message) {
   for (auto item = peer->in_flight.begin(); item != peer->in_flight.end(); ++item) {
     if (item->first != message.slot && item->last != message.through) continue;
     if (item->tries == 0) peer->note_round_trip(now_ - item->sent);
-    // Lost is what was sent so much before this one that it would have been answered, or what was
-    // passed several times (RFC 8985, 3.1 and 6.2).
+    // An earlier message counts as lost if it was sent so long before this one that its answer
+    // should have come first, or if several later ones have been answered (RFC 8985, 3.1 and 6.2).
     const Instant sent = item->sent;
     const Duration overtaking = std::max(kOvertakingMin, peer->round_trip / 4);
     for (auto before = peer->in_flight.begin(); before != item; ++before) {
       const bool lost = ++before->passed >= kPassedMax || sent - before->sent >= overtaking;
       if (lost && before->last > commit_) send_again(*peer, message.from, *before);
     }
-    // Perhaps only what had not been chosen when it was sent again, or what there was room for.
+    // The answer may be for a part only: for what was not chosen yet when the message was sent
+    // again, or for what the peer had room for. Then the message stays in flight.
     if (item->last == message.through) peer->drop(item);
     break;
   }
@@ -186,8 +188,8 @@ void Paxos::on_accepted(const Message& message) {
   maybe_finish_transfer();
 }
 
-// Simple 2.3: chosen is what a quorum has accepted, in whatever order; what is known without gaps
-// can be applied.
+// Simple 2.3: a value is chosen when a quorum has accepted it; slots are chosen in any order.
+// commit_ moves over those without a gap, which can be applied.
 void Paxos::maybe_commit() {
   const LogIndex before = commit_;
   while (commit_ < opened_) {
@@ -212,7 +214,8 @@ void Paxos::on_heartbeat_reply(const Message& message) {
   maybe_confirm_round();
 }
 
-// Raft thesis 6.2: a master that no quorum hears stops being one, so that its clients go elsewhere.
+// Raft thesis 6.2: a master that no quorum has answered for a while stops being master, so that its
+// clients go elsewhere.
 void Paxos::maybe_step_down_without_quorum() {
   quorum_check_due_ = now_ + options_.election_timeout_min;
   const Verdict verdict = vote(Phase::kCommit, [this](ReplicaId id) {
@@ -229,7 +232,7 @@ Result<void> Paxos::transfer(ReplicaId target, Instant now) {
   if (!is_master()) return fail(ErrorCode::kUnavailable, "this replica is not the master");
   if (target == options_.id || !configuration_.is_voter(target))
     return fail(ErrorCode::kInvalid, "mastership can only go to another voting replica");
-  // From here on another may be elected with this master's own consent (Raft thesis 6.4.1).
+  // From here on another replica may be elected with this master's consent (Raft thesis 6.4.1).
   rounds_.give_up_lease();
   transfer_target_ = target;
   transfer_deadline_ = now_ + options_.election_timeout_max;
@@ -237,7 +240,7 @@ Result<void> Paxos::transfer(ReplicaId target, Instant now) {
   return {};
 }
 
-// As soon as everything is chosen, and told: the next master has little to do then.
+// Hands over as soon as everything is chosen, and tells the target so: then it has little to do.
 void Paxos::maybe_finish_transfer() {
   if (transfer_target_ == consensus::kNoReplica || commit_ != opened_) return;
   rounds_.give_up_lease();

@@ -1,10 +1,10 @@
 // Changes of who takes part: joint configurations (Raft thesis 4.3) as values of the log.
 //
-// A configuration is proposed only when everything before it is chosen, and durable and known to a
-// quorum of its own voters. From when a replica holds one, chosen or not, it counts there: a joint
-// one asks both of its sets, beside what counted before; one that is not joint, alone. Phase 1
-// finds whatever was accepted, so every later proposer comes to hold it, too. The proof is in
-// ARCHITECTURE.md.
+// A configuration is proposed only when everything before it is chosen, and is durable and known at
+// a quorum of its own voters. It counts at a replica from when the replica holds it, chosen or not.
+// A joint configuration counts in addition to what counted before, with both of its sets; one that
+// is not joint counts alone. Phase 1 finds whatever was accepted, so every later proposer comes to
+// hold the configuration, too. docs/decisions/paxos-membership.md has the proof.
 
 #include "consensus/membership.hh"
 
@@ -92,7 +92,7 @@ std::uint64_t Paxos::reached(const std::function<std::uint64_t(ReplicaId)>& by) 
   return all;
 }
 
-// Some of them may be in no configuration that is known to be chosen.
+// Some of these voters may be in no configuration that is known to be chosen.
 std::set<ReplicaId> Paxos::other_voters() const {
   std::set<ReplicaId> all;
   for (const Configuration& one : voting_) {
@@ -103,7 +103,7 @@ std::set<ReplicaId> Paxos::other_voters() const {
   return all;
 }
 
-// Whom a vote may be asked of has to be reached, too.
+// The transport must reach every replica that may be asked for a vote.
 Configuration Paxos::reachable() const {
   Configuration all = configuration_;
   for (const Configuration& one : voting_) {
@@ -164,7 +164,7 @@ void Paxos::maybe_open_configuration() {
     return peer != peers_.end() && peer->second.learned >= commit_ ? 1 : 0;
   });
   if (known != Verdict::kWon) {
-    // They say so with the next round.
+    // The answers to the next round tell what the voters have learned.
     if (std::exchange(drained_, commit_) != commit_) broadcast_heartbeat();
     return;
   }
@@ -173,7 +173,7 @@ void Paxos::maybe_open_configuration() {
   encode(out, *configuration_waiting_);
   configuration_waiting_.reset();
   open({{}, opened_.next(), consensus::EntryKind::kConfiguration, share(std::move(bytes))});
-  // Who votes only from now on has promised nothing yet.
+  // Voters that count from now on have promised nothing yet.
   if (!has_promises()) ask_for_promises();
 }
 
@@ -182,9 +182,9 @@ void Paxos::maybe_finish_change() {
     configuration_waiting_ = consensus::settled(configuration_);
 }
 
-// Raft thesis 4.2.2: a master that has been removed goes when that is chosen, and here when it has
-// been applied, so that whoever asked for it gets an answer. One whom a configuration that is
-// not chosen yet makes a voter stays, and has it chosen.
+// Raft thesis 4.2.2: a master that has been removed goes when its removal is chosen; here when the
+// removal has been applied, so that the client that asked for it gets an answer. A master that is a
+// voter in a configuration that is not chosen yet stays, and gets that one chosen.
 void Paxos::maybe_leave() {
   if (configuration_.is_voter(options_.id) || may_lead() || configuration_slot_ > handed_out_)
     return;

@@ -9,7 +9,7 @@ namespace {
 constexpr std::uint64_t kEntriesMax = 1 << 20;
 
 // A replica bound for longer would be of no use.
-constexpr Duration kPromiseMax = std::chrono::minutes(10);
+constexpr Duration kLeasePromiseMax = std::chrono::minutes(10);
 
 enum Flag : std::uint8_t { kFlagReject = 1, kFlagMore = 2 };
 
@@ -26,9 +26,25 @@ void encode(Writer& out, const Ballot& ballot) {
   out.varint(ballot.replica.value);
 }
 
+// On the wire, one number has another meaning in polls.
+std::uint64_t number_of(const Message& message) {
+  if (message.type == MessageType::kPoll) return message.polls_in_vain;
+  return message.type == MessageType::kPollReply ? message.promised_term.value : message.round;
+}
+
+void set_number(Message& message, std::uint64_t number) {
+  if (message.type == MessageType::kPoll) {
+    message.polls_in_vain = number;
+  } else if (message.type == MessageType::kPollReply) {
+    message.promised_term = Term(number);
+  } else {
+    message.round = number;
+  }
+}
+
 Ballot decode_ballot(Reader& in) {
-  Term round(in.varint());
-  return {round, ReplicaId(in.varint())};
+  Term term(in.varint());
+  return {term, ReplicaId(in.varint())};
 }
 
 }  // namespace
@@ -52,7 +68,7 @@ std::string encode(const Message& message) {
   out.varint(message.slot.value);
   out.varint(message.through.value);
   out.varint(message.commit.value);
-  out.varint(message.round);
+  out.varint(number_of(message));
   out.varint(message.read.value);
   out.varint(message.entries.size());
   for (const Entry& entry : message.entries) {
@@ -61,7 +77,7 @@ std::string encode(const Message& message) {
   }
   if (message.type == MessageType::kPrepare) encode(out, message.predecessor);
   if (message.type == MessageType::kHeartbeat)
-    out.varint(static_cast<std::uint64_t>(message.promise.count()));
+    out.varint(static_cast<std::uint64_t>(message.lease_promise.count()));
   if (has_snapshot(message.type)) {
     consensus::encode(out, message.mark);
     out.varint(message.snapshot_size);
@@ -86,7 +102,7 @@ Result<Message> Message::decode(std::string_view bytes) {
   message.slot = LogIndex(in.varint());
   message.through = LogIndex(in.varint());
   message.commit = LogIndex(in.varint());
-  message.round = in.varint();
+  set_number(message, in.varint());
   message.read = ReadId(in.varint());
   std::uint64_t count = in.varint();
   if (!in.ok() || count > kEntriesMax || count > in.remaining())
@@ -105,9 +121,9 @@ Result<Message> Message::decode(std::string_view bytes) {
   }
   if (message.type == MessageType::kPrepare) message.predecessor = decode_ballot(in);
   if (message.type == MessageType::kHeartbeat) {
-    message.promise = Duration(static_cast<std::int64_t>(in.varint()));
-    if (message.promise < Duration::zero() || message.promise > kPromiseMax)
-      return invalid("that asks for too long a promise");
+    message.lease_promise = Duration(static_cast<std::int64_t>(in.varint()));
+    if (message.lease_promise < Duration::zero() || message.lease_promise > kLeasePromiseMax)
+      return invalid("that asks for too long a lease promise");
   }
   if (has_snapshot(message.type)) {
     if (!consensus::decode(in, message.mark)) return invalid("with a broken snapshot mark");
@@ -172,6 +188,8 @@ std::string describe(const Message& m) {
                         m.chunk_length, m.snapshot_size);
   }
   if (m.round != 0) text += fmt::format(" round={}", m.round);
+  if (m.polls_in_vain != 0) text += fmt::format(" polls-in-vain={}", m.polls_in_vain);
+  if (m.promised_term != Term()) text += fmt::format(" promised-term={}", m.promised_term.value);
   for (const Entry& e : m.entries)
     text += fmt::format(" [{}/{}.{}]", e.index.value, e.term.value, e.proposer.value);
   if (m.more) text += " more";

@@ -25,43 +25,76 @@ using consensus::ReplicaId;
 using consensus::SnapshotMark;
 using consensus::Term;
 
-// A proposal's number (Simple 2.2): no two proposers ever use the same one. The papers and Raft's
-// readers call the first part a round or a term; here a *round* is always a heartbeat's number
-// (read_rounds.hh).
+// A proposal's number (Simple 2.2). Ballots are ordered by term, then by replica, so no two
+// proposers ever use the same one. The papers call a ballot's number a round, too; here a *round*
+// is a numbered heartbeat and nothing else (read_rounds.hh).
 struct Ballot {
   Term term;
-  ReplicaId replica;
+  ReplicaId replica;  // the proposer
 
   auto operator<=>(const Ballot&) const = default;
 };
 
-// Above all that anyone uses.
+// Higher than every ballot that a proposer uses.
 inline constexpr Ballot kNobodysBallot{Term(UINT64_MAX), ReplicaId(UINT64_MAX)};
 
-// The one under which the entry was accepted.
+// The ballot under which the entry was accepted.
 inline Ballot ballot_of(const Entry& entry) { return {entry.term, entry.proposer}; }
 
+// What each type means, and which fields it uses besides from and to. A type leaves all other
+// fields zero. `ballot` is the sender's own in kPoll, kPrepare, kAccept, kHeartbeat, kCommit and
+// kStand. A reply repeats the ballot that it answers. "yes" is a reply without `reject`, "no" one
+// with it.
+//
+//   type             meaning                             fields besides `ballot`
+//   kPoll            would you promise if I prepared?    slot: the first that is not known chosen;
+//                    (the answer binds nobody)           polls_in_vain
+//   kPollReply       yes, or no (reject)                 promised_term
+//   kPrepare         phase 1a, for all slots from        slot; predecessor, round: of a hand-over
+//                    `slot` on
+//   kPromise         phase 1b: what was accepted from    slot, through, entries, more; commit
+//                    `slot` through `through`
+//   kAccept          phase 2a: accept these              slot: of the first; entries; commit
+//   kAccepted        phase 2b: accepted, durably         slot, through; commit
+//   kHeartbeat       I am master; do you still follow?   round, lease_promise; commit
+//   kHeartbeatReply  I do, and give the lease promise    round: the heartbeat's; commit
+//   kCommit          more is chosen; not answered        commit
+//   kReject          your ballot is too low              (`ballot`: the one that was promised)
+//   kStand           I hand over: prepare now            round: the master's newest
+//
+//   Without a ballot:
+//   kLearn           what was chosen from `slot` on?     slot
+//   kChosen          these were                          slot: of the first; entries; commit
+//   kSnapshotAsk     send the part at `offset`; or       mark, offset, reject; slot: the first that
+//                    (reject) this one is damaged        is not known chosen
+//   kSnapshotChunk   that part                           mark, snapshot_size, offset, chunk_length,
+//                                                        chunk
+//   kReadIndex       what must this read wait for?       read
+//   kReadIndexReply  yes: for `commit`                   read, commit
+//                    no: I am not the master any more    read, reject
+//
+// Simple: phases 2.2, learning 2.3. Live: one prepare for all slots 4.2, snapshots 5.5. Raft
+// thesis: polls 9.6, read index 6.4, hand-over 3.10.
+//
 // Sent: DO NOT CHANGE the numbers.
 enum class MessageType : std::uint8_t {
-  kPoll = 1,  // "would you answer a prepare with `ballot`?"; nobody is bound by the answer
+  kPoll = 1,
   kPollReply = 2,
-  kPrepare = 3,    // phase 1a, for every slot from `slot` on (Simple 2.2; Live 4.2)
-  kPromise = 4,    // phase 1b, the promise of an acceptor to a ballot: a part of what it accepted
-                   // from `slot` on; the next part begins at `through` + 1, if there is `more`
-  kAccept = 5,     // phase 2a: `entries` are proposed under `ballot`
-  kAccepted = 6,   // phase 2b: those from `slot` through `through`
-  kHeartbeat = 7,  // carries `round`, which the reply gives back, and `promise`, the lease promise
-                   // that it asks for (lease.hh)
+  kPrepare = 3,
+  kPromise = 4,
+  kAccept = 5,
+  kAccepted = 6,
+  kHeartbeat = 7,
   kHeartbeatReply = 8,
-  kCommit = 9,        // everything through `commit` is chosen; not answered
-  kReject = 10,       // the receiver's ballot is too low: `ballot` has been promised
-  kLearn = 11,        // "what was chosen from `slot` on?"
-  kChosen = 12,       // `entries` are chosen; `commit`: there is more through here
-  kSnapshotAsk = 13,  // the part at `offset` of the snapshot `mark`; `reject`: it is damaged
+  kCommit = 9,
+  kReject = 10,
+  kLearn = 11,
+  kChosen = 12,
+  kSnapshotAsk = 13,
   kSnapshotChunk = 14,
-  kReadIndex = 15,  // a follower asks for a read index (Raft thesis 6.4)
+  kReadIndex = 15,
   kReadIndexReply = 16,
-  kStand = 17,  // the master hands over: prepare now
+  kStand = 17,
 };
 inline constexpr std::uint8_t kMessageTypeLast = 17;
 
@@ -69,26 +102,31 @@ struct Message {
   MessageType type = MessageType::kHeartbeat;
   ReplicaId from;
   ReplicaId to;
-  Ballot ballot;  // the proposer's; in answers the one that is answered, but for kReject
+  Ballot ballot;
 
-  LogIndex slot;     // see MessageType
-  LogIndex through;  // kPromise, kAccepted
-  LogIndex commit;   // everything through here is chosen, and here, as far as the sender knows
+  LogIndex slot;     // which one depends on the type: see the table
+  LogIndex through;  // kPromise, kAccepted: the last slot that it speaks of
+  // Everything through here is chosen, as far as the sender knows. In kAccepted and kHeartbeatReply
+  // also: and is durable at the sender. kReadIndexReply: the read index.
+  LogIndex commit;
   bool reject = false;
-  bool more = false;  // kPromise
-  // kPrepare: asked for by the master itself (kStand), whose ballot this is; else all zero.
+  bool more = false;  // kPromise: the acceptor has accepted more, behind `through`
+  // kPrepare: a master asked for it by kStand, and this is that master's ballot. Else zero.
   Ballot predecessor;
-  // kHeartbeat and its reply: the heartbeat's round. kStand, and the kPrepare that it leads to: the
-  // master's newest round when it handed over. kPollReply: the term of the highest ballot that the
-  // sender has promised. kPoll: how many polls the sender has lost since it last heard a master.
+  // The number of a heartbeat (read_rounds.hh). kStand, and the kPrepare that follows from it: the
+  // master's newest round when it handed over.
   std::uint64_t round = 0;
-  // kHeartbeat: for how long the receiver is asked not to help another candidate (lease promise).
-  Duration promise{};
-  ReadId read;  // kReadIndex and reply
-  // Rising slots; those of kAccept and kChosen without gaps, from `slot` on.
+  // kPoll: how many polls the sender has lost since it last heard a master.
+  std::uint64_t polls_in_vain = 0;
+  Term promised_term;  // kPollReply: of the highest ballot that the sender has promised
+  // kHeartbeat: for how long the receiver is asked to help elect nobody else (lease.hh).
+  Duration lease_promise{};
+  ReadId read;  // kReadIndex and its reply
+  // In rising slots. kAccept and kChosen: without gaps, from `slot` on.
   std::vector<Entry> entries;
 
-  // kSnapshotChunk and kSnapshotAsk. The chunk's bytes come last: the driver appends them.
+  // kSnapshotChunk and kSnapshotAsk. The chunk's bytes come last on the wire: the driver appends
+  // them.
   SnapshotMark mark;
   std::uint64_t snapshot_size = 0;
   std::uint64_t offset = 0;
@@ -96,11 +134,11 @@ struct Message {
   std::string chunk;
 
   std::optional<consensus::ChunkReference> chunk_reference() const;
-  // kInvalid: not a message, or one that breaks a bound.
+  // kInvalid: these bytes are no message, or one that breaks a bound.
   static Result<Message> decode(std::string_view bytes);
 };
 
-// Without the chunk's bytes, which the driver appends.
+// The wire form, without the chunk's bytes, which the driver appends.
 std::string encode(const Message& message);
 
 // For transcripts and traces: one line.

@@ -70,6 +70,14 @@ TEST(Message, proposed_entries_that_leave_a_hole_are_refused_and_accepted_ones_m
   EXPECT_FALSE(Message::decode(encode(message)).has_value());
 }
 
+TEST(Message, polls_carry_their_own_numbers) {
+  Message poll{.type = MessageType::kPoll, .polls_in_vain = 5};
+  EXPECT_EQ(Message::decode(encode(poll))->polls_in_vain, 5u);
+  EXPECT_EQ(Message::decode(encode(poll))->round, 0u);
+  Message reply{.type = MessageType::kPollReply, .promised_term = Term(7)};
+  EXPECT_EQ(Message::decode(encode(reply))->promised_term, Term(7));
+}
+
 TEST(Message, a_hand_over_names_whom_it_follows) {
   Message message = sample();
   message.type = MessageType::kPrepare;

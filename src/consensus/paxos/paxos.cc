@@ -22,7 +22,7 @@ Paxos::Paxos(Options options, consensus::Restored restored, Instant now)
   CHECK(options_.validate().has_value());
   CHECK(restored.applied >= restored.mark.index);
   for (Entry& entry : restored.entries) {
-    // Who accepted had promised.
+    // A replica that accepted under a ballot had promised it.
     promised_ = std::max(promised_, ballot_of(entry));
     if (entry.index > restored.applied) {
       open_bytes_ += entry.size();
@@ -31,13 +31,14 @@ Paxos::Paxos(Options options, consensus::Restored restored, Instant now)
     slots_.put(std::move(entry), Ticket());
   }
   recount_voting();
-  // What was known to be chosen was held then, and what was accepted since is the same.
+  // The values through the old commit index were held when it was written, and what was accepted in
+  // those slots since is the same.
   while (commit_ < restored.hard_state.commit && slots_.holds(commit_.next())) choose_next();
   told_ = commit_;
   advance_ready();
   announced_ = {Role::kFollower, promised_.term, consensus::kNoReplica};
   role_ = may_lead() ? Role::kFollower : Role::kLearner;
-  // A replica that is the whole quorum has nobody to wait for.
+  // A replica that is the only voter waits for nobody.
   if (configuration_.voters == std::vector{options_.id} && !configuration_.joint())
     clock_.stand_at_once(now);
 }
@@ -191,7 +192,7 @@ Output Paxos::take_output() {
   for (LogIndex slot : unsaved_) {
     if (slots_.holds(slot)) output_.entries.push_back(slots_.at(slot));
   }
-  // What is chosen alone is not worth a write: it is a hint that travels with the next one.
+  // A commit index alone is not worth a write: it is a hint that is written with the next record.
   if (hard_state_changed_ || !unsaved_.empty()) {
     output_.hard_state =
         HardState{promised_.term, promised_.replica, commit_, clock_.promise().longest()};

@@ -1,6 +1,6 @@
-// The proposer: phase 1. One prepare stands for all slots (Live 4.2); whoever promises tells what
-// it has accepted, part by part, and how far it knows everything to be chosen. Before the proposer
-// becomes master it learns that far.
+// The proposer: phase 1. One prepare stands for all slots (Live 4.2). An acceptor that promises
+// tells what it has accepted, part by part, and how far everything is chosen, as it knows. The
+// proposer learns that far before it becomes master.
 
 #include <algorithm>
 
@@ -10,7 +10,8 @@
 namespace polis::paxos {
 namespace {
 
-// Who has asked so often in a row is helped although it will have to be sent a snapshot.
+// A candidate that needs a snapshot first is helped only after it has lost this many polls in a
+// row.
 constexpr std::uint64_t kPollsInVainMax = 5;
 
 }  // namespace
@@ -23,8 +24,8 @@ void Paxos::on_peer_lost(ReplicaId peer, Instant now) {
                                    [&](ReplicaId id) { return id != peer && id < options_.id; }));
 }
 
-// Raft thesis 9.6: asks first, so that who cannot win does not disturb a master with a higher
-// ballot.
+// Raft thesis 9.6: the poll comes first, so that a replica that cannot win does not disturb a
+// master with a higher ballot.
 void Paxos::stand(bool poll) {
   CHECK(!is_master());
   CHECK(!clock_.promise().stands(now_));
@@ -39,29 +40,30 @@ void Paxos::stand(bool poll) {
           .to = id,
           .ballot = ballot_,
           .slot = commit_.next(),
-          .round = polls_in_vain_});
+          .polls_in_vain = polls_in_vain_});
   }
   ++polls_in_vain_;
   on_poll_reply({.type = MessageType::kPollReply, .from = options_.id, .ballot = ballot_});
 }
 
 void Paxos::on_poll(const Message& message) {
-  // Whoever would need a snapshot first is no help to anyone now; this one will stand itself.
-  // Unless nobody else can be elected: those who could may lack the configuration that says so.
+  // A candidate that needs a snapshot first would be slow to become master; this replica can stand
+  // itself. But after enough polls it is helped: it may be the only one that can be elected, and
+  // the others may lack the configuration that says so.
   const bool needs_snapshot = message.slot < slots_.first();
   const bool granted =
-      message.ballot > promised_ && (!needs_snapshot || message.round >= kPollsInVainMax);
+      message.ballot > promised_ && (!needs_snapshot || message.polls_in_vain >= kPollsInVainMax);
   if (!may_help(message)) return;
   send_after_persist({.type = MessageType::kPollReply,
                       .to = message.from,
                       .ballot = message.ballot,
                       .reject = !granted,
-                      .round = promised_.term.value});
+                      .promised_term = promised_.term});
 }
 
 void Paxos::on_poll_reply(const Message& message) {
   if (role_ != Role::kPreCandidate || message.ballot != ballot_) return;
-  seen_ = std::max(seen_, Term(message.round));
+  seen_ = std::max(seen_, message.promised_term);
   polls_.emplace(message.from, !message.reject);
   const Verdict verdict = vote(Phase::kElect, [this](ReplicaId id) {
     auto found = polls_.find(id);
@@ -74,7 +76,7 @@ void Paxos::on_poll_reply(const Message& message) {
   }
 }
 
-// Raft thesis 3.10: the master asks for this; there is no need for a poll.
+// Raft thesis 3.10: the master asks for this, so no poll is needed.
 void Paxos::on_stand(const Message& message) {
   if (role_ != Role::kFollower || message.from != master_ || message.ballot != promised_) return;
   if (!may_lead()) return;
@@ -112,8 +114,8 @@ void Paxos::send_prepare(ReplicaId to, LogIndex from) {
   send_after_persist(std::move(message));
 }
 
-// Like anyone else's, it counts when it is durable: who needs no other could forget it in a crash
-// and use the ballot again.
+// Like anyone else's, the own promise counts when it is durable. Otherwise a replica that needs no
+// other could forget its promise in a crash and use the ballot again.
 void Paxos::maybe_count_own_promise() {
   if (!is_candidate() || promises_[options_.id].complete || !promise_is_durable()) return;
   promises_[options_.id].complete = true;
@@ -126,7 +128,7 @@ void Paxos::on_promise(const Message& message) {
   Promised& promised = promises_[message.from];
   if (promised.complete || message.slot != promised.next) return;
   clock_.restart(now_);
-  // What the master has proposed itself needs nothing from others any more.
+  // For slots that this master has proposed itself, it needs no reports any more.
   const LogIndex known = is_master() ? opened_ : commit_;
   for (const Entry& entry : message.entries) {
     if (entry.index <= known) continue;
@@ -153,7 +155,7 @@ void Paxos::on_reject(const Message& message) {
   become_follower(consensus::kNoReplica);
 }
 
-// From every set of voters that may have chosen something, or be about to.
+// Of every set of voters that counts, a quorum has promised and has reported all.
 bool Paxos::has_promises() const {
   return vote(Phase::kElect, [this](ReplicaId id) {
            auto found = promises_.find(id);
@@ -184,12 +186,12 @@ void Paxos::become_master() {
   propose_again();
 }
 
-// Simple 2.2, phase 2a: of each slot the newest value that any of those who promised has accepted;
-// where there is none, nothing was chosen, and nothing is what is proposed (Simple 3).
+// Simple 2.2, phase 2a: proposes for each slot the value of the highest ballot that the acceptors
+// have reported. A slot without a report has no chosen value, and gets a no-op (Simple 3).
 void Paxos::propose_again() {
   LogIndex last = std::max(opened_, slots_.last());
   if (!found_.empty()) last = std::max(last, found_.rbegin()->first);
-  if (last > opened_) waiting_.clear();  // their places are taken; whoever waits asks again
+  if (last > opened_) waiting_.clear();  // their slots are taken; their origins send them again
   while (opened_ < last) {
     const LogIndex slot = opened_.next();
     Entry value{{}, slot, consensus::EntryKind::kNoop, nullptr};

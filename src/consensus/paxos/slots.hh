@@ -1,9 +1,12 @@
 #pragma once
 
-// What one replica has accepted or knows to be chosen, slot by slot: a log with gaps. And which
-// slots a peer is known to have accepted.
+// Slots: what one replica has accepted or knows to be chosen, slot by slot; a log with gaps.
+// Entries through a *base* have been forgotten, because the state machine holds their effects.
+// Slots does not know what is chosen; Paxos does.
 //
-// Threads: none of its own; owned by one protocol object.
+// SlotSet: a set of slot numbers, for what a peer is known to have accepted.
+//
+// Threads: none of its own; one protocol object owns it.
 
 #include <array>
 #include <map>
@@ -16,30 +19,33 @@ using consensus::Ticket;
 
 class Slots {
  public:
-  // Those through `base` are part of the state and not kept.
+  // Empty, behind `base`.
   explicit Slots(LogIndex base) : base_(base), last_(base) {}
 
   LogIndex base() const { return base_; }
   LogIndex first() const { return base_.next(); }
-  LogIndex last() const { return last_; }  // the highest one held; base() if there is none
-  std::size_t bytes() const { return bytes_; }
+  LogIndex last() const { return last_; }       // the highest slot held; base() if there is none
+  std::size_t bytes() const { return bytes_; }  // of memory, about
 
   bool holds(LogIndex slot) const { return look(slot) != nullptr; }
-  // Null: not held. Valid until that slot is replaced or forgotten.
+  // Null: the slot is not held. The pointer is valid until that slot is replaced or forgotten.
   const Entry* find(LogIndex slot) const;
   // Precondition: holds(slot).
   const Entry& at(LogIndex slot) const;
-  // When it is durable. Precondition: holds(slot).
+  // The entry is durable when this ticket is. Precondition: holds(slot).
   Ticket ticket(LogIndex slot) const;
 
-  // Replaces what was there. Precondition: entry.index > base().
+  // Puts the entry into its slot, in place of what was there. `ticket`: of the output that persists
+  // it. Precondition: entry.index > base().
   void put(Entry entry, Ticket ticket);
+  // Raises the base, and forgets what is not behind it any more.
   void forget_through(LogIndex slot);
 
-  // Those from `from` through `through` up to the first gap: at least one if there is one, and no
-  // more than `bytes_max` beyond it.
+  // Copies of the entries from `from` through `through`, up to the first gap. Stops before
+  // `bytes_max` is exceeded, but takes one entry at least if `from` is held.
   std::vector<Entry> run(LogIndex from, LogIndex through, std::size_t bytes_max) const;
-  // The same, over gaps; `through` becomes the last slot that was looked at.
+  // The same, but leaves gaps out instead of stopping. `through` becomes the last slot that was
+  // looked at: the caller goes on behind it.
   std::vector<Entry> held(LogIndex from, LogIndex& through, std::size_t bytes_max) const;
 
  private:
@@ -67,7 +73,7 @@ class Slots {
 // A set of slots, held as ranges.
 class SlotSet {
  public:
-  void add(LogIndex first, LogIndex last);
+  void add(LogIndex first, LogIndex last);  // all from `first` through `last`
   bool has(LogIndex slot) const;
   void forget_through(LogIndex slot);
 

@@ -1,4 +1,4 @@
-// Elections: pre-vote, votes, check-quorum, the receiving end of a leadership transfer.
+// Elections: pre-vote, votes, check-quorum, the receiving end of a hand-over.
 
 #include <algorithm>
 
@@ -8,7 +8,8 @@
 
 namespace polis::raft {
 
-// Whoever hears that the leader is gone stands for election as soon as what it promised allows it.
+// A follower that hears that the leader is gone begins an election as soon as its lease promises
+// allow it.
 void Raft::on_peer_lost(ReplicaId peer, Instant now) {
   now_ = now;
   if (is_leader() || peer != leader_ || !may_lead()) return;
@@ -21,9 +22,9 @@ bool Raft::hears_leader() const {
   return is_leader() || (leader_ != consensus::kNoReplica && clock_.heard_recently(now_));
 }
 
-// Raft thesis 4.2.3: whoever hears a leader does not let others disturb it; and a promise is a
-// promise (6.4.1). An election that the leader itself asked for is another matter, unless it has
-// changed its mind since.
+// Raft thesis 4.2.3: a replica that hears a leader does not help to replace it; 6.4.1: nor does one
+// whose lease promise is in force. Both may be broken for an election that the leader itself asked
+// for, unless the leader has given that hand-over up since.
 bool Raft::may_help_elect(const Message& request) const {
   if (!request.transfer) return !hears_leader() && !clock_.promise().stands(now_);
   if (is_leader()) return !rounds_.holds_lease(now_);
@@ -55,14 +56,15 @@ void Raft::campaign(bool pre, std::optional<std::uint64_t> transfer_round) {
                     .log_term = log_.last_term(),
                     .transfer = transfer_round.has_value(),
                     .round = transfer_round.value_or(0)};
-    // Our vote for ourselves must be durable before others can add theirs to it.
+    // This replica's vote for itself must be durable before others can add theirs to it.
     if (pre) {
       send(std::move(message));
     } else {
       send_after_persist(std::move(message));
     }
   }
-  // Our own vote counts like any other: a real one when it is durable (maybe_count_own_vote).
+  // The own answer to a pre-vote counts at once; the own vote when it is durable
+  // (maybe_count_own_vote).
   if (pre) on_vote_reply({.type = MessageType::kPreVoteReply, .from = options_.id, .term = term_});
 }
 
@@ -75,7 +77,7 @@ void Raft::maybe_count_own_vote() {
 
 void Raft::on_vote_request(const Message& message) {
   const bool pre = message.type == MessageType::kPreVote;
-  // adopt_term has dropped this for newer terms; a pre-vote may also ask about our own.
+  // For newer terms adopt_term has asked this already. A pre-vote may also ask about the own term.
   if (!may_help_elect(message)) return;
   // Raft thesis 3.6.1: the election restriction.
   const bool up_to_date =
@@ -104,7 +106,7 @@ void Raft::on_vote_request(const Message& message) {
 void Raft::on_vote_reply(const Message& message) {
   const bool pre = message.type == MessageType::kPreVoteReply;
   if (role_ != (pre ? Role::kPreCandidate : Role::kCandidate)) return;
-  // An answer to an earlier ballot says nothing about this one.
+  // An answer to an earlier pre-vote says nothing about this one.
   if (pre && !message.reject && message.from != options_.id && message.term != term_.next()) return;
   votes_.emplace(message.from, !message.reject);
   auto verdict = consensus::quorum_vote(configuration_, Phase::kElect, [this](ReplicaId id) {

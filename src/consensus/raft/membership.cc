@@ -1,5 +1,5 @@
 // Changes of who takes part: joint consensus (Raft thesis 4.3), learners that catch up before they
-// vote (4.2.1), a leader that is not part of what it leads to (4.2.2).
+// vote (4.2.1), a leader that removes itself (4.2.2).
 
 #include "consensus/membership.hh"
 
@@ -45,8 +45,8 @@ void Raft::append_configuration(const Configuration& configuration) {
   append_own(consensus::EntryKind::kConfiguration, share(std::move(bytes)));
 }
 
-// Raft thesis 4.1: a configuration counts from the moment it is in the log, and no longer than it
-// is.
+// Raft thesis 4.1: a configuration counts from when it is in the log, committed or not, until it is
+// truncated or a newer one follows.
 void Raft::enter_configuration() {
   configuration_ = configurations_.rbegin()->second;
   configuration_changed_ = true;
@@ -67,8 +67,9 @@ void Raft::enter_configuration() {
   }
 }
 
-// A voter of the newest configuration, or of one that is not replaced for certain: who is removed
-// may be the only one that has the entry which says so (Raft thesis 4.2.2).
+// True for a voter of the newest configuration, or of an older one whose successors are not all
+// committed: a replica that is removed may be the only one that holds the entry which removes it
+// (Raft thesis 4.2.2).
 bool Raft::may_lead() const {
   auto committed = std::prev(configurations_.upper_bound(commit_));
   return std::any_of(committed, configurations_.end(),
@@ -80,8 +81,8 @@ void Raft::maybe_finish_change() {
   append_configuration(consensus::settled(configuration_));
 }
 
-// Raft thesis 4.2.2: a leader that has been removed goes when it has committed that, and here when
-// it has been applied, so that whoever asked for it gets an answer.
+// Raft thesis 4.2.2: a leader that has been removed goes when its removal is committed; here when
+// the removal has been applied, so that the client that asked for it gets an answer.
 void Raft::maybe_leave() {
   if (configuration_.is_voter(options_.id) || configuration_index() > handed_out_) return;
   ReplicaId best;

@@ -11,7 +11,7 @@ namespace {
 constexpr std::uint64_t kEntriesMax = 1 << 20;
 
 // A replica bound for longer would be of no use.
-constexpr Duration kPromiseMax = std::chrono::minutes(10);
+constexpr Duration kLeasePromiseMax = std::chrono::minutes(10);
 
 enum Flag : std::uint8_t { kReject = 1, kTransfer = 2 };
 
@@ -36,7 +36,7 @@ std::string encode(const Message& message) {
   out.varint(message.entries.size());
   for (const Entry& entry : message.entries) consensus::encode(out, entry);
   if (message.type == MessageType::kHeartbeat)
-    out.varint(static_cast<std::uint64_t>(message.promise.count()));
+    out.varint(static_cast<std::uint64_t>(message.lease_promise.count()));
   if (message.type == MessageType::kSnapshotChunk || message.type == MessageType::kSnapshotReply) {
     consensus::encode(out, message.mark);
     out.varint(message.snapshot_size);
@@ -86,9 +86,9 @@ Result<Message> Message::decode(std::string_view bytes) {
     message.entries.push_back(std::move(entry));
   }
   if (message.type == MessageType::kHeartbeat) {
-    message.promise = Duration(static_cast<std::int64_t>(in.varint()));
-    if (message.promise < Duration::zero() || message.promise > kPromiseMax)
-      return fail(ErrorCode::kInvalid, "raft message that asks for too long a promise");
+    message.lease_promise = Duration(static_cast<std::int64_t>(in.varint()));
+    if (message.lease_promise < Duration::zero() || message.lease_promise > kLeasePromiseMax)
+      return fail(ErrorCode::kInvalid, "raft message that asks for too long a lease promise");
   }
   if (message.type == MessageType::kSnapshotChunk || message.type == MessageType::kSnapshotReply) {
     if (!consensus::decode(in, message.mark)) {

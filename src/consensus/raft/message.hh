@@ -21,31 +21,37 @@ using consensus::ReplicaId;
 using consensus::SnapshotMark;
 using consensus::Term;
 
-// What each type means and which fields it uses besides from, to and term. Fields that a type does
-// not use are zero. "ok" and "no" are replies without and with `reject`.
+// What each type means, and which fields it uses besides from, to and term. A type leaves all other
+// fields zero. "yes" is a reply without `reject`, "no" one with it.
 //
-//   type             meaning                              fields
-//   kPreVote         would you vote for me in `term`?     index, log_term: last entry of the log
-//   kPreVoteReply    ok: `term` is the one asked about    reject
-//                    no: `term` is the voter's own
-//   kVote            RequestVote                          index, log_term: last entry of the log;
-//                                                         transfer, round: of a hand-over
-//   kVoteReply       the vote, or not                     reject
-//   kAppend          AppendEntries                        index, log_term: before `entries`;
-//                                                         commit: what may be committed
-//   kAppendReply     ok: the log matches through `index`  index
-//                    no: go on from here                  reject; index, log_term: the hint;
-//                                                         commit: `index` of the refused append
-//   kHeartbeat       I lead; do you still follow?         commit, round, promise
-//   kHeartbeatReply  I do                                 round: the heartbeat's
-//   kSnapshotChunk   InstallSnapshot, one bounded part    mark, snapshot_size, offset, chunk
-//   kSnapshotReply   ok: what is wanted next              mark; offset: of the next part
-//                    no: the file is damaged              mark, reject
-//   kReadIndex       which index must a read wait for?    read
-//   kReadIndexReply  ok: `index`                          read, index
-//                    no: I cannot say                     read, reject
-//   kTimeoutNow      I hand over: stand for election      round: the leader's newest
-//   kCommit          more may be committed; no answer     commit
+//   type             meaning                               fields
+//   kPreVote         would you vote for me in `term`?      index, log_term: last entry of the log
+//   kPreVoteReply    yes: `term` is the one asked about    -
+//                    no: `term` is the voter's own         reject
+//   kVote            vote for me in `term`                 index, log_term: last entry of the log;
+//                                                          transfer, round: of a hand-over
+//   kVoteReply       yes: you have my vote                 -
+//                    no                                    reject
+//   kAppend          append these entries                  index, log_term: the entry before them;
+//                                                          entries; commit: leader's commit index
+//   kAppendReply     yes: the logs match through `index`   index
+//                    no: try again behind `index`          reject; index, log_term: a hint;
+//                                                          commit: `index` of the refused append
+//   kHeartbeat       I lead; do you still follow?          round, lease_promise; commit: through
+//                                                          where you hold what is committed
+//   kHeartbeatReply  I do, and I give the lease promise    round: the heartbeat's
+//   kSnapshotChunk   one part of a snapshot                mark, snapshot_size, offset,
+//                                                          chunk_length, chunk
+//   kSnapshotReply   yes: send the part at `offset`        mark, offset
+//                    no: the snapshot is damaged           mark, reject
+//   kReadIndex       which index must this read wait for?  read
+//   kReadIndexReply  yes: `index`                          read, index
+//                    no: I am not the leader any more      read, reject
+//   kTimeoutNow      I hand over: begin an election now    round: the leader's newest
+//   kCommit          as kHeartbeat's `commit`; no answer   commit
+//
+// A replica that is asked in an older term answers kAppend, kHeartbeat and kSnapshotChunk with a
+// kHeartbeatReply of its own term and round 0, so that the sender learns the term.
 //
 // Raft thesis: votes 3.4 and 9.6, appends 3.5, snapshots 5.3, read index 6.4, hand-over 3.10.
 //
@@ -72,26 +78,26 @@ struct Message {
   MessageType type = MessageType::kHeartbeat;
   ReplicaId from;
   ReplicaId to;
-  Term term;  // the sender's own; of a kPreVote and its granting reply: the one that is asked about
+  // The sender's own term. kPreVote, and the reply that says yes: the term that is asked about.
+  Term term;
 
-  // A place in the log; which one depends on the type, see the table.
-  LogIndex index;
-  Term log_term;  // of the entry at `index`
+  LogIndex index;  // which one depends on the type: see the table
+  Term log_term;   // of the entry at `index`
   LogIndex commit;
   bool reject = false;
-  // kVote: the leader of the term before asked the candidate to stand (kTimeoutNow). A voter then
-  // disregards its lease promise to that leader, but only if that promise was made for `round` or
-  // an earlier one: a later promise shows that the leader had given the hand-over up.
+  // kVote: the leader of the term before told the candidate to begin (kTimeoutNow). The voter may
+  // then break its lease promise to that leader, but only if the promise was given for `round` or
+  // an earlier round. A promise for a later round shows that the leader had given the hand-over up.
   bool transfer = false;
-  // The number of a heartbeat (read_rounds.hh); of which one, see the table. kVote with `transfer`:
-  // the round of the kTimeoutNow.
+  // The number of a heartbeat (read_rounds.hh). kVote with `transfer`: the round of the
+  // kTimeoutNow.
   std::uint64_t round = 0;
-  Duration
-      promise{};  // kHeartbeat: for how long the receiver is asked to elect nobody else (lease.hh)
-  ReadId read;    // kReadIndex and its reply
+  // kHeartbeat: for how long the receiver is asked to help elect nobody else (lease.hh).
+  Duration lease_promise{};
+  ReadId read;                 // kReadIndex and its reply
   std::vector<Entry> entries;  // kAppend: consecutive, from `index` + 1 on
 
-  // kSnapshotChunk and its reply. The chunk's bytes come last, so that the driver can append them.
+  // kSnapshotChunk and its reply. The chunk's bytes come last on the wire: the driver appends them.
   SnapshotMark mark;
   std::uint64_t snapshot_size = 0;
   std::uint64_t offset = 0;
@@ -99,14 +105,14 @@ struct Message {
   std::string chunk;
 
   std::optional<consensus::ChunkReference> chunk_reference() const;
-  // kInvalid: not a message, or one that breaks a bound.
+  // kInvalid: these bytes are no message, or one that breaks a bound.
   static Result<Message> decode(std::string_view bytes);
 };
 
-// Without the chunk's bytes, which the driver appends.
+// The wire form, without the chunk's bytes, which the driver appends.
 std::string encode(const Message& message);
 
-// For transcripts and traces: one line, every field that its type uses.
+// For transcripts and traces: one line with every field that the type uses.
 std::string describe(const Message& message);
 const char* to_string(MessageType type);
 

@@ -2,9 +2,13 @@
 
 // How far one follower has come, as the leader sees it, and how much it may be sent.
 //
-// Source: Raft thesis 10.2.1 (pipelining) and 3.5 (nextIndex, matchIndex). A follower is probed
-// with one message at a time until it accepts one, then fed ahead of its replies within a window,
-// or given a snapshot.
+// The leader begins by probing: one message at a time, until the follower accepts one. Then it
+// sends ahead of the follower's replies, within a window. If the log that the follower needs has
+// been released, it is sent a snapshot.
+//
+// Source: Raft thesis 10.2.1 (pipelining) and 3.5 (nextIndex, matchIndex).
+//
+// Threads: one at a time; Raft owns it.
 
 #include <deque>
 
@@ -15,38 +19,45 @@ namespace polis::raft {
 
 enum class Feed { kProbe, kReplicate, kSnapshot };
 
+// One append that has not been answered.
 struct InFlight {
-  consensus::LogIndex last;
-  std::size_t bytes = 0;
+  consensus::LogIndex last;  // its last entry
+  std::size_t bytes = 0;     // of its entries' payloads
 };
 
 struct Progress {
-  consensus::LogIndex match;  // known to be durable there; only grows within a term
-  consensus::LogIndex next;   // what is sent next; match < next
+  // The follower's log equals the leader's through here, durably. Only grows within a term.
+  consensus::LogIndex match;
+  consensus::LogIndex next;  // the first entry that is sent next; match < next
   Feed feed = Feed::kProbe;
   bool probe_sent = false;          // kProbe: one message is under way
   Instant heard{};                  // when anything last came from it
   std::uint64_t round = 0;          // the newest heartbeat round that it answered
   consensus::LogIndex commit_sent;  // the newest commit index that it was told
 
-  consensus::LogIndex match_at_heartbeat;  // match when the last periodic heartbeat left
-  bool gap_suspected = false;  // match has not moved since, though there is more to have
+  consensus::LogIndex match_at_heartbeat;  // `match` when the last periodic heartbeat left
+  // `match` has not moved since then although the log goes on: a message may be lost.
+  bool gap_suspected = false;
 
-  consensus::LogIndex last_at_heartbeat;  // the end of the leader's log then
-  bool caught_up = false;  // between two heartbeats it came by all that was there at the first
-  Instant leaves_at = Instant::max();  // not a member any more: fed until then, so that it knows
+  consensus::LogIndex last_at_heartbeat;  // the end of the leader's log when that heartbeat left
+  // Between two heartbeats the follower took in all that the log held at the first one.
+  bool caught_up = false;
+  // max: a member. Else it has been removed, and is sent entries until then, so that it learns
+  // that.
+  Instant leaves_at = Instant::max();
 
   std::deque<InFlight> in_flight;  // kReplicate: messages not yet answered, oldest first
   std::size_t in_flight_bytes = 0;
-  // Messages that may be in flight, if the options allow as many. Halved by each refusal: on a
-  // network that reorders, a wide window is refused again and again. Grows by one with each answer.
+  // How many messages may be in flight; Options::in_flight_messages_max is a bound, too. Each
+  // refusal halves it, because on a network that reorders a wide window is refused again and again.
+  // Each answer that is news makes it grow by one.
   std::size_t window = kWidest;
   static constexpr std::size_t kWidest = 1 << 20;
 
-  // kSnapshot: which, what the follower wants next, and when the last chunk left.
-  consensus::LogIndex snapshot;
-  std::uint64_t snapshot_offset = 0;
-  bool chunk_sent = false;
+  // kSnapshot only.
+  consensus::LogIndex snapshot;       // its mark's index
+  std::uint64_t snapshot_offset = 0;  // of the part that the follower wants next, bytes
+  bool chunk_sent = false;            // that part is under way
   Instant chunk_sent_at{};
 
   void become_probe() {
@@ -68,7 +79,7 @@ struct Progress {
     clear_in_flight();
   }
 
-  // Everything through `index` arrived and is durable. True if that is news.
+  // The follower says that everything through `index` is durable there. True: that is news.
   bool advance(consensus::LogIndex index) {
     while (!in_flight.empty() && in_flight.front().last <= index) {
       in_flight_bytes -= in_flight.front().bytes;
@@ -81,12 +92,14 @@ struct Progress {
     return true;
   }
 
+  // An append through `last` has left.
   void sent(consensus::LogIndex last, std::size_t bytes) {
     in_flight.push_back({last, bytes});
     in_flight_bytes += bytes;
     next = last.next();
   }
 
+  // An append was refused.
   void narrow() { window = std::max<std::size_t>(1, std::min(window, in_flight.size()) / 2); }
 
   void clear_in_flight() {

@@ -27,7 +27,7 @@ Raft::Raft(Options options, consensus::Restored restored, Instant now)
   if (log_.last_term() > term_) term_ = log_.last_term();
   announced_ = {Role::kFollower, term_, consensus::kNoReplica};
   role_ = may_lead() ? Role::kFollower : Role::kLearner;
-  // A replica that is the whole quorum has nobody to wait for.
+  // A replica that is the only voter waits for nobody.
   if (configuration_.voters == std::vector{options_.id} && configuration_.voters_outgoing.empty()) {
     clock_.stand_at_once(now);
   }
@@ -182,8 +182,7 @@ void Raft::become_follower(Term term, ReplicaId leader) {
     snapshot_.reset();
     clock_.forget(now_);
   }
-  // A mere new term is no sign of a leader: whoever waited goes on waiting for the rest of its
-  // time.
+  // A new term alone is no sign of a leader: the election timer goes on as it was.
   if (was_leader || leader != consensus::kNoReplica) clock_.restart(now_);
 }
 
@@ -262,7 +261,7 @@ Output Raft::take_output() {
     output_.entries = log_.slice(output_from_, log_.last_index(), SIZE_MAX);
     output_from_ = log_.last_index().next();
   }
-  // A commit index alone is not worth a write: it is a hint that travels with the next one.
+  // A commit index alone is not worth a write: it is a hint that is written with the next record.
   if (hard_state_changed_ || !output_.entries.empty()) {
     output_.hard_state = now;
     if (hard_state_changed_) hard_state_ticket_ = next_ticket_;

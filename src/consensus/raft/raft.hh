@@ -3,12 +3,16 @@
 // Raft, as a pure object: messages, time and proposals in, one output struct out. It sits behind
 // consensus/'s contract through RaftLog (raft_log.hh), which only adds the bytes.
 //
+// Words: this folder says *leader* where all others say master, since it follows the thesis. A
+// *round* is a numbered heartbeat (read_rounds.hh). A *lease promise* is given to a leader
+// (lease.hh). A *learner* is a member without a vote.
+//
 // Source: Raft thesis. Elections 3.4 with pre-vote 9.6 and check-quorum 6.2; replication 3.5,
 // pipelined 10.2.1, the leader's own write in parallel 10.2.1; commitment 3.6.2; membership 4;
-// snapshots 5; read index 6.4 and the master lease 6.4.1 (consensus/lease.hh); leadership
-// transfer 3.10. Departures: a commit is applied only when it is also durable here, so that the
-// state machine never runs ahead of the own log; snapshots travel in chunks that the receiver asks
-// for by offset, so that a cut costs one chunk.
+// snapshots 5; read index 6.4 and the master lease 6.4.1 (consensus/lease.hh); hand-over
+// (leadership transfer) 3.10. Departures: a committed entry is applied only when it is also durable
+// here, so that the state machine never runs ahead of its own log. Snapshots travel in parts that
+// the receiver asks for by offset, so that a lost connection costs one part.
 //
 // Threads: one at a time.
 // Life: construct -> step / tick / propose / read / on_persisted ... -> take_output after each
@@ -45,6 +49,7 @@ class Raft {
  public:
   using Message = raft::Message;
 
+  // Precondition: options.validate() has no error.
   Raft(Options options, consensus::Restored restored, Instant now);
 
   // The functions of consensus::ReplicatedLog, which says what they mean.
@@ -81,7 +86,7 @@ class Raft {
   // --- raft.cc: terms, roles, output
   void become_follower(Term term, ReplicaId leader);
   void become_leader();
-  void append_own(consensus::EntryKind kind, SharedBytes data);
+  void append_own(consensus::EntryKind kind, SharedBytes data);  // the leader's next entry
   void save_hard_state() { hard_state_changed_ = true; }
   void send(Message message);                // stamps from and term, goes out at once
   void send_after_persist(Message message);  // stamps from and term, waits for the disk
@@ -92,7 +97,9 @@ class Raft {
 
   // --- election.cc
   bool hears_leader() const;
-  bool may_help_elect(const Message& request) const;
+  bool may_help_elect(const Message& request) const;  // no leader and no lease promise forbids it
+  // Begins an election. `pre`: first asks whether it would be won. `transfer_round`: the leader
+  // told this replica to begin, when that was its newest round.
   void campaign(bool pre, std::optional<std::uint64_t> transfer_round = std::nullopt);
   void maybe_count_own_vote();
   void on_vote_request(const Message& message);
@@ -121,9 +128,9 @@ class Raft {
   void append_configuration(const Configuration& configuration);
   void enter_configuration();
   LogIndex configuration_index() const { return configurations_.rbegin()->first; }
-  bool may_lead() const;
-  void maybe_finish_change();
-  void maybe_leave();
+  bool may_lead() const;       // this replica may begin elections
+  void maybe_finish_change();  // a committed joint configuration is followed by its target
+  void maybe_leave();          // a leader that was removed hands over
   void maybe_promote_learner();
 
   // --- read.cc
@@ -148,57 +155,54 @@ class Raft {
   Options options_;
   Instant now_;
 
-  // Durable through HardState before anything that depends on them leaves this replica.
+  // Both are part of HardState, and durable before any message that depends on them is sent.
   Term term_;
-  ReplicaId vote_;
-  bool hard_state_changed_ = false;
+  ReplicaId vote_;                   // the candidate voted for in term_
+  bool hard_state_changed_ = false;  // since the last output
 
-  Log log_;               // durable up to persisted_
-  LogIndex persisted_;    // on this replica's disk; <= log_.last_index()
-  LogIndex commit_;       // known committed; only grows
-  LogIndex handed_out_;   // given to the state machine; <= min(commit_, persisted_)
-  LogIndex output_from_;  // first entry not yet handed to the disk
-  Ticket next_ticket_{1};
-  Ticket hard_state_ticket_;  // the newest ticket that carried a change of term_, vote_ or promise
-  std::map<Ticket, LogIndex>
-      tickets_;  // under way to the disk: the last entry that each makes durable
+  Log log_;
+  LogIndex persisted_;     // the log is durable here through this; <= log_.last_index()
+  LogIndex commit_;        // known to be committed through this; only grows
+  LogIndex handed_out_;    // given to the state machine through this; <= min(commit_, persisted_)
+  LogIndex output_from_;   // the first entry that no output has handed to the disk
+  Ticket next_ticket_{1};  // of the next output that has something to persist
+  Ticket hard_state_ticket_;            // of the newest output with a changed HardState
+  std::map<Ticket, LogIndex> tickets_;  // not durable yet: the last entry of each
 
   // Every configuration in the log, by index; the first one holds at the log's beginning.
   std::map<LogIndex, Configuration> configurations_;
-  Configuration configuration_;        // the newest of them
+  Configuration configuration_;        // the newest of them: the one that counts
   bool configuration_changed_ = true;  // since the last output
   Role role_ = Role::kFollower;
-  ReplicaId leader_ = consensus::kNoReplica;
-  RoleState announced_;  // as it was last handed out
-  // Its promise: not to elect anyone, this replica included; the longest is durable through
-  // HardState.
+  ReplicaId leader_ = consensus::kNoReplica;  // of term_, as far as this replica knows
+  RoleState announced_;                       // the role that the last output told
+  // The election timer, and this replica's lease promises. The longest one is part of HardState.
   consensus::ElectionClock clock_;
 
-  // Candidate: who answered what in this ballot.
+  // Candidate only: the answers in this election (or pre-vote), by voter.
   std::map<ReplicaId, bool> votes_;
-  std::optional<std::uint64_t> transfer_round_;  // the ballot was asked for by the leader itself
+  std::optional<std::uint64_t> transfer_round_;  // set: the leader asked for this election
 
   // Leader only.
-  std::map<ReplicaId, Progress> peers_;
+  std::map<ReplicaId, Progress> peers_;  // all members but this one, and those that just left
   Instant heartbeat_due_{};
   Instant quorum_check_due_{};
-  LogIndex term_start_;  // the index of this term's no-op
-  std::size_t uncommitted_bytes_ = 0;
-  ReplicaId transfer_target_ = consensus::kNoReplica;
-  Instant transfer_deadline_{};
-
-  consensus::ReadRounds rounds_;  // leader only
+  LogIndex term_start_;                                // the index of this term's no-op
+  std::size_t uncommitted_bytes_ = 0;                  // payloads behind commit_
+  ReplicaId transfer_target_ = consensus::kNoReplica;  // of the hand-over that is under way
+  Instant transfer_deadline_{};                        // when the hand-over is given up
+  consensus::ReadRounds rounds_;
 
   // Leader only: the snapshot that can be sent.
   std::optional<SnapshotMark> snapshot_;
-  std::uint64_t snapshot_size_ = 0;
-  bool snapshot_asked_ = false;  // since the last heartbeat
-  // Follower only: the arriving snapshot, and what is written of it.
+  std::uint64_t snapshot_size_ = 0;  // bytes
+  bool snapshot_asked_ = false;      // the driver was asked for one since the last heartbeat
+  // Follower only: the snapshot that arrives in parts.
   std::optional<SnapshotMark> arriving_;
-  std::uint64_t arriving_size_ = 0;
-  std::uint64_t arriving_offset_ = 0;
-  bool arriving_chunk_under_way_ = false;
-  Instant arriving_since_{};  // when the newest chunk was handed out
+  std::uint64_t arriving_size_ = 0;        // bytes
+  std::uint64_t arriving_offset_ = 0;      // bytes of it that are written
+  bool arriving_chunk_under_way_ = false;  // a part was handed to the driver and is not written yet
+  Instant arriving_since_{};               // when that part was handed out
 
   Output output_;
 };

@@ -16,7 +16,7 @@ void Raft::look_for_gaps() {
     progress.gap_suspected =
         progress.match == progress.match_at_heartbeat && progress.match < log_.last_index();
     progress.match_at_heartbeat = progress.match;
-    // Raft thesis 4.2.1: a round of catching up that is no longer than a heartbeat interval.
+    // Raft thesis 4.2.1: the last pass of catching up took no longer than a heartbeat interval.
     progress.caught_up =
         progress.feed == Feed::kReplicate && progress.match >= progress.last_at_heartbeat;
     progress.last_at_heartbeat = log_.last_index();
@@ -40,7 +40,8 @@ void Raft::probe_gap(ReplicaId to, Progress& progress) {
         .commit = commit_});
 }
 
-// A round: whoever answers it confirms this leadership, and promises (lease.hh).
+// Sends a round: a follower that answers confirms this leadership and gives a lease promise
+// (lease.hh).
 void Raft::broadcast_heartbeat() {
   const std::uint64_t round = rounds_.send(now_);
   for (auto& [id, progress] : peers_) {
@@ -49,7 +50,7 @@ void Raft::broadcast_heartbeat() {
           .to = id,
           .commit = std::min(progress.match, commit_),
           .round = round,
-          .promise = options_.lease.length});
+          .lease_promise = options_.lease.length});
   }
   maybe_confirm_round();
 }
@@ -193,14 +194,14 @@ void Raft::on_heartbeat(const Message& message) {
   CHECK(!is_leader());
   leader_ = message.from;
   if (role_ != Role::kFollower && role_ != Role::kLearner) become_follower(term_, message.from);
-  const bool round = message.type == MessageType::kHeartbeat;
-  if (round && clock_.promise().give(term_, message.round, message.promise, now_))
+  const bool is_round = message.type == MessageType::kHeartbeat;
+  if (is_round && clock_.promise().give(term_, message.round, message.lease_promise, now_))
     save_hard_state();
-  clock_.hear(now_);  // behind the promise, which moves the deadline
+  clock_.hear(now_);  // after the lease promise, which moves the deadline
   advance_commit(std::min(message.commit, log_.last_index()));
-  if (!round) return;
-  // Says only "I know you as leader of this term, and promised": waits for the disk only if term or
-  // promise are still on their way there.
+  if (!is_round) return;
+  // The reply says only "I know you as leader of this term, and give the lease promise". It waits
+  // for the disk only if term or longest promise are still on their way there.
   Message reply{.type = MessageType::kHeartbeatReply, .to = message.from, .round = message.round};
   hard_state_is_durable() ? send(std::move(reply)) : send_after_persist(std::move(reply));
 }

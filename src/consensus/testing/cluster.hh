@@ -1,11 +1,17 @@
 #pragma once
 
-// A few objects of a protocol with a network and disks that a test moves by hand. After every step
-// the safety properties are checked: those of any replicated log here, the protocol's own by its
-// Checker; a broken one throws with the text of what was seen.
+// A few objects of one protocol, with a network and disks that a test moves by hand: nothing is
+// delivered, and nothing becomes durable, unless the test says so (Settings has the exceptions).
+// After every step the safety properties are checked: those of any replicated log here, the
+// protocol's own by its Checker. A property that is broken throws InvariantBroken, with the text of
+// what was seen.
 //
-// Kind says which protocol: Core (its class), kGaps (entries replace only their own slots),
-// term_at, and Checker (raft/testing/kind.hh, paxos/testing/kind.hh).
+// Nodes are named 1, 2, 3 ... : first voters, then learners, then spares. `Kind` says which
+// protocol it is (raft/testing/kind.hh, paxos/testing/kind.hh): Core is its class; kGaps says that
+// an entry replaces its own slot alone; term_at gives an entry's term; Checker knows its safety
+// properties.
+//
+// Threads: one. Used by unit tests, random walks (walk.hh) and the explorer (sim/explorer.hh).
 
 #include <fmt/format.h>
 
@@ -25,10 +31,11 @@ struct InvariantBroken : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// Sizes are bytes.
 struct Settings {
   std::uint64_t voters = 3;
   std::uint64_t learners = 0;
-  std::uint64_t spares = 0;  // replicas that run and do not take part yet
+  std::uint64_t spares = 0;  // nodes that run and are no members yet
   bool pre_vote = true;
   std::uint64_t seed = 1;
   std::size_t append_bytes_max = 1 << 20;
@@ -38,9 +45,11 @@ struct Settings {
   bool install_at_once = true;  // false: a test calls install()
 };
 
-// What has been committed anywhere, as text; the ballot or term belongs to the protocol.
+// What some node has applied, by index: the entry's term and text. Safety means that no index ever
+// gets a second one.
 using Committed = std::map<LogIndex, std::pair<Term, std::string>>;
 
+// The payload; "" for a no-op.
 inline std::string text_of(const Entry& entry) { return entry.data ? *entry.data : ""; }
 [[noreturn]] inline void broken(const std::string& text) { throw InvariantBroken(text); }
 
@@ -54,67 +63,78 @@ class Cluster {
 
   explicit Cluster(Settings settings);
 
-  Core& core(std::uint64_t id) { return *nodes_.at(id).core; }
+  Core& core(std::uint64_t id) { return *nodes_.at(id).core; }  // precondition: up(id)
   std::uint64_t count() const { return nodes_.size(); }
-  bool up(std::uint64_t id) const { return nodes_.at(id).core.has_value(); }
+  bool up(std::uint64_t id) const { return nodes_.at(id).core.has_value(); }  // it has not crashed
   Instant now() const { return now_; }
+  // The messages that are under way, oldest first. A test may remove, repeat and reorder them.
   const std::list<Message>& network() const { return network_; }
   std::list<Message>& network() { return network_; }
-  // What a node has given to its state machine, as text, "" for a no-op.
+  // What a node has applied, by index, as text_of.
   const std::map<LogIndex, std::string>& applied(std::uint64_t id) const {
     return nodes_.at(id).applied;
   }
+  // The answers to read().
   const std::vector<ReadReady>& reads(std::uint64_t id) const { return nodes_.at(id).reads; }
   const std::vector<ReadId>& reads_refused(std::uint64_t id) const { return nodes_.at(id).refused; }
 
-  // Moves time for all nodes, or for one.
+  // Time passes, and all nodes notice it.
   void advance(Duration by);
+  // The node notices the present time, at which the others may not have looked yet.
   void tick(std::uint64_t id);
-  // Lets the node alone notice that a heartbeat is due.
+  // A heartbeat interval passes, and this node alone notices it.
   void beat(std::uint64_t id);
-  // Lets the node's election timeout pass; the others do not notice the time.
+  // The longest election timeout passes, and this node alone notices it: it begins an election.
   void campaign(std::uint64_t id);
-  bool propose(std::uint64_t id, const std::string& text);
+  bool propose(std::uint64_t id, const std::string& text);  // false: refused
+  // Asks the node for a read; `read_id` has not been used before.
   void read(std::uint64_t id, std::uint64_t read_id);
+  // Asks the node to hand over to `to`.
   void transfer(std::uint64_t id, std::uint64_t to);
-  // Asks the node to change who takes part; the text of the refusal, or "".
+  // Asks the node for a change of members. "": it has begun; else the text of the refusal.
   std::string change(std::uint64_t id, Result<Configuration> target);
+  // The node's state is saved, and its log released through `index`. Precondition: it has applied
+  // `index`.
   void compact(std::uint64_t id, std::uint64_t index);
 
-  // Performs what a node has decided: disk, network, state machine.
+  // Performs what a node has decided: disk, network, state machine. All functions here do it by
+  // themselves; a test that calls core() directly calls this afterwards.
   void perform(std::uint64_t id);
-  // The disk of the node has done everything asked of it.
+  // Everything that the node has written becomes durable.
   void persist(std::uint64_t id);
-  // The snapshot that has arrived is loaded now: it is installed if it is still wanted. False:
-  // there is none.
+  // The snapshot that has arrived is loaded now; it is installed if it is still wanted. False: none
+  // has arrived.
   bool install(std::uint64_t id);
-  // There is no room for a snapshot on the node's disk.
+  // Whether parts of a snapshot that arrive at the node are dropped for want of space.
   void fill_disk(std::uint64_t id, bool full) { nodes_.at(id).disk_full = full; }
-  // The file of the snapshot that the node sends is damaged from now on.
+  // The snapshot file that the node sends is damaged from now on.
   void damage_snapshot(std::uint64_t id);
-  void crash(std::uint64_t id);  // forgets what was not persisted
+  void crash(std::uint64_t id);  // what was not durable is lost
   void restart(std::uint64_t id);
 
-  // Delivers the message and performs what follows.
+  // Delivers a copy of the message, and performs what follows. Lost if the receiver is down, or if
+  // either end is isolated.
   void deliver(const Message& message);
-  // Delivers until nothing is under way; messages from or to an isolated node are lost.
+  // Delivers the oldest message again and again, until none is under way.
   void settle();
-  void isolate(std::uint64_t id) { isolated_[id] = true; }
-  void heal() { isolated_.clear(); }
+  void isolate(std::uint64_t id) { isolated_[id] = true; }  // its messages are lost, both ways
+  void heal() { isolated_.clear(); }                        // nobody is isolated any more
 
-  std::uint64_t leader() const;  // the newest one; 0 if there is none
-  void check();
+  std::uint64_t leader() const;  // the master with the highest term; 0: there is none
+  void check();                  // throws InvariantBroken
 
  private:
   template <class>
   friend struct Inspector;
 
+  // What one output asked to persist, and the messages that wait for it.
   struct Pending {
     Ticket ticket;
     std::optional<HardState> hard_state;
     std::vector<Entry> entries;
     std::vector<Message> then_send;
   };
+  // What outlives a crash.
   struct Disk {
     HardState hard_state;
     SnapshotMark mark;
@@ -131,12 +151,13 @@ class Cluster {
     Configuration configuration;  // as of the last entry applied
     std::vector<ReadReady> reads;
     std::vector<ReadId> refused;
-    std::map<ReadId, LogIndex> asked_at;  // reads under way: what was applied anywhere when asked
-    std::string arriving;
+    // Of each read under way: the highest index that any node had applied when it was asked for.
+    std::map<ReadId, LogIndex> asked_at;
+    std::string arriving;                                       // the snapshot file that arrives
     bool disk_full = false;                                     // chunks are not kept
-    std::optional<std::pair<ReplicaId, SnapshotMark>> loading;  // what has arrived, and from whom
-    std::optional<ChunkArrived> chunk_waiting;                  // of another one meanwhile
-    std::string snapshot;                                       // the snapshot's file
+    std::optional<std::pair<ReplicaId, SnapshotMark>> loading;  // arrived whole: sender and mark
+    std::optional<ChunkArrived> chunk_waiting;  // of the next snapshot, while one is loading
+    std::string snapshot;                       // the snapshot file that this node sends
     SnapshotMark snapshot_mark;
     std::map<LogIndex, std::string> snapshot_state;
   };

@@ -1,8 +1,11 @@
 #pragma once
 
-// A state as bytes, under other names for the replicas, so that two states that differ only in who
-// is who can be told to be one. Time goes in as far as it can matter: relative to now, and what is
-// long ago or far away as that.
+// A state of a protocol as bytes: equal bytes mean equal states. The explorer (sim/explorer.hh)
+// uses this to enter no state twice. Replicas can be given other names, so that two states that
+// differ only in which replica is which have equal bytes. Instants go in relative to now; all that
+// are further away than any timeout are taken as equal.
+//
+// Threads: one.
 
 #include <algorithm>
 #include <string>
@@ -14,7 +17,8 @@ namespace polis::consensus::testing {
 
 class Digest {
  public:
-  // names[id]: what replica `id` is called; names[0] is 0.
+  // names[id] is the name of replica `id`; names[0] is 0, for "no replica". Ids beyond the end keep
+  // their number. Must outlive the digest.
   using Names = std::vector<std::uint64_t>;
 
   Digest(const Names& names, Instant now) : names_(names), now_(now) {}
@@ -41,16 +45,16 @@ class Digest {
     number(all.size());
     for (const Entry& one : all) entry(one);
   }
-  // The parts in the order of their bytes: a set.
+  // The parts as a set: their order does not matter.
   void set(std::vector<std::string> parts) {
     std::sort(parts.begin(), parts.end());
     number(parts.size());
     for (const std::string& part : parts) text(part);
   }
-  // A part of one: under the same names, at the same time.
+  // An empty digest with the same names and the same now, for a part of set().
   Digest part() const { return {names_, now_}; }
 
-  // Replica ids in the order of their names.
+  // A map by replica. `f(digest, value)` puts one value.
   template <class Map, class F>
   void by_replica(const Map& map, F f) {
     std::vector<std::string> parts;

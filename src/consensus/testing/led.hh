@@ -1,6 +1,7 @@
 #pragma once
 
-// What most tests of a protocol begin with.
+// What most tests of a protocol begin with. raft/testing/led.hh and paxos/testing/led.hh have it
+// for their protocol.
 
 #include <gtest/gtest.h>
 
@@ -8,7 +9,7 @@
 
 namespace polis::consensus::testing {
 
-// A cluster in which replica 1 is master and everyone knows.
+// A cluster in which node 1 is master, and all others know.
 template <class Kind>
 Cluster<Kind> led(typename Cluster<Kind>::Settings settings) {
   Cluster<Kind> cluster(settings);
@@ -18,7 +19,7 @@ Cluster<Kind> led(typename Cluster<Kind>::Settings settings) {
   return cluster;
 }
 
-// Messages of this kind that are under way.
+// How many messages of this type are under way.
 template <class Kind, class MessageType>
 int count(const Cluster<Kind>& cluster, MessageType type) {
   int n = 0;

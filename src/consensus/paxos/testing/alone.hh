@@ -1,5 +1,7 @@
 #pragma once
 
+// One replica of Multi-Paxos without a cluster: a test sends it messages and looks at its answers.
+
 #include <algorithm>
 #include <iterator>
 #include <optional>
@@ -9,19 +11,20 @@
 
 namespace polis::paxos::testing {
 
-// A replica alone, to which a test says everything.
+// Replica 3 of the voters 1, 2 and 3.
 struct Alone {
   Paxos core{{.id = ReplicaId(3)},
              {.mark = {.configuration = {.voters = {ReplicaId(1), ReplicaId(2), ReplicaId(3)}}}},
              Instant(std::chrono::seconds(100))};
   Instant now{std::chrono::seconds(100)};
 
-  // Its messages of this type that came of it.
+  // The replica receives the message. The result: its messages of this type that follow.
   std::vector<Message> hear(Message message, MessageType type) {
     message.to = ReplicaId(3);
     core.step(std::move(message), now);
     return say(type);
   }
+  // Takes all outputs, makes what they persist durable, and gives their messages of this type.
   std::vector<Message> say(MessageType type) {
     std::vector<Message> found;
     for (Output out = core.take_output();
@@ -38,7 +41,8 @@ struct Alone {
     }
     return found;
   }
-  std::size_t chunks = 0;  // handed to the driver
+  std::size_t chunks = 0;  // parts of snapshots that were handed to the driver
+  // The newest Output::configuration.
   std::optional<consensus::Configuration> reachable;
 };
 

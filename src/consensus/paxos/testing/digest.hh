@@ -1,7 +1,7 @@
 #pragma once
 
-// What tells states of Multi-Paxos apart, as far as steps with the same members, no snapshots and
-// no hand-overs can lead to them.
+// What tells states of Multi-Paxos apart, for the explorer (testing/digest.hh). Fields that only
+// changes of members, snapshots and hand-overs can change are left out: the explorer makes none.
 
 #include "consensus/paxos/testing/kind.hh"
 #include "consensus/testing/digest.hh"
@@ -22,7 +22,8 @@ struct Inspector<paxos::Paxos> {
     out.replica(paxos.teacher_);
     out.time(paxos.ask_at_);
     out.number(paxos.seen_.value);
-    // When the election timer ends is left out: it is never asked but after the longest timeout.
+    // The end of the election timer is left out: the explorer lets timers fire only after the
+    // longest timeout.
     out.flag(paxos.clock_.heard_recently(now));
     out.time(paxos.clock_.promise().until());
     if (paxos.role_ == Role::kFollower || paxos.role_ == Role::kLearner) return;
@@ -51,8 +52,9 @@ struct Inspector<paxos::Paxos> {
     out.replica(m.from);
     out.replica(m.to);
     ballot(out, m.ballot);
-    for (std::uint64_t value : {m.slot.value, m.through.value, m.commit.value, m.round,
-                                m.read.value, std::uint64_t{m.reject}, std::uint64_t{m.more}})
+    for (std::uint64_t value :
+         {m.slot.value, m.through.value, m.commit.value, m.round, m.polls_in_vain,
+          m.promised_term.value, m.read.value, std::uint64_t{m.reject}, std::uint64_t{m.more}})
       out.number(value);
     out.entries(m.entries);
   }

@@ -17,8 +17,10 @@ using consensus::testing::Committed;
 using consensus::testing::InvariantBroken;
 using consensus::testing::text_of;
 
+// Throws InvariantBroken if a property is broken.
 class Checker {
  public:
+  // Looks at one node, after each step of any. `committed`: what some node has applied.
   void look(std::uint64_t id, const Paxos& paxos, const Committed& committed) {
     const Slots& slots = paxos.slots();
     for (LogIndex slot = slots.first(); slot <= slots.last(); slot = slot.next()) {

@@ -1,11 +1,15 @@
 #pragma once
 
-// Short scripts that lead a small cell into the situations in which Paxos implementations have gone
-// wrong. Each needs many steps in one order, so random walks rarely meet it. The cluster checks all
-// safety properties after each step and throws InvariantBroken if one fails; a play itself asserts
-// nothing else.
+// Plays: short scripts that lead a small cluster into situations in which Paxos implementations
+// have gone wrong. Each situation needs many steps in one order, so random walks rarely meet it.
+// The cluster (consensus/testing/cluster.hh) checks all safety properties after each step, and
+// throws InvariantBroken if one fails. A play asserts nothing else.
 //
-// A test runs all of kPlays; sim/mutants/ shows that each catches the bug that it is about.
+// plays_test.cc runs all of kPlays. sim/mutants/ shows that each play catches the bug that it is
+// about.
+//
+// In the scripts: campaign(n) lets n begin an election; settle() delivers all messages; lose(...)
+// drops those that are under way to some nodes; isolate(n) and heal() cut n off and connect all.
 
 #include <optional>
 #include <string>
@@ -15,11 +19,12 @@
 namespace polis::paxos::testing {
 
 struct Play {
-  const char* name;  // a fact that must hold
-  void (*play)();    // throws InvariantBroken
+  const char* name;  // the fact that the play shows
+  void (*play)();    // throws InvariantBroken if the fact does not hold
 };
 
-// Delivers all messages, and those that they lead to, and completes the writes of the named disks.
+// Delivers all messages and those that follow from them, and makes durable what these nodes have
+// written.
 inline void settle(Cluster& cluster, std::initializer_list<std::uint64_t> disks) {
   for (int i = 0; i < 20; ++i) {
     cluster.settle();
@@ -27,8 +32,9 @@ inline void settle(Cluster& cluster, std::initializer_list<std::uint64_t> disks)
   }
 }
 
-// Simple 2.2, P2c. One slot was accepted under two ballots: "old" by 1 alone, and later "new" by 2,
-// 3 and 5, which chose it. A candidate that hears of both must propose "new" again.
+// Simple 2.2, P2c. One slot was accepted under two ballots: first "old" by node 1 alone; later
+// "new", under a higher ballot, by 2, 3 and 5, so "new" is chosen. Node 4 then asks for promises
+// and hears of both. It must propose "new" again.
 inline void two_ballots_are_told_of() {
   Cluster cluster({.voters = 5, .pre_vote = false});
   cluster.campaign(1);
@@ -47,7 +53,8 @@ inline void two_ballots_are_told_of() {
   cluster.heal();
   cluster.crash(1);
   cluster.restart(1);
-  // After a restart 5 does not know any more that "new" is chosen, and 2 and 3 are down.
+  // After its restart, 5 does not know any more that "new" is chosen; 2 and 3 are down. So 4 hears
+  // of "old" from 1 and of "new" from 5.
   cluster.crash(5);
   cluster.restart(5);
   cluster.campaign(4);
@@ -60,9 +67,9 @@ inline void two_ballots_are_told_of() {
   }
 }
 
-// Simple 2.5, stable storage. Acceptor 2 crashes after it received 3's prepare and before its
-// promise is durable. It must not have answered: else 3 counts a promise that 2 does not remember,
-// and 1 and 3 both choose a value for one slot.
+// Simple 2.5, stable storage. Node 2 crashes after it received 3's prepare, and before its promise
+// is durable. It must not have answered. Otherwise 3 counts a promise that 2 does not remember: 1
+// and 2 choose "x", 3 and 2 choose "y", both in one slot.
 inline void an_acceptor_crashes_behind_its_promise() {
   Cluster cluster({.voters = 3, .pre_vote = false, .persist_at_once = false});
   cluster.campaign(1);
@@ -71,11 +78,11 @@ inline void an_acceptor_crashes_behind_its_promise() {
   cluster.campaign(3);
   cluster.persist(3);
   lose(cluster, {1});
-  cluster.settle();  // 2 has the prepare; its answer waits for its disk
+  cluster.settle();  // 2 has received the prepare; its answer waits for its disk
   cluster.crash(2);
   cluster.restart(2);
   cluster.persist(3);
-  // 1 and 2 still have 1 as their master.
+  // 1 is still master, and 2 still follows it.
   cluster.isolate(3);
   cluster.propose(1, "x");
   settle(cluster, {1, 2});
@@ -88,9 +95,9 @@ inline void an_acceptor_crashes_behind_its_promise() {
   }
 }
 
-// The only voter of a cell proposes "first", and crashes before its own promise and value are
-// durable; the learner 2 may have received the value. After the restart it must use a higher
-// ballot: one ballot never stands for two values.
+// Node 1 is the only voter; 2 is a member without a vote. 1 proposes "first" and crashes before its
+// own promise and value are durable; 2 may have received "first". After the restart, 1 proposes
+// "second" and must use a higher ballot: one ballot never stands for two values of a slot.
 inline void a_lone_master_crashes_behind_its_promise() {
   Cluster cluster({.voters = 1, .learners = 1, .persist_at_once = false});
   cluster.campaign(1);
@@ -106,9 +113,10 @@ inline void a_lone_master_crashes_behind_its_promise() {
   }
 }
 
-// Masters 1 and 2 have ballots of one term. 1 tells 3 to take over (kStand), and the message
-// arrives when 2 is master and holds a lease. 1's permission to break lease promises must not break
-// those that were given to 2: else 3 is elected while 2 still answers reads by its lease.
+// 1 and then 2 become master, with ballots of one term. 1 tells 3 to take over (kStand). The
+// message arrives when 2 is master and holds the master lease. In the election that 3 begins then,
+// voters may break their lease promises to 1, which asked for it. They must not break those to 2:
+// otherwise 3 becomes master while 2 still answers reads alone, and 2 does not see what 3 chooses.
 inline void a_hand_over_arrives_under_another_master() {
   Cluster cluster({.voters = 5, .pre_vote = false, .reads = consensus::Reads::kLease});
   cluster.isolate(2);
@@ -126,7 +134,7 @@ inline void a_hand_over_arrives_under_another_master() {
   cluster.heal();
   cluster.isolate(1);
   cluster.isolate(3);
-  // 2 has heard nothing from 1: its ballot has the same term, and is higher by the replica's id.
+  // 2 has heard nothing from 1, so its ballot has the same term. It is higher by the replica's id.
   cluster.campaign(2);
   cluster.settle();
   cluster.tick(2);
@@ -149,6 +157,7 @@ inline constexpr Play kPlays[] = {
     {"a_hand_over_ends_with_its_mastership", a_hand_over_arrives_under_another_master},
 };
 
+// Plays it. The text of what went wrong; nothing: the fact holds.
 inline std::optional<std::string> outcome(const Play& play) {
   try {
     play.play();

@@ -1,7 +1,7 @@
 #pragma once
 
-// What tells states of Raft apart, as far as steps with the same members, no snapshots and no
-// hand-overs can lead to them.
+// What tells states of Raft apart, for the explorer (testing/digest.hh). Fields that only changes
+// of members, snapshots and hand-overs can change are left out: the explorer makes none.
 
 #include "consensus/raft/testing/kind.hh"
 #include "consensus/testing/digest.hh"
@@ -25,7 +25,8 @@ struct Inspector<raft::Raft> {
       out.index(index);
       out.flag(ticket < raft.hard_state_ticket_);
     }
-    // When the election timer ends is left out: it is never asked but after the longest timeout.
+    // The end of the election timer is left out: the explorer lets timers fire only after the
+    // longest timeout.
     out.flag(raft.clock_.heard_recently(now));
     out.time(raft.clock_.promise().until());
     if (raft.role_ == Role::kCandidate || raft.role_ == Role::kPreCandidate)

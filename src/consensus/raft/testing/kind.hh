@@ -14,8 +14,10 @@ using consensus::testing::Committed;
 using consensus::testing::InvariantBroken;
 using consensus::testing::text_of;
 
+// Throws InvariantBroken if a property is broken.
 class Checker {
  public:
+  // Looks at one node, after each step of any. `committed`: what some node has applied.
   void look(std::uint64_t id, const Raft& raft, const Committed& committed) {
     if (raft.role() == Role::kMaster) look_at_leader(id, raft, committed);
     look_at_configuration(id, raft);
