@@ -15,9 +15,9 @@
 // Not to be confused: a Paxos *promise* is the answer to a prepare (paxos/paxos.hh); the *leases*
 // of clients are the state machine's (store/leases.hh).
 //
-// Source: Chubby (Burrows 2006) 2.2 and 2.8; Raft thesis 6.4.1. Departures: lease promises outlive
-// a restart; a hand-over that the master has given up meanwhile is told apart from one that it
-// still wants (yields_to).
+// Source: Chubby (Burrows 2006) 2.2 and 2.8; Raft thesis 6.4.1.
+// Departures: lease promises outlive a restart; a hand-over that the master has given up meanwhile
+// is told apart from one that it still wants (yields_to).
 //
 // Threads: one at a time. `now` comes from a clock that also runs while the machine sleeps
 // (CLOCK_BOOTTIME), and never goes backwards.

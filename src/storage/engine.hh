@@ -1,15 +1,20 @@
 #pragma once
 
-// Where the state machine's data rests: a table of records in revision order, to which is only
-// appended, and a small table of named values. Two implementations: LMDB (lmdb_engine.hh), and an
-// ordered map with the same crash rules for simulation (memory_engine.hh).
+// Where the state of the state machine rests on disk: a table of records in revision order, to
+// which records are only appended, and a small table of named values. Two implementations: LMDB
+// (lmdb_engine.hh), and an ordered map with the same crash rules for simulation (memory_engine.hh).
 //
-// What is committed is durable and atomic: after a crash the engine holds the state after some
-// whole number of batches. The applied index of the replicated log is one of the named values, so
-// state and index can never disagree.
+// Commits are atomic and durable: after a crash the engine holds the state after some whole number
+// of batches. The applied index of the replicated log is one of the named values, so state and
+// index can never disagree. The store (store/store.hh) is the only user; it knows what the bytes
+// mean.
 //
-// Threads: the loop's; commits and snapshots run beside it, one at a time. Nothing here holds the
-// loop up for longer because there is much in the engine.
+// Threads: the loop's. Functions that end in `_later` do their work beside the loop and call `done`
+// on the loop's thread, after they have returned, unless the engine is destroyed before. Commits
+// run one at a time, and so do snapshots. No function holds the loop up for longer because the
+// engine holds much.
+// Errors: kCorrupt: what is on disk is damaged. kIo: the system refused. After either, the replica
+// must stop.
 
 #include <functional>
 #include <memory>
@@ -24,7 +29,8 @@
 
 namespace polis::storage {
 
-// Names one record: a revision of the whole store and the place of the change within it.
+// Names one record: a revision of the whole store, and the place of the change within that
+// revision, from 0 on.
 struct RecordKey {
   std::uint64_t revision = 0;
   std::uint32_t sub = 0;
@@ -36,23 +42,25 @@ struct Record {
   SharedBytes bytes;
 };
 
-// All of it or nothing becomes durable.
+// Changes that become durable together or not at all.
 struct WriteBatch {
-  std::vector<Record> records;     // rising, above everything in the engine
-  std::vector<RecordKey> removed;  // fine if absent
-  std::vector<std::pair<std::string, std::optional<std::string>>> named;  // nothing: remove
+  std::vector<Record> records;     // rising keys, all above every key in the engine
+  std::vector<RecordKey> removed;  // records to remove; fine if they do not exist
+  // Named values to set; nothing: remove this one.
+  std::vector<std::pair<std::string, std::optional<std::string>>> named;
 
   bool empty() const { return records.empty() && removed.empty() && named.empty(); }
 };
 
-// What a snapshot's file says of itself.
+// A snapshot file that was written.
 struct SnapshotFile {
-  std::uint64_t bytes = 0;
-  std::string named;  // the named value that was asked for, as the file holds it
+  std::uint64_t bytes = 0;  // its size
+  std::string named;        // the named value that the caller asked for, as the file holds it
 };
 
-// Called with each row of a state, the named values first, in order, beside the loop. What they
-// refuse ends the reading with their error.
+// Callbacks for the rows of a whole state: first every named value, then every record, each in
+// order. They run beside the loop, on another thread. An error that one of them returns ends the
+// reading, which then fails with it.
 struct SnapshotRows {
   std::function<Result<void>(std::string_view name, std::string_view value)> named =
       [](std::string_view, std::string_view) { return Result<void>(); };
@@ -64,41 +72,45 @@ class Engine {
  public:
   virtual ~Engine() = default;
 
-  // Calls `use` with the record's bytes, valid during the call. False: there is none.
+  // Calls `use` with the record's bytes, which are valid during the call. False: there is no such
+  // record. Reads see what was committed, and not what a commit that is under way will write.
   virtual Result<bool> get(RecordKey key, const std::function<void(std::string_view)>& use) = 0;
-  // Records from `from` on, in order, until `use` says false.
+  // Calls `use` with each record from `from` on, in order, until it gives false.
   virtual Result<void> scan(RecordKey from,
                             const std::function<bool(RecordKey, std::string_view)>& use) = 0;
-  // Named values whose name begins with `prefix`, in order.
+  // Calls `use` with each named value whose name begins with `prefix`, in order.
   virtual Result<void> scan_named(
       std::string_view prefix,
       const std::function<void(std::string_view name, std::string_view value)>& use) = 0;
 
-  // Commits durably beside the loop. One at a time: precondition !commit_under_way(). kNoSpace:
-  // nothing changed, try again.
+  // Commits the batch. Precondition: !commit_under_way(). kNoSpace: nothing has changed, and the
+  // same batch may be tried again.
   virtual void commit_later(WriteBatch batch, io::Done done) = 0;
   virtual bool commit_under_way() const = 0;
 
-  // Writes the last committed state to a file of the format in docs/formats/snapshot.md, beside the
-  // loop. Commits go on meanwhile. `also` sees the rows, too; `name` says which named value to
-  // report from the state that was written. kNoSpace, kUnavailable (no such file can be made): try
-  // again. kIo, kCorrupt: the disk, or what is on it, is not to be trusted any more.
+  // Writes the last committed state to a new file of the format in docs/formats/snapshot.md.
+  // Commits go on meanwhile. `also` sees each row before it is written. `name`: the named value to
+  // report in SnapshotFile. kNoSpace, kUnavailable (the file cannot be made): try again later.
   virtual void save_snapshot_later(const std::string& path, const std::string& name,
                                    SnapshotRows also,
                                    std::function<void(Result<SnapshotFile>)> done) = 0;
-  // Checks the file and puts its content beside the engine's state, which goes on. `also` sees the
-  // rows, too. kCorrupt: the file is damaged.
+  // A state that arrives as a file takes the place of the engine's own in two steps: load, then
+  // adopt. Loading checks the file and puts its content beside the engine's state, which stays in
+  // use. `also` sees each row. kCorrupt: the file is damaged.
   virtual void load_snapshot_later(const std::string& path, SnapshotRows also, io::Done done) = 0;
-  // What was loaded, with `also` applied to it, becomes the engine's state, atomically and durably,
-  // in place of everything it held: in the moment `done` is called. Precondition: it was loaded and
-  // not forgotten, !commit_under_way(), which is true until then. kNoSpace: nothing was changed,
-  // and what was loaded is of no use any more.
+  // The loaded content, changed by `also`, becomes the engine's state and replaces all that it
+  // held, atomically and durably. Reads see the old state until `done` is called and the new one
+  // from then on. Precondition: a load has succeeded and was not forgotten, and
+  // !commit_under_way(). Until `done` is called, commit_under_way() is true. kNoSpace: nothing has
+  // changed, and the loaded content is of no use any more.
   virtual void adopt_loaded_later(WriteBatch also, io::Done done) = 0;
+  // Drops what was loaded.
   virtual void forget_loaded() = 0;
-  // Destroys something large beside the loop. Precondition: this is its last owner.
+  // Destroys a large object beside the loop. Precondition: `garbage` is its last owner.
   virtual void dispose_later(std::shared_ptr<void> garbage) = 0;
 
-  virtual std::uint64_t bytes_on_disk() const = 0;
+  virtual std::uint64_t bytes_on_disk() const = 0;  // size of the engine's file
+  // Without pages of that file which are free. The difference can be written without more disk.
   virtual std::uint64_t bytes_in_use() const = 0;
 };
 

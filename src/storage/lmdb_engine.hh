@@ -1,12 +1,12 @@
 #pragma once
 
 // The engine on LMDB: one file, `state.mdb`. Records lie in revision order, so that every write is
-// an append and pages fill completely; commits run on a thread of their own. Readers see the file
-// through the page cache: values cost no heap.
+// an append and pages fill completely; in key order every write would touch a page of its own.
+// Reads go through the page cache, so values cost no heap. Commits and snapshots have a thread
+// each.
 //
-// Why: in key order every write would touch a page of its own.
-//
-// Threads: as engine.hh says. Life: destroying it waits for what is under way.
+// Threads: as engine.hh says.
+// Life: open -> use -> destroy, which waits for what is under way. The only user of LMDB.
 
 #include <memory>
 
@@ -18,14 +18,15 @@ namespace polis::storage {
 
 struct LmdbOptions {
   std::string directory;
-  // Address space for the file, bytes; not memory. Less is taken where there is not so much.
-  // Reaching it is kNoSpace.
+  // The largest size of the file, bytes. It costs address space, not memory; where the system does
+  // not give so much, half is taken, and half again. A file that has reached it: kNoSpace.
   std::uint64_t map_bytes = 1ULL << 40;
 };
 
 class LmdbEngine final : public Engine {
  public:
-  // kIo, kNoSpace, kCorrupt: with the path and LMDB's reason.
+  // Opens the file, or makes an empty one. kIo, kNoSpace, kCorrupt: the text has the path and
+  // LMDB's reason.
   static Result<std::unique_ptr<LmdbEngine>> open(io::Loop& loop, LmdbOptions options);
   ~LmdbEngine() override;
 
@@ -59,10 +60,10 @@ class LmdbEngine final : public Engine {
 
   std::shared_ptr<Environment> environment_;  // shared with snapshots being written from it
   bool commit_under_way_ = false;
-  std::shared_ptr<bool> alive_ =
-      std::make_shared<bool>();         // shared with posted callbacks that may come too late
-  std::unique_ptr<io::Worker> worker_;  // commits
-  std::unique_ptr<io::Worker> snapshot_worker_;  // snapshots, which take long
+  // Shared with callbacks that may run after this object is gone.
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>();
+  std::unique_ptr<io::Worker> worker_;           // commits
+  std::unique_ptr<io::Worker> snapshot_worker_;  // snapshots, loading, disposal: what takes long
 };
 
 }  // namespace polis::storage

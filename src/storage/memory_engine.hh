@@ -1,8 +1,10 @@
 #pragma once
 
-// The engine as an ordered map, for simulation and for unit tests of what stands on it. It keeps
+// The engine as an ordered map, for simulation and for unit tests of what uses an engine. It keeps
 // the crash rules of the real one: a batch that was under way when the process died is there as a
 // whole or not at all.
+//
+// Threads: the loop's.
 
 #include <map>
 #include <memory>
@@ -13,7 +15,7 @@
 
 namespace polis::storage {
 
-// What outlives the process.
+// What a crash leaves: the simulated machine's disk.
 struct MemoryEngineState {
   std::map<RecordKey, SharedBytes> records;
   std::map<std::string, std::string> named;
@@ -21,10 +23,10 @@ struct MemoryEngineState {
 
 class MemoryEngine final : public Engine {
  public:
-  // Commits take a random time of up to `commit_max`.
+  // Commits take a random time of up to `commit_max`. `disk` is for snapshot files.
   MemoryEngine(std::shared_ptr<MemoryEngineState> state, io::Loop& loop, io::Disk& disk,
                Random random, Duration commit_max = Duration::zero());
-  // A commit or an adoption that is under way may or may not have happened.
+  // This is a crash: `random` decides whether a commit or adoption that is under way has happened.
   ~MemoryEngine() override;
 
   Result<bool> get(RecordKey key, const std::function<void(std::string_view)>& use) override;
@@ -51,14 +53,14 @@ class MemoryEngine final : public Engine {
   Result<void> load(const std::string& path, const SnapshotRows& also);
   Duration delay();
 
-  std::shared_ptr<MemoryEngineState>
-      state_;  // shared with the simulated machine, which outlives the process
+  // Shared with the simulated machine, which outlives the process.
+  std::shared_ptr<MemoryEngineState> state_;
   io::Loop& loop_;
   io::Disk& disk_;
   Random random_;
   Duration commit_max_;
-  std::optional<WriteBatch> under_way_;
-  std::optional<MemoryEngineState> loaded_;
+  std::optional<WriteBatch> under_way_;      // the commit that is under way
+  std::optional<MemoryEngineState> loaded_;  // by load_snapshot_later
   bool adopting_ = false;
   std::unique_ptr<io::Timer> commit_timer_, save_timer_, load_timer_;
 };

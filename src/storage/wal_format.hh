@@ -1,6 +1,8 @@
 #pragma once
 
-// The bytes of a write-ahead log record. See docs/formats/wal.md.
+// The bytes of a record of the write-ahead log. See docs/formats/wal.md.
+//
+// Threads: pure functions, from any thread.
 
 #include <cstdint>
 #include <optional>
@@ -15,37 +17,40 @@ enum RecordType : std::uint8_t {
                      // the first entry
   kHardState = 2,
   kEntry = 3,
-  kReset = 4,     // the log begins anew behind (index, term)
-  kAccepted = 5,  // as kEntry, with its proposer; replaces its own index alone
+  kReset = 4,     // entries through this index do not count any more; without gaps: no entry does
+  kAccepted = 5,  // log with gaps: as kEntry, with its proposer; replaces its own index alone
 };
 
-// 2 added the longest promise to the hard state. Older segments are read and never appended to.
+// Of a segment, in its head. Version 2 added the longest lease promise to the hard state. Segments
+// of version 1 are read and never appended to.
 inline constexpr std::uint32_t kVersion = 2;
-// A log with gaps: kAccepted instead of kEntry.
+// Of a segment of a log with gaps: kAccepted instead of kEntry.
 inline constexpr std::uint32_t kVersionWithGaps = 3;
 inline constexpr std::uint32_t kVersionNewest = 3;
-inline constexpr std::size_t kHeaderBytes = 32;
-inline constexpr std::size_t kAlign = 8;
-// The longest payload: an entry of the largest batch, and a little.
+inline constexpr std::size_t kHeaderBytes = 32;  // of a record, before its payload
+inline constexpr std::size_t kAlign = 8;         // a record's length is a multiple of this
+// The longest payload that is written or believed, bytes: more than the largest entry has.
 inline constexpr std::uint32_t kPayloadMax = 12 << 20;
 
-// crc32c u32 over all that follows | payload length u32 | position u64 | durable u64 | type u8 | 7
-// zero bytes | payload
+// On disk: CRC32C of all that follows through the payload, u32 | payload length u32 | position u64
+// | durable u64 | type u8 | 7 zero bytes | payload | zeros up to a multiple of kAlign.
 struct Record {
-  std::uint8_t type = 0;
-  std::uint64_t position =
-      0;  // of this record in the whole log: a misdirected or stale one does not match
-  std::uint64_t durable = 0;  // everything before this position was durable when this was written
+  std::uint8_t type = 0;  // RecordType
+  // Of this record's first byte in the whole log. A record that an earlier life or a misdirected
+  // write left at some place has another position than that place.
+  std::uint64_t position = 0;
+  std::uint64_t durable = 0;  // every byte before this position was durable when this was written
   std::string_view payload;
 
+  // Length on disk.
   std::size_t stored_bytes() const { return padded(kHeaderBytes + payload.size()); }
   static std::size_t padded(std::size_t n) { return (n + kAlign - 1) / kAlign * kAlign; }
 };
 
 void append_record(std::string& out, const Record& record);
 
-// The record at the beginning of `bytes`, which lie at `position`. Nothing if there is no whole,
-// intact one.
+// The record at the beginning of `bytes`; its payload points into them. `position`: of the first of
+// these bytes in the whole log. Nothing: no whole and intact record of that position is there.
 std::optional<Record> parse_record(std::string_view bytes, std::uint64_t position);
 
 }  // namespace polis::storage::wal

@@ -102,8 +102,9 @@ bool replay_reset(Reader& in, Recovered& recovered) {
 
 bool replay_entry(Entry entry, Recovered& recovered) {
   if (entry.index <= recovered.base_index) {
-    // Written over the end of a segment that has been released since: what was released is in the
-    // state machine, so this entry is, too, and the log may as well begin behind it.
+    // This entry replaced one of a segment that has been released since. A segment is released only
+    // when the state machine holds all indexes in it durably. So it holds this entry, too, and the
+    // log can begin behind it.
     recovered.base_index = entry.index;
     recovered.base_term = entry.term;
     recovered.entries.clear();
@@ -141,7 +142,7 @@ bool replay(const wal::Record& record, std::uint32_t version, Recovered& recover
 
 }  // namespace
 
-// A segment of zeros: prepared and never used.
+// A segment of zeros: it was prepared and never used.
 Result<bool> Wal::never_begun(std::uint64_t number) {
   auto file = disk_.open(segment_path(number));
   if (!file) return std::unexpected(file.error());
@@ -220,7 +221,7 @@ Result<void> Wal::recover(Recovered& recovered) {
   return {};
 }
 
-// Behind what was recovered, in a new segment if need be.
+// Makes the log ready to be written behind what was recovered, in a new segment if need be.
 Result<void> Wal::go_on_writing() {
   if (segments_.empty()) {
     if (auto done = start_segment(1); !done) return done;
@@ -240,7 +241,8 @@ Result<void> Wal::go_on_writing() {
   return write_pending();
 }
 
-// kInvalid, kCorrupt: it is not the head that has to stand there.
+// Checks the head of a segment and takes over what it says. kInvalid, kCorrupt: another head was
+// expected there.
 Result<void> Wal::take_head(const wal::Head& head, const wal::Record& record, const Segment* before,
                             Segment& segment, Recovered& recovered) {
   if (head.version > wal::kVersionNewest) {
@@ -270,7 +272,8 @@ Result<void> Wal::take_head(const wal::Head& head, const wal::Record& record, co
                             "one of the two is from another time. {}",
                             segment.path, record.position, before->path, end_.position, kRemedy));
   }
-  // Heads of before say the end of the file here, which tells nothing.
+  // Heads of older releases have their own position in `durable`, which says nothing about the
+  // records before.
   if (before != nullptr && record.durable < record.position && record.durable > before->end) {
     return fail(ErrorCode::kCorrupt,
                 fmt::format("{}: the records end at byte {}, though {} says that they went on "

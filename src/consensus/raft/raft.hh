@@ -10,9 +10,10 @@
 // Source: Raft thesis. Elections 3.4 with pre-vote 9.6 and check-quorum 6.2; replication 3.5,
 // pipelined 10.2.1, the leader's own write in parallel 10.2.1; commitment 3.6.2; membership 4;
 // snapshots 5; read index 6.4 and the master lease 6.4.1 (consensus/lease.hh); hand-over
-// (leadership transfer) 3.10. Departures: a committed entry is applied only when it is also durable
-// here, so that the state machine never runs ahead of its own log. Snapshots travel in parts that
-// the receiver asks for by offset, so that a lost connection costs one part.
+// (leadership transfer) 3.10.
+// Departures: a committed entry is applied only when it is also durable here, so that the state
+// machine never runs ahead of its own log. Snapshots travel in parts that the receiver asks for by
+// offset, so that a lost connection costs one part.
 //
 // Threads: one at a time.
 // Life: construct -> step / tick / propose / read / on_persisted ... -> take_output after each
