@@ -2,8 +2,9 @@
 
 // etcdserverpb.KV: Range, Put, DeleteRange, Txn, Compact.
 //
-// Answers that are large are read from the store while they are sent, and what takes long is read
-// in slices (etcd/long_reads.hh).
+// A large answer is read from the store while it is sent. A read that takes long is made in slices
+// (etcd/long_reads.hh). Transactions that only read, and ranges, are served by this replica; all
+// other requests go through the log (replica/replica.hh).
 //
 // Threads: the reactor's. Life: outlives the server's calls.
 
@@ -15,16 +16,17 @@
 
 namespace polis::etcd {
 
-// The largest answer to a transaction or deletion, bytes. Larger ones are refused before they are
-// proposed; one that grew after that is applied, and its answer is an error that says so.
+// The largest answer to a transaction or deletion, bytes. A request whose answer would be larger is
+// refused before it is proposed. If the answer has become larger when the request is applied, the
+// changes are made and the client gets an error that says so.
 inline constexpr std::uint64_t kTxnAnswerBytesMax = 1 << 30;
 
 class KvService {
  public:
   KvService(Context context, http::Server& server);
   ~KvService();
-  // The store has got another state. Answers that are being read from the old one are cut off:
-  // their clients see an error and may ask again.
+  // A snapshot has taken the place of the store's state. Answers that are being read from the old
+  // state are cut off: their clients see an error and may ask again.
   void on_store_replaced();
 
  private:
@@ -32,20 +34,20 @@ class KvService {
   class AnswerJob;
   class TxnJob;
   using AnswerPtr = std::unique_ptr<store::Answer, store::AnswerDeleter>;
-  // An answer on its way to a client.
+  // An answer that is planned or sent.
   struct Delivery {
     http::CallPtr call;
-    std::string bytes;  // the header
+    std::string bytes;  // the header, which comes before the answer
     AnswerPtr answer;
-    std::string applied;  // what was changed before it is answered; empty: nothing
-    std::uint64_t bytes_max;
+    std::string applied;      // says what was changed already, for errors; empty: nothing was
+    std::uint64_t bytes_max;  // of the answer
   };
 
   void on_range(const http::CallPtr& call, std::string_view request);
   void on_txn(const http::CallPtr& call, std::string_view request);
   void on_delete(const http::CallPtr& call, std::string_view request);
   void change(store::CommandKind kind, const http::CallPtr& call, std::string_view request);
-  // As change, for what was found to cost this much.
+  // As change(), for a request whose cost was estimated.
   void submit(store::CommandKind kind, const http::CallPtr& call, std::string_view request,
               const store::CommandCost& cost);
   void serve_range(const http::CallPtr& call, store::RangeQuery query);

@@ -34,8 +34,8 @@ enum class CommandKind : std::uint8_t {
 };
 inline constexpr std::uint8_t kCommandKindLast = 9;
 
-// The reign of one master. Term and master together identify it; neither alone does, since two
-// Paxos masters may have had one round.
+// The time in which one replica is master. Term and master together identify it; neither alone
+// does, because two Paxos masters may have had one term.
 struct Mastership {
   consensus::Term term;
   ReplicaId master = consensus::kNoReplica;
