@@ -40,7 +40,7 @@ std::string names(const Configuration& configuration, const std::vector<ReplicaI
 Result<Configuration> with_learner(const Configuration& from, Member member) {
   Configuration to = from;
   for (const Member& other : from.members) {
-    // Whoever takes another's place may do so on the same machine.
+    // A member that replaces another may run on the same machine.
     if (other.peer == member.peer && other.id != member.replaces) return address_taken(other);
   }
   if (contains(from.everyone(), member.id)) {
@@ -50,7 +50,7 @@ Result<Configuration> with_learner(const Configuration& from, Member member) {
     return fail(ErrorCode::kInvalid,
                 fmt::format("a cell has at most {} members, learners included", kMembersMax));
   }
-  // Such a cell may have members of a release that cannot read places.
+  // The cell may have replicas of a release that cannot read places.
   if (!member.place.empty() && !from.names_places()) {
     return fail(ErrorCode::kInvalid,
                 "the cell was founded without `places`, so a member cannot have one");

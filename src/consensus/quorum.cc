@@ -16,7 +16,7 @@ namespace {
 using Voters = std::vector<ReplicaId>;
 using In = std::function<bool(ReplicaId)>;
 
-// How many it takes where they are only counted.
+// How many voters make a quorum, for the rules that only count them.
 std::size_t needed(const QuorumRule& rule, Phase phase, std::size_t voters) {
   if (rule.kind == QuorumKind::kMajority) return voters / 2 + 1;
   return static_cast<std::size_t>(phase == Phase::kElect ? rule.elect : rule.commit);
@@ -120,10 +120,10 @@ Verdict quorum_vote(const Configuration& configuration, Phase phase,
   return possible ? Verdict::kPending : Verdict::kLost;
 }
 
-// Every set of voters, and the rest of them: nine at most, or ten while one replaces another: a
-// thousand.
+// Tries every set of voters against the rest of them. There are at most nine voters, or ten while
+// one replaces another: a thousand sets.
 Result<void> check_quorums(const Configuration& configuration) {
-  if (configuration.voters.empty()) return {};  // who joins does not know yet
+  if (configuration.voters.empty()) return {};  // a replica that joins does not know them yet
   if (auto done = check_rule(configuration); !done) return done;
   Voters all = configuration.voters;
   all.insert(all.end(), configuration.voters_outgoing.begin(), configuration.voters_outgoing.end());

@@ -32,7 +32,8 @@ class Looking {
   Set everyone() const { return static_cast<Set>(quorum_.size() - 1); }
   bool is(Set set) const { return quorum_[set]; }
 
-  // However `left` loses so many more. -1: it is no quorum itself.
+  // The largest N such that `left` still contains a quorum after the loss of any N of its voters.
+  // -1: `left` contains no quorum.
   int survives(Set left) const {
     if (!is(left)) return -1;
     int fewest = std::popcount(left);

@@ -1,14 +1,14 @@
 #pragma once
 
 // Which losses of voters a configuration survives: for people who choose a quorum rule
-// (`polis cell quorum explain`, `polis doctor`).
+// (`polis cell quorum explain`).
 //
 // The answers are given for each phase: electing a master, and committing entries (quorum.hh). A
 // phase *survives* a loss if the voters that are left still contain a quorum for it. A *minimal
 // quorum* is a quorum that is no quorum any more when any one of its voters is taken out. "Any N
 // losses tolerated" means: whichever N voters are lost, the phase goes on.
 //
-// All sets of voters are tried, at most 2^10, during a joint change.
+// All sets of voters are tried: at most 2^9, or 2^10 in a joint configuration.
 //
 // Threads: pure functions, from any thread.
 
@@ -36,7 +36,7 @@ struct Survey {
   static constexpr std::size_t kShownMax = 6;
 };
 
-// Precondition: check_quorums(configuration).
+// Precondition: check_quorums(configuration) has no error.
 Survey survey(const Configuration& configuration);
 
 }  // namespace polis::consensus

@@ -161,6 +161,7 @@ class ReplicatedLog {
 
   // Time has passed. Call it at next_deadline() or later; an earlier call does no harm.
   virtual void tick(Instant now) = 0;
+  // When tick() is needed next, if nothing else happens. Every input may change it.
   virtual Instant next_deadline() const = 0;
 
   // Appends a command. The result is the index that the command has if it is ever committed;
@@ -208,20 +209,22 @@ class ReplicatedLog {
   // Whether a complete snapshot with this mark is still of use. Ask right before it is installed,
   // while nothing else reaches the log.
   virtual bool wants_snapshot(const SnapshotMark& mark) const = 0;
-  // It is complete, checked and durable, and is now the state of the state machine. The log begins
-  // anew behind the mark (Paxos: keeps what is behind the mark). Precondition:
+  // It is complete, checked and durable, and is now the state of the state machine. Raft: the log
+  // is empty behind the mark now. Paxos: entries behind the mark stay. Precondition:
   // wants_snapshot(mark).
   virtual void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now) = 0;
 
+  // What the inputs since the last call have led to. Take and perform outputs until one is empty:
+  // each holds a bounded part of what is committed.
   [[nodiscard]] virtual Output take_output() = 0;
   virtual Status status() const = 0;
 };
 
-// What the driver found on disk when the process started; empty for a new replica, except that a
-// founder's mark has the first configuration.
+// What the driver found on disk when the process started. A new replica has found nothing; if it
+// founds a cell, `mark` has the first configuration.
 struct Restored {
   HardState hard_state;
-  SnapshotMark mark;  // the log begins behind this point; the configuration is the state's
+  SnapshotMark mark;  // the log begins behind this point; its configuration is as of `applied`
   // Behind the mark, rising. Raft: consecutive from mark.index + 1 on. Paxos: may have gaps.
   std::vector<Entry> entries;
   LogIndex applied;  // the state machine holds everything through here durably; >= mark.index

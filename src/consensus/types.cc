@@ -7,10 +7,11 @@
 namespace polis::consensus {
 namespace {
 
-// Before the counts, which are smaller: a configuration that also says who its members are. The
-// first format had ids alone. Stored: DO NOT CHANGE.
+// The first number of an encoded configuration. The first format had only ids, and began with their
+// count, which is smaller than these. 240: members follow. Stored: DO NOT CHANGE.
 constexpr std::uint64_t kWithMembers = 240;
-// And of places and of other quorums than majorities; only if there are any.
+// Members and their places follow, and the quorum rule. Written only if a place is known or the
+// rule is not "majority".
 constexpr std::uint64_t kWithQuorum = 241;
 static_assert(kWithMembers > kMembersMax);
 

@@ -90,8 +90,8 @@ void Raft::maybe_send_append(ReplicaId to, Progress& progress, bool even_if_empt
   }
 }
 
-// A follower's clients wait for its own commit index: it learns it now, not with the next append or
-// heartbeat.
+// A follower's clients wait until it knows that their commands are committed. So it is told at
+// once, not with the next append or heartbeat.
 void Raft::maybe_send_commit(ReplicaId to, Progress& progress) {
   LogIndex commit = std::min(progress.match, commit_);
   if (commit <= progress.commit_sent || progress.feed == Feed::kSnapshot) return;
@@ -105,7 +105,8 @@ void Raft::on_append(const Message& message) {
   if (role_ != Role::kFollower && role_ != Role::kLearner) become_follower(term_, message.from);
   clock_.hear(now_);
 
-  // What is committed here agrees with every leader's log (Raft thesis 3.6.3), compacted or not.
+  // The committed part of this log agrees with every leader's (Raft thesis 3.6.3), also where it
+  // has been released.
   if (message.index < commit_) {
     LogIndex last = message.index + message.entries.size();
     if (last <= commit_) {
@@ -146,7 +147,8 @@ void Raft::on_append_reply(const Message& message) {
   Progress& progress = found->second;
   progress.heard = now_;
   if (message.reject) {
-    // Late: of something that has been accepted since, or not the answer to the probe that is out.
+    // A late refusal: of an append that has been accepted since, or not of the probe that is under
+    // way.
     if (message.commit <= progress.match || progress.feed == Feed::kSnapshot) return;
     if (progress.feed == Feed::kProbe && message.commit != progress.next.previous()) return;
     LogIndex hint = std::min(message.index, log_.last_index());
@@ -228,7 +230,7 @@ Result<void> Raft::transfer(ReplicaId target, Instant now) {
   if (target == options_.id || !configuration_.is_voter(target)) {
     return fail(ErrorCode::kInvalid, "mastership can only go to another voting replica");
   }
-  // From here on another may be elected with this leader's own consent (Raft thesis 6.4.1).
+  // From here on another replica may be elected with this leader's consent (Raft thesis 6.4.1).
   rounds_.give_up_lease();
   transfer_target_ = target;
   transfer_deadline_ = now_ + options_.election_timeout_max;

@@ -1,6 +1,6 @@
-// Snapshots for followers that are behind the log (Raft thesis 5): one chunk under way per
-// follower, the next one asked for by offset, so that a receiver that was cut off continues where
-// it stopped.
+// Snapshots for followers that need entries which the log has released (Raft thesis 5). One part is
+// under way to each follower, and the follower asks for the next one by its offset. So a receiver
+// that was cut off goes on where it stopped.
 
 #include "base/check.hh"
 #include "consensus/raft/raft.hh"
@@ -27,7 +27,7 @@ void Raft::on_snapshot_available(const SnapshotMark& mark, std::uint64_t size, I
   snapshot_size_ = size;
   snapshot_asked_ = false;
   for (auto& [id, progress] : peers_) {
-    // Whoever receives an older one begins anew: its file is gone.
+    // A follower that receives an older snapshot begins anew: that file is gone.
     if (progress.feed == Feed::kSnapshot && progress.snapshot != mark.index)
       progress.become_probe();
   }
@@ -76,8 +76,8 @@ void Raft::on_snapshot_chunk(Message message) {
     arriving_offset_ = 0;
     arriving_chunk_under_way_ = false;
   }
-  // Sent again: the first time there was no room for it. From the beginning, so that the file is
-  // whole.
+  // The part comes again, because it was not written the first time, for want of space. The
+  // transfer begins from the start, so that the file is whole.
   if (arriving_chunk_under_way_ && message.offset == arriving_offset_ &&
       now_ - arriving_since_ >= options_.election_timeout_min) {
     arriving_chunk_under_way_ = false;
@@ -161,7 +161,8 @@ void Raft::on_snapshot_reply(const Message& message) {
   if (message.offset < snapshot_size_) {
     send_chunk(message.from, progress);
   } else {
-    // Being installed; the append reply that follows ends it. Ask again if that gets lost.
+    // The follower has all of it and installs it; its append reply will end the transfer. If that
+    // reply is lost, sending the last byte again makes the follower reply again.
     progress.snapshot_offset = snapshot_size_ - std::min<std::uint64_t>(snapshot_size_, 1);
     progress.chunk_sent = true;
     progress.chunk_sent_at = now_;
