@@ -38,7 +38,9 @@ inline constexpr ReplicaId kNoReplica{0};  // real ids are never 0
 
 // Stored and sent: DO NOT CHANGE the numbers.
 enum class EntryKind : std::uint8_t {
-  kNoop = 0,           // a new master's first entry (Raft thesis 6.4)
+  // No effect. Raft: a new leader's first entry (Raft thesis 6.4). Paxos: fills a slot for which
+  // phase 1 has found no value.
+  kNoop = 0,
   kCommand = 1,        // bytes for the state machine
   kConfiguration = 2,  // a Configuration
 };
@@ -84,7 +86,7 @@ struct QuorumRule {
   bool operator==(const QuorumRule&) const = default;
 };
 
-// What the cell knows of one member. Consensus itself reads only `promote`, `replaces` and `place`.
+// What the cell knows of one member. Consensus decides only by `promote`, `replaces` and `place`.
 struct Member {
   ReplicaId id;
   std::string name;
