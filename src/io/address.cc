@@ -87,48 +87,74 @@ bool Address::loopback() const {
   return ::inet_pton(AF_INET6, without_zone(host).c_str(), &six) == 1 && IN6_IS_ADDR_LOOPBACK(&six);
 }
 
-std::string Address::text() const {
-  if (is_unix()) return "unix://" + path;
+std::string Address::authority() const {
+  if (is_unix()) return "localhost";
   return host.find(':') == std::string::npos ? fmt::format("{}:{}", host, port)
                                              : fmt::format("[{}]:{}", host, port);
 }
 
-std::string Address::url() const { return is_unix() ? text() : "http://" + text(); }
+std::string Address::text() const {
+  if (is_unix()) return "unix://" + path;
+  return tls ? url() : authority();
+}
 
-Result<Address> parse_address(std::string_view text) {
+std::string Address::url() const {
+  if (is_unix()) return text();
+  return (tls ? "https://" : "http://") + authority();
+}
+
+Result<Address> parse_address(std::string_view text, NoScheme no_scheme) {
   const std::string_view given = text;
   for (std::string_view scheme : {"unix://", "unix:"}) {
     if (text.starts_with(scheme)) return parse_unix(given, text.substr(scheme.size()));
   }
-  for (std::string_view scheme : {"https://", "unixs://", "unixs:"}) {
+  for (std::string_view scheme : {"unixs://", "unixs:"}) {
     if (text.starts_with(scheme))
-      return wrong(given, fmt::format("TLS is not there yet; write {}{}",
-                                      scheme.starts_with("unix") ? "unix://" : "http://",
+      return wrong(given, fmt::format("there is no TLS over unix sockets; write unix://{}",
                                       text.substr(scheme.size())));
   }
-  for (std::string_view scheme : {"http://", "tcp://"}) {
+  bool tls = no_scheme == NoScheme::kTls;
+  for (std::string_view scheme : {"https://", "http://", "tcp://"}) {
     if (!text.starts_with(scheme)) continue;
     text.remove_prefix(scheme.size());
+    tls = scheme == "https://";
     break;
   }
   if (const std::size_t at = text.find("://"); at != std::string_view::npos)
     return wrong(given,
                  fmt::format("'{}' is no scheme that is known; {}", text.substr(0, at), kExamples));
-  return parse_host_and_port(given, text);
+  auto address = parse_host_and_port(given, text);
+  if (address) address->tls = tls;
+  return address;
 }
 
-Result<std::vector<Address>> parse_addresses(std::string_view text) {
+Result<std::vector<Address>> parse_addresses(std::string_view text, NoScheme no_scheme) {
   std::vector<Address> found;
   std::string_view rest = text;
   while (!rest.empty()) {
     const std::string_view one = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), one.size() + 1));
-    auto address = parse_address(one);
+    auto address = parse_address(one, no_scheme);
     if (!address) return std::unexpected(address.error());
     found.push_back(std::move(*address));
   }
   if (found.empty()) return wrong(text, kExamples);
   return found;
+}
+
+bool is_ip(const std::string& host) {
+  in_addr four;
+  return ::inet_pton(AF_INET, host.c_str(), &four) == 1 || is_ipv6(host);
+}
+
+std::string ip_text(std::string_view bytes) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  const int family = bytes.size() == sizeof(in_addr)    ? AF_INET
+                     : bytes.size() == sizeof(in6_addr) ? AF_INET6
+                                                        : AF_UNSPEC;
+  if (family == AF_UNSPEC || ::inet_ntop(family, bytes.data(), text.data(), text.size()) == nullptr)
+    return "";
+  return text.data();
 }
 
 std::optional<std::string> host_of_this_machine() {

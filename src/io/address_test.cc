@@ -13,6 +13,8 @@ TEST(Address, each_form_is_understood) {
            Case{"127.0.0.1:2379", "127.0.0.1:2379"},
            Case{"http://127.0.0.1:2379", "127.0.0.1:2379"},
            Case{"http://127.0.0.1:2379/", "127.0.0.1:2379"},
+           Case{"https://127.0.0.1:2379/", "https://127.0.0.1:2379"},
+           Case{"https://[::1]:2379", "https://[::1]:2379"},
            Case{"tcp://node-1.example:2379", "node-1.example:2379"},
            Case{"localhost:0", "localhost:0"},
            Case{":2379", ":2379"},
@@ -45,7 +47,6 @@ TEST(Address, what_is_wrong_is_named_with_what_to_write) {
   };
   const std::string long_path = "unix://" + std::string(108, 'x');
   for (const Case& c : {
-           Case{"https://10.0.0.1:2379", "write http://10.0.0.1:2379"},
            Case{"unixs://localhost:1", "write unix://localhost:1"},
            Case{"ftp://10.0.0.1:2379", "'ftp' is no scheme"},
            Case{"http://https://a:1", "'https' is no scheme"},
@@ -84,6 +85,9 @@ TEST(Address, every_address_and_this_machine_alone_are_told_apart) {
 }
 
 TEST(Address, several_stand_with_commas_between) {
+  EXPECT_TRUE(parse_address("a:1", NoScheme::kTls)->tls);
+  EXPECT_FALSE(parse_address("http://a:1", NoScheme::kTls)->tls);
+  EXPECT_EQ(parse_address("https://a:1")->authority(), "a:1");
   auto found = parse_addresses("http://10.0.0.1:1,[::1]:2,unix:///x");
   ASSERT_TRUE(found.has_value());
   ASSERT_EQ(found->size(), 3u);

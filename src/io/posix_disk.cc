@@ -275,9 +275,11 @@ Result<std::string> read_file(const std::string& path) {
   return bytes;
 }
 
-Result<void> write_file_atomically(const std::string& path, std::string_view bytes) {
+Result<void> write_file_atomically(const std::string& path, std::string_view bytes,
+                                   Readable readable) {
   const std::string temporary = path + ".tmp";
-  int fd = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  int fd = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
+                  readable == Readable::kByAll ? 0644 : 0600);
   if (fd < 0) return system_error("create", temporary);
   Result<void> done = write_all(fd, 0, bytes, temporary);
   if (done && ::fsync(fd) != 0) done = system_error("sync", temporary);

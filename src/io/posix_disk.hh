@@ -58,8 +58,10 @@ bool means_no_space(int number);
 // ends. kUnavailable: another process holds it.
 Result<std::shared_ptr<void>> lock_directory(const std::string& directory);
 
-// Whole small files, for settings and identities. The write is atomic and durable.
+// Whole small files, for settings, identities and certificates. The write is atomic and durable.
+enum class Readable { kByOwner, kByAll };
 Result<std::string> read_file(const std::string& path);
-Result<void> write_file_atomically(const std::string& path, std::string_view bytes);
+Result<void> write_file_atomically(const std::string& path, std::string_view bytes,
+                                   Readable readable = Readable::kByOwner);
 
 }  // namespace polis::io
