@@ -18,6 +18,7 @@
 #include "bench/histogram.hh"
 #include "client/client.hh"
 #include "io/reactor.hh"
+#include "tls/network.hh"
 
 namespace polis::bench {
 namespace {
@@ -31,6 +32,7 @@ struct Options {
   std::uint64_t keys = 100'000, value_bytes = 256;
   bool sequential = false;
   std::vector<int> pids;
+  std::string cacert, cert, key;
 };
 
 // CPU of all threads of the processes, nanoseconds.
@@ -55,16 +57,26 @@ int own_pid() {
                               : std::stoi(std::filesystem::read_symlink("/proc/self").string()));
 }
 
+std::unique_ptr<tls::Credentials> credentials_of(const Options& options) {
+  auto loaded = tls::Credentials::load({options.cert, options.key, options.cacert, ""}, {});
+  if (!loaded) throw std::runtime_error(loaded.error().text);
+  return std::move(*loaded);
+}
+
 class Load {
  public:
   explicit Load(Options options)
-      : options_(std::move(options)), value_(options_.value_bytes, 'v'), random_(42) {
-    auto endpoints = client::parse_endpoints(options_.endpoints);
+      : options_(std::move(options)),
+        credentials_(options_.cacert.empty() ? nullptr : credentials_of(options_)),
+        value_(options_.value_bytes, 'v'),
+        random_(42) {
+    auto endpoints = client::parse_endpoints(
+        options_.endpoints, credentials_ ? io::NoScheme::kTls : io::NoScheme::kPlain);
     if (!endpoints) throw std::runtime_error(endpoints.error().text);
     endpoints_ = *endpoints;
     for (std::uint64_t i = 0; i < options_.connections; ++i) {
       connections_.push_back(std::make_unique<http::ClientConnection>(
-          reactor_, reactor_.network(), endpoints_[i % endpoints_.size()]));
+          reactor_, network_, endpoints_[i % endpoints_.size()]));
     }
     reactor_.at_turn_end([this] { lost_.clear(); });
   }
@@ -134,7 +146,7 @@ class Load {
     if (connections_[place]->failed()) {
       lost_.push_back(std::move(connections_[place]));  // it may be the caller
       connections_[place] = std::make_unique<http::ClientConnection>(
-          reactor_, reactor_.network(), endpoints_[++next_endpoint_ % endpoints_.size()]);
+          reactor_, network_, endpoints_[++next_endpoint_ % endpoints_.size()]);
     }
     return *connections_[place];
   }
@@ -221,7 +233,9 @@ class Load {
   }
 
   Options options_;
+  std::unique_ptr<tls::Credentials> credentials_;
   io::Reactor reactor_;
+  tls::Network network_{reactor_, reactor_.network(), credentials_.get()};
   std::vector<io::Address> endpoints_;
   std::vector<std::unique_ptr<http::ClientConnection>> connections_, lost_;
   std::size_t next_endpoint_ = 0;
@@ -251,6 +265,9 @@ int main(int argc, char** argv) {
   CLI::App app{"Load on a server of the etcd API; prints one line of JSON"};
   app.add_option("--endpoints", options.endpoints,
                  "HOST:PORT,...; connections are spread over them");
+  app.add_option("--cacert", options.cacert, "PEM; with it, the connections speak TLS");
+  app.add_option("--cert", options.cert, "own certificate, PEM");
+  app.add_option("--key", options.key, "its key");
   app.add_option("--operation", options.operation)
       ->check(CLI::IsMember({"put", "get", "serializable-get"}));
   app.add_option("--clients", options.clients, "requests under way at a time")

@@ -42,7 +42,7 @@ class AddressTest(unittest.TestCase):
         for endpoint in (f"127.0.0.1:{client}", f"http://127.0.0.1:{client}/", f"http://localhost:{second}", f"unix://{path}", f"unix:{path}", "unix://localhost:2379"):
             self.polis("kv", "put", "a", endpoint, "-e", endpoint, cwd=self.directory)
             self.assertEqual(self.polis("kv", "get", "a", "--value-only", "-e", endpoint, cwd=self.directory).strip(), endpoint)
-        self.assertIn("TLS is not there yet", self.polis("kv", "get", "a", "-e", f"https://127.0.0.1:{client}", rc=2))
+        self.assertIn("does not speak TLS there; write http://", self.polis("kv", "get", "a", "-e", f"https://127.0.0.1:{client}", rc=1))
         members = json.loads(self.polis("cell", "status", "-o", "json", "-e", f"127.0.0.1:{client}"))
         self.assertEqual(members[0]["client"], f"127.0.0.1:{client},127.0.0.1:{second}")
         listed = subprocess.run(["etcdctl", "--endpoints", f"http://127.0.0.1:{second}", "member", "list", "-w", "json"], capture_output=True, text=True,
@@ -97,7 +97,7 @@ class AddressTest(unittest.TestCase):
     def test_what_cannot_work_is_refused_with_the_line_to_write(self):
         def refused(*flags):
             return self.polis("config", "dump", *flags, rc=2)
-        self.assertIn("write http://10.0.0.1:2379", refused("--client", "https://10.0.0.1:2379"))
+        self.assertIn("https:// needs 'cert-file'", refused("--client", "https://10.0.0.1:2379"))
         self.assertIn("add --advertise-peer HOST:2380", refused("--join", "10.0.0.1:2379", "--peer", "0.0.0.0:2380"))
         self.assertIn("write --advertise-peer 10.0.0.1:2380", refused("--name", "a", "--initial", "a=10.0.0.1:2380,b=10.0.0.2:2380", "--advertise-peer", "10.0.0.9:2380"))
         self.assertIn("must be NAME=HOST:PORT", self.polis("cell", "add", "d=0.0.0.0:2380", rc=2))

@@ -17,7 +17,7 @@ const io::Address* in_initial(const host::SettingReader& in, const Settings& set
 }
 
 io::Address with_host(std::string host, const io::Address& address) {
-  return {std::move(host), address.port, ""};
+  return {std::move(host), address.port, "", address.tls};
 }
 
 // For a replica alone: an address of this machine, or loopback where there is no other.
@@ -26,7 +26,7 @@ std::string own_host() { return io::host_of_this_machine().value_or("127.0.0.1")
 std::optional<io::Address> advertised_peer(host::SettingReader& in, const Settings& settings) {
   const io::Address* agreed = in_initial(in, settings);
   if (!in.text("advertise-peer").empty()) {
-    const io::Address given = in.address("advertise-peer");
+    const io::Address given = in.address("advertise-peer", settings.peers_tls.no_scheme());
     if (given.unspecified() || given.is_unix()) {
       in.wrong("advertise-peer", fmt::format("the others cannot reach that; write HOST:{}",
                                              given.is_unix() ? settings.peer.port : given.port));
@@ -58,7 +58,7 @@ bool peer_is_meant(const host::SettingReader& in, const Settings& settings) {
 std::vector<io::Address> advertised_clients(host::SettingReader& in, const Settings& settings,
                                             const io::Address& peer) {
   if (!in.text("advertise-client").empty()) {
-    auto given = in.addresses("advertise-client");
+    auto given = in.addresses("advertise-client", settings.clients_tls.no_scheme());
     for (const io::Address& one : given) {
       if (one.unspecified())
         in.wrong("advertise-client", fmt::format("clients cannot reach {}; write {}", one.text(),

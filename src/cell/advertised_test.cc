@@ -93,8 +93,8 @@ TEST(Advertised, what_cannot_be_told_is_refused_with_the_line_to_write) {
            Case{{{"name", "a"}, {"initial", "a=0.0.0.0:2380,b=10.0.0.2:2380"}}, "a=10.0.0.1:2380"},
            Case{{{"name", "a"}, {"initial", "a=unix:///x,b=10.0.0.2:2380"}}, "cannot reach"},
            Case{{{"peer", "unix:///x"}}, "by TCP"},
-           Case{{{"client", "https://10.0.0.1:2379"}}, "write http://10.0.0.1:2379"},
-           Case{{{"initial", "a=https://10.0.0.1:2380"}}, "NAME=HOST:PORT"},
+           Case{{{"client", "https://10.0.0.1:2379"}}, "https:// needs 'cert-file'"},
+           Case{{{"name", "a"}, {"initial", "a=https://10.0.0.1:2380"}}, "needs 'peer-cert-file'"},
        }) {
     auto settings = parse(c.flags);
     ASSERT_FALSE(settings.has_value()) << c.expected;

@@ -11,7 +11,9 @@
 #include "cell/membership.hh"
 #include "cell/polis_cell.hh"
 #include "cell/replica_options.hh"
+#include "cell/secure_networks.hh"
 #include "cell/slow_log.hh"
+#include "cell/tls_settings.hh"
 #include "etcd/auth.hh"
 #include "etcd/cluster.hh"
 #include "etcd/kv.hh"
@@ -52,6 +54,7 @@ struct Cell::Impl {
   std::shared_ptr<void> directory_lock;
   io::Reactor reactor;
   host::ServiceManager manager{reactor};
+  SecureNetworks networks{reactor};
   io::PosixDisk disk{reactor};
   std::unique_ptr<storage::LmdbEngine> engine;
   std::unique_ptr<peers::PeerLinks> links;
@@ -129,7 +132,7 @@ Result<void> Cell::Impl::open_storage() {
   if (!opened) return std::unexpected(with_remedy(opened.error()));
   engine = std::move(*opened);
   links = std::make_unique<peers::PeerLinks>(
-      reactor, reactor.network(),
+      reactor, networks.peers(),
       peers::PeerLinks::Own{settings.cell_id, settings.id, settings.name, settings.peer,
                             settings.client_text, settings.protocol,
                             [this] {
@@ -245,7 +248,7 @@ Result<void> Cell::Impl::settle_identity() {
     while (settings.cell_id == 0) settings.cell_id = io::entropy();
     return {};
   }
-  auto answer = ask_who_takes_part(settings.join, kJoinTimeout);
+  auto answer = ask_who_takes_part(settings.join, networks.client_credentials(), kJoinTimeout);
   if (!answer && *known) {
     host::log_warn("{}; going on with what the log says", answer.error().text);
     return {};
@@ -309,7 +312,7 @@ Result<void> Cell::Impl::start_links() {
 void Cell::Impl::add_services() {
   http::ServerOptions options;
   options.connections_max = connections_max;
-  server = std::make_unique<http::Server>(reactor, reactor.network(), options);
+  server = std::make_unique<http::Server>(reactor, networks.clients(), options);
   etcd::Context context{*replica, settings.cell_id, settings.id.value, long_reads};
   leader_guard = std::make_unique<etcd::LeaderGuard>(context, *server, reactor,
                                                      2 * settings.election_timeout_max);
@@ -353,6 +356,7 @@ Result<void> Cell::Impl::open() {
   if (auto done = share_out_descriptors(); !done) return done;
   memory_limit = io::memory_limit();
   host::log_info("at most {} MiB of memory ({})", memory_limit.bytes >> 20, memory_limit.source);
+  if (auto done = networks.open(settings); !done) return done;
   if (auto done = open_storage(); !done) return done;
   add_services();
   if (settings.founders.size() != 1) {
@@ -366,6 +370,10 @@ Result<void> Cell::Impl::open() {
   if (auto warning = founding_warning(settings, first_start, replica->status().configuration)) {
     host::log_warn("{}", *warning);
     warnings.push_back(*warning);
+  }
+  if (const std::string warning = plain_text_warning(settings); !warning.empty()) {
+    host::log_warn("{}", warning);
+    warnings.push_back(warning);
   }
   reactor.at_turn_end([this] { turn_end(); });
   reactor.on_signal([this](int number) { on_signal(number); });
@@ -457,6 +465,7 @@ void Cell::Impl::report() {
         "and sockets",
         refused, connections_max);
   }
+  networks.look();
   if (!stopping) tell_status();
   report_timer = reactor.after(kReportInterval, [this] {
     auto keep = std::move(report_timer);

@@ -5,14 +5,18 @@
 #include "api/polis/cell.pb.h"
 #include "client/client.hh"
 #include "io/reactor.hh"
+#include "tls/network.hh"
 
 namespace polis::cell {
 
-Result<JoinAnswer> ask_who_takes_part(const std::string& endpoints, Duration timeout) {
-  auto parsed = client::parse_endpoints(endpoints);
+Result<JoinAnswer> ask_who_takes_part(const std::string& endpoints,
+                                      const tls::Credentials& credentials, Duration timeout) {
+  auto parsed = client::parse_endpoints(
+      endpoints, credentials.server() != nullptr ? io::NoScheme::kTls : io::NoScheme::kPlain);
   if (!parsed) return std::unexpected(parsed.error());
   io::Reactor reactor;
-  client::Client client(reactor, reactor.network(), {.endpoints = *parsed});
+  tls::Network network(reactor, reactor.network(), &credentials);
+  client::Client client(reactor, network, {.endpoints = *parsed});
   Result<JoinAnswer> result = fail(ErrorCode::kUnavailable, "no answer");
   client.call(
       "/polis.v1.Cell/Members", v1::MembersRequest().SerializeAsString(), timeout,

@@ -10,6 +10,7 @@
 #include "base/error.hh"
 #include "base/time.hh"
 #include "consensus/options.hh"
+#include "tls/credentials.hh"
 
 namespace polis::cell {
 
@@ -22,6 +23,7 @@ struct JoinAnswer {
 
 // `endpoints` as "HOST:PORT,HOST:PORT". kInvalid: they are wrong. kUnavailable: nobody answered
 // within `timeout`.
-Result<JoinAnswer> ask_who_takes_part(const std::string& endpoints, Duration timeout);
+Result<JoinAnswer> ask_who_takes_part(const std::string& endpoints,
+                                      const tls::Credentials& credentials, Duration timeout);
 
 }  // namespace polis::cell

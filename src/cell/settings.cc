@@ -4,6 +4,7 @@
 
 #include "base/crc32c.hh"
 #include "cell/advertised.hh"
+#include "cell/tls_settings.hh"
 
 namespace polis::cell {
 
@@ -14,8 +15,8 @@ host::SettingTable setting_infos() {
       {"data-dir", "polis-data", "directory for log and state; made if it does not exist", false,
        "DIR"},
       {"client", "127.0.0.1:2379",
-       "where clients are served: HOST:PORT, :PORT, [IPV6]:PORT or unix:///PATH, with commas "
-       "between"},
+       "where clients are served: HOST:PORT, :PORT, [IPV6]:PORT, https://HOST:PORT or "
+       "unix:///PATH, with commas between"},
       {"peer", "127.0.0.1:2380", "HOST:PORT where this replica listens for the others"},
       {"advertise-client", "",
        "HOST:PORT,... by which clients reach this replica, as the cell tells them; empty: as "
@@ -42,6 +43,31 @@ host::SettingTable setting_infos() {
        "what fails together: a=ROOM,b=ROOM,... for those in 'initial'. Counts when a cell is "
        "founded",
        true},
+      {"cert-file", "",
+       "certificate that clients are shown, PEM; with it, client addresses without http:// in "
+       "front "
+       "speak TLS",
+       false, "FILE"},
+      {"key-file", "", "its key", false, "FILE"},
+      {"client-cert-auth", "false", "clients must show certificates, too", false, "true|false"},
+      {"trusted-ca-file", "", "authorities of the clients' certificates, PEM", false, "FILE"},
+      {"client-crl-file", "", "revocation lists of these authorities, PEM", false, "FILE"},
+      {"client-cert-allowed-cn", "",
+       "common names that certificates of clients may have, with commas between; empty: any"},
+      {"client-cert-allowed-hostname", "",
+       "hosts of which certificates of clients must be valid for one; empty: any"},
+      {"peer-cert-file", "",
+       "certificate that the other replicas are shown, PEM; with it, peer addresses without "
+       "http:// "
+       "in front speak TLS, and every replica must show one",
+       false, "FILE"},
+      {"peer-key-file", "", "its key", false, "FILE"},
+      {"peer-trusted-ca-file", "", "authorities of the replicas' certificates, PEM", false, "FILE"},
+      {"peer-crl-file", "", "revocation lists of these authorities, PEM", false, "FILE"},
+      {"peer-cert-allowed-cn", "",
+       "common names that certificates of replicas may have, with commas between; empty: any"},
+      {"peer-cert-allowed-hostname", "",
+       "hosts of which certificates of replicas must be valid for one; empty: any"},
       {"heartbeat-interval", "50ms", "how often the master makes itself heard"},
       {"election-timeout-min", "300ms",
        "silence after which a replica stands for election, at least; 3 heartbeats or more"},
@@ -96,8 +122,8 @@ void parse_members(host::SettingReader& in, Settings& settings) {
     std::string_view one = rest.substr(0, rest.find(','));
     rest.remove_prefix(std::min(rest.size(), one.size() + 1));
     std::size_t equals = one.find('=');
-    auto address =
-        io::parse_address(equals == std::string_view::npos ? "" : one.substr(equals + 1));
+    auto address = io::parse_address(equals == std::string_view::npos ? "" : one.substr(equals + 1),
+                                     settings.peers_tls.no_scheme());
     if (!address || equals == 0)
       return in.wrong("initial", fmt::format("'{}' must be NAME=HOST:PORT{}", one,
                                              equals == std::string_view::npos || address
@@ -108,6 +134,11 @@ void parse_members(host::SettingReader& in, Settings& settings) {
                       fmt::format("the others cannot reach '{}'; write the address by which they "
                                   "do, as in {}=10.0.0.1:{}",
                                   one, one.substr(0, equals), address->port));
+    if (address->tls && !settings.peers_tls.given())
+      return in.wrong("initial",
+                      fmt::format("'{}': https:// needs 'peer-cert-file', 'peer-key-file' and "
+                                  "'peer-trusted-ca-file'",
+                                  one));
     std::string name(one.substr(0, equals));
     settings.founders.push_back({replica_id(settings.cluster, name), name, *address});
   }
@@ -197,8 +228,15 @@ Result<Settings> parse_settings(const host::SettingValues& values) {
   settings.id = replica_id(settings.cluster, settings.name);
   settings.data_dir = in.text("data-dir");
   if (settings.data_dir.empty()) in.wrong("data-dir", "must be a directory");
-  settings.clients = in.addresses("client");
-  settings.peer = in.address("peer");
+  read_tls(in, settings);
+  settings.clients = in.addresses("client", settings.clients_tls.no_scheme());
+  settings.peer = in.address("peer", settings.peers_tls.no_scheme());
+  if (settings.peer.tls && !settings.peers_tls.given())
+    in.wrong("peer", "https:// needs 'peer-cert-file', 'peer-key-file' and 'peer-trusted-ca-file'");
+  for (const io::Address& one : settings.clients) {
+    if (one.tls && !settings.clients_tls.given())
+      in.wrong("client", "https:// needs 'cert-file' and 'key-file'");
+  }
   if (settings.peer.is_unix()) in.wrong("peer", "replicas reach each other by TCP: HOST:PORT");
   const std::string protocol = in.text("protocol");
   settings.protocol_asked = consensus::protocol_of(protocol);

@@ -16,11 +16,21 @@
 #include "host/settings.hh"
 #include "peers/links.hh"
 #include "replica/auto_compaction.hh"
+#include "tls/credentials.hh"
 
 namespace polis::cell {
 
 // The table of them.
 host::SettingTable setting_infos();
+
+// One side of TLS: of the client addresses, or of the peer address.
+struct TlsSettings {
+  tls::Files files;
+  tls::Rules rules;
+  // Addresses without a scheme in front speak TLS.
+  bool given() const { return !files.certificate.empty(); }
+  io::NoScheme no_scheme() const { return given() ? io::NoScheme::kTls : io::NoScheme::kPlain; }
+};
 
 struct Settings {
   std::string name;
@@ -31,6 +41,7 @@ struct Settings {
   // What the cell is told: addresses at which others reach this replica, never 0.0.0.0 or ::.
   std::string client_text;  // with commas between
   std::string peer_text;
+  TlsSettings clients_tls, peers_tls;
   std::vector<peers::Peer>
       founders;  // sorted by id: this one and those it founds the cell with; or none
   bool founds_by_default = false;  // a cell of one, because neither 'initial' nor 'join' was given

@@ -13,6 +13,7 @@
 #include "api/etcd/rpc.pb.h"
 #include "client/client.hh"
 #include "io/reactor.hh"
+#include "tls/network.hh"
 
 namespace polis::cli {
 
@@ -25,6 +26,9 @@ struct Target {
   // words arrive and not only the end of the client's patience.
   double timeout_seconds = 10;
   std::string output = "text";
+  // For endpoints that speak TLS: certificates in PEM form.
+  std::string cacert, cert, key;
+  bool insecure_skip_tls_verify = false;
 
   void add_to(CLI::App& app);
   bool json() const { return output == "json"; }
@@ -60,6 +64,8 @@ class Session {
 
  private:
   io::Reactor reactor_;
+  std::unique_ptr<tls::Credentials> credentials_;
+  std::unique_ptr<tls::Network> network_;
   std::unique_ptr<client::Client> client_;
   Duration timeout_{};
 };
@@ -83,6 +89,7 @@ void add_quorum_command(CLI::App& cell, Run& run);
 void add_snapshot_commands(CLI::App& cell, Run& run);
 void add_recover_command(CLI::App& cell, Run& run);
 void add_doctor_command(CLI::App& app, Run& run);
+void add_cert_commands(CLI::App& app, Run& run);
 void add_completion_command(CLI::App& app, Run& run);
 // What may come next on a command line, one a line; the last word is the one that is being typed.
 // ":files" or ":dirs": the shell has to look.

@@ -11,12 +11,22 @@ namespace polis::cli {
 
 void Target::add_to(CLI::App& app) {
   app.add_option("--endpoints,-e", endpoints,
-                 "HOST:PORT or unix:///PATH of one or more replicas, with commas between")
+                 "HOST:PORT, https://HOST:PORT or unix:///PATH of one or more replicas, with commas "
+                 "between")
       ->envname("POLIS_ENDPOINTS")
       ->capture_default_str();
   app.add_option("--timeout", timeout_seconds, "seconds to wait for an answer")
       ->check(CLI::Range(0.001, 3600.0))
       ->capture_default_str();
+  app.add_option("--cacert", cacert,
+                 "authorities of the replicas' certificates, PEM; with it, endpoints without "
+                 "http:// in front speak TLS")
+      ->envname("POLIS_CACERT")
+      ->type_name("FILE");
+  app.add_option("--cert", cert, "own certificate, PEM")->envname("POLIS_CERT")->type_name("FILE");
+  app.add_option("--key", key, "its key")->envname("POLIS_KEY")->type_name("FILE");
+  app.add_flag("--insecure-skip-tls-verify", insecure_skip_tls_verify,
+               "take any certificate: for tests alone");
   app.add_option("-o,--output", output, "text or json")
       ->check(CLI::IsMember({"text", "table", "json"}))
       ->capture_default_str();
@@ -112,11 +122,24 @@ int complain(const http::GrpcStatus& status) {
 }
 
 Result<std::unique_ptr<Session>> Session::open(const Target& target) {
-  auto endpoints = client::parse_endpoints(target.endpoints);
+  const bool tls =
+      !target.cacert.empty() || !target.cert.empty() || target.insecure_skip_tls_verify;
+  auto endpoints = client::parse_endpoints(target.endpoints,
+                                           tls ? io::NoScheme::kTls : io::NoScheme::kPlain);
   if (!endpoints) return std::unexpected(endpoints.error());
   auto session = std::make_unique<Session>();
+  // Only where they are needed: to read the authorities of the system takes longer than a call.
+  if (std::any_of(endpoints->begin(), endpoints->end(), [](const auto& one) { return one.tls; })) {
+    auto credentials =
+        tls::Credentials::load({target.cert, target.key, target.cacert, ""},
+                               {.verify_nobody = target.insecure_skip_tls_verify});
+    if (!credentials) return std::unexpected(credentials.error());
+    session->credentials_ = std::move(*credentials);
+  }
+  session->network_ = std::make_unique<tls::Network>(
+      session->reactor_, session->reactor_.network(), session->credentials_.get());
   session->client_ = std::make_unique<client::Client>(
-      session->reactor_, session->reactor_.network(), client::Options{.endpoints = *endpoints});
+      session->reactor_, *session->network_, client::Options{.endpoints = *endpoints});
   session->timeout_ = target.timeout();
   return session;
 }

@@ -4,10 +4,11 @@
 
 namespace polis::client {
 
-Result<std::vector<io::Address>> parse_endpoints(const std::string& text) {
+Result<std::vector<io::Address>> parse_endpoints(const std::string& text,
+                                                 io::NoScheme no_scheme) {
   if (text.empty())
     return fail(ErrorCode::kInvalid, "no endpoints; give --endpoints HOST:PORT[,HOST:PORT...]");
-  return io::parse_addresses(text);
+  return io::parse_addresses(text, no_scheme);
 }
 
 Client::Client(io::Loop& loop, io::Network& network, Options options)

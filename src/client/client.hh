@@ -24,7 +24,8 @@ struct Options {
 };
 
 // "HOST:PORT,HOST:PORT". kInvalid: names the wrong one.
-Result<std::vector<io::Address>> parse_endpoints(const std::string& text);
+Result<std::vector<io::Address>> parse_endpoints(
+    const std::string& text, io::NoScheme no_scheme = io::NoScheme::kPlain);
 
 class Client {
  public:

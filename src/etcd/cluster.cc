@@ -22,7 +22,8 @@ Status not_found() { return {store::Code::kNotFound, "etcdserver: member not fou
 // HOST:PORT of the only URL, or nothing: replicas reach each other by one address, which all can
 // use.
 std::optional<std::string> address_in(const google::protobuf::RepeatedPtrField<std::string>& urls) {
-  if (urls.size() != 1 || !urls[0].starts_with("http://")) return std::nullopt;
+  if (urls.size() != 1 || !(urls[0].starts_with("http://") || urls[0].starts_with("https://")))
+    return std::nullopt;
   auto address = io::parse_address(urls[0]);
   if (!address || address->unspecified()) return std::nullopt;
   return address->text();
@@ -31,7 +32,7 @@ std::optional<std::string> address_in(const google::protobuf::RepeatedPtrField<s
 void fill(Member* out, const Configuration& configuration, const consensus::Member& member) {
   out->set_id(member.id.value);
   out->set_name(member.name);
-  out->add_peerurls("http://" + member.peer);
+  if (auto peer = io::parse_address(member.peer)) out->add_peerurls(peer->url());
   if (auto clients = io::parse_addresses(member.client)) {
     for (const io::Address& client : *clients) out->add_clienturls(client.url());
   }

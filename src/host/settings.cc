@@ -113,16 +113,33 @@ Duration SettingReader::duration(const char* name) {
   return {};
 }
 
-io::Address SettingReader::address(const char* name) {
-  auto parsed = io::parse_address(text(name));
+io::Address SettingReader::address(const char* name, io::NoScheme no_scheme) {
+  auto parsed = io::parse_address(text(name), no_scheme);
   if (!parsed) wrong(name, parsed.error().text);
   return parsed.value_or(io::Address{});
 }
 
-std::vector<io::Address> SettingReader::addresses(const char* name) {
-  auto parsed = io::parse_addresses(text(name));
+std::vector<io::Address> SettingReader::addresses(const char* name, io::NoScheme no_scheme) {
+  auto parsed = io::parse_addresses(text(name), no_scheme);
   if (!parsed) wrong(name, parsed.error().text);
   return parsed.value_or(std::vector<io::Address>{});
+}
+
+bool SettingReader::truth(const char* name) {
+  const std::string& given = text(name);
+  if (given != "true" && given != "false") wrong(name, "must be true or false");
+  return given == "true";
+}
+
+std::vector<std::string> SettingReader::words(const char* name) {
+  std::vector<std::string> found;
+  std::string_view rest = text(name);
+  while (!rest.empty()) {
+    const std::string_view one = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(rest.size(), one.size() + 1));
+    if (!one.empty()) found.emplace_back(one);
+  }
+  return found;
 }
 
 }  // namespace polis::host

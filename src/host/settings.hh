@@ -53,9 +53,14 @@ class SettingReader {
   std::uint64_t number(const char* name, std::uint64_t min, std::uint64_t max);
   // A time such as 50ms, 7s, 10m or 1h; more than zero.
   Duration duration(const char* name);
-  io::Address address(const char* name);
+  io::Address address(const char* name, io::NoScheme no_scheme = io::NoScheme::kPlain);
   // Several, with commas between; at least one.
-  std::vector<io::Address> addresses(const char* name);
+  std::vector<io::Address> addresses(const char* name,
+                                     io::NoScheme no_scheme = io::NoScheme::kPlain);
+  // "true" or "false".
+  bool truth(const char* name);
+  // Words with commas between; may be none.
+  std::vector<std::string> words(const char* name);
 
   // The setting has a value that cannot be used; `remedy` says what would be right.
   void wrong(const char* name, const std::string& remedy);

@@ -11,6 +11,10 @@
 namespace polis::http {
 namespace {
 
+// How a server that speaks TLS answers who does not: the first bytes of an alert (RFC 8446, section
+// 5.1).
+constexpr std::string_view kTlsAlert = "\x15\x03";
+
 struct OpenCall final : BodySource {
   OpenCall(std::size_t message_max) : reader(message_max) {}
   GrpcReader reader;
@@ -55,6 +59,7 @@ struct ClientConnection::Impl final : SessionEvents {
   std::unique_ptr<io::Connecting> connecting;
   std::unique_ptr<io::Stream> stream;
   std::unique_ptr<io::Timer> timer;
+  bool spoken = false;  // the other side has said something
   std::string out;
   std::size_t out_at = 0;
   bool blocked = false, failed = false, pinged = false;
@@ -72,7 +77,7 @@ struct ClientConnection::Impl final : SessionEvents {
         network(n),
         address(std::move(a)),
         options(std::move(o)),
-        authority(address.is_unix() ? "localhost" : address.text()),
+        authority(address.authority()),
         session(Session::Role::kClient, options.session, *this),
         heard(r.now()) {
     connecting = network.connect(
@@ -124,6 +129,8 @@ struct ClientConnection::Impl final : SessionEvents {
   void on_bytes(std::string_view bytes) {
     heard = loop.now();
     pinged = false;
+    if (!std::exchange(spoken, true) && bytes.starts_with(kTlsAlert))
+      return fail(fmt::format("{} speaks TLS; write https://{}", address.text(), address.text()));
     std::weak_ptr<bool> still = alive;
     bool good = session.feed(bytes, heard);
     if (still.expired()) return;
@@ -162,8 +169,11 @@ struct ClientConnection::Impl final : SessionEvents {
   void lose(const std::string& reason) {
     fail(fmt::format(
         "the connection to {} ended before the answer came ({}): whether the request was "
-        "carried out is not known",
-        address.text(), reason));
+        "carried out is not known{}",
+        address.text(), reason,
+        spoken || address.tls || address.is_unix()
+            ? ""
+            : fmt::format("; if it speaks TLS, write https://{}", address.text())));
   }
 
   void fail(const std::string& reason) {
@@ -180,7 +190,7 @@ struct ClientConnection::Impl final : SessionEvents {
     auto call = std::make_shared<OpenCall>(options.message_bytes_max);
     std::string deadline = timeout > Duration::zero() ? format_grpc_timeout(timeout) : "";
     request_headers.assign({{":method", "POST"},
-                            {":scheme", "http"},
+                            {":scheme", address.tls ? "https" : "http"},
                             {":path", path},
                             {":authority", authority},
                             {"content-type", "application/grpc"},

@@ -5,6 +5,9 @@
 namespace polis::http {
 namespace {
 
+// What a client says first that speaks TLS (RFC 8446, section 5.1). It waits for an answer.
+constexpr char kTlsHandshake = 0x16;
+
 // A chunk's size line, with extensions, which nobody uses.
 constexpr std::size_t kChunkLineMax = 4 << 10;
 constexpr std::size_t kTrailerBytesMax = 16 << 10;
@@ -67,6 +70,8 @@ H1Parser::Event H1Parser::read_head(std::string_view& bytes) {
   const std::size_t from = head_.size() < 3 ? 0 : head_.size() - 3;
   const std::size_t before = head_.size();
   head_ += bytes.substr(0, limits_.head_bytes_max + 1 - std::min(before, limits_.head_bytes_max));
+  if (before == 0 && head_.front() == kTlsHandshake)
+    return fail(400, "this address speaks no TLS: write http://");
   const std::size_t end = head_.find("\r\n\r\n", from);
   if (end == std::string::npos) {
     if (head_.find("\n\n", from) != std::string::npos || head_.find("\n\r\n") == 0)

@@ -38,6 +38,7 @@ struct Case {
 
 TEST(H1Parser, each_message_reads_in_one_way_or_is_refused_whatever_the_cut) {
   const Case cases[] = {
+      {"a client that speaks TLS waits for an answer", "\x16\x03\x01\x02", "! 400"},
       {"plain", "GET /health HTTP/1.1\r\nHost: x\r\n\r\n", "GET /health."},
       {"two requests", "GET /a HTTP/1.1\r\nHost: x\r\n\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n",
        "GET /a.GET /b."},

@@ -1,0 +1,20 @@
+#pragma once
+
+// Which certificates a replica shows and whom it trusts, as its settings say. Their names are
+// etcd's.
+//
+// Threads: any.
+
+#include "cell/settings.hh"
+
+namespace polis::cell {
+
+// Sets clients_tls and peers_tls. Complains to `in` about what does not fit together. Replicas
+// always show each other certificates: whoever can speak at the peer port can write the log.
+void read_tls(host::SettingReader& in, Settings& settings);
+
+// Addresses that other machines reach and at which nothing is encrypted, in words for the operator
+// with the remedy; empty: there are none.
+std::string plain_text_warning(const Settings& settings);
+
+}  // namespace polis::cell

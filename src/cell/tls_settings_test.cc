@@ -1,0 +1,102 @@
+#include "cell/tls_settings.hh"
+
+#include <gtest/gtest.h>
+
+#include "cell/secure_networks.hh"
+
+namespace polis::cell {
+namespace {
+
+Result<Settings> parse(const std::map<std::string, std::string>& flags) {
+  auto values = host::collect_settings(setting_infos(), "", flags, {});
+  EXPECT_TRUE(values.has_value());
+  return parse_settings(*values);
+}
+
+const std::map<std::string, std::string> kPeers{
+    {"peer-cert-file", "/a.crt"}, {"peer-key-file", "/a.key"}, {"peer-trusted-ca-file", "/ca.crt"}};
+
+std::map<std::string, std::string> with(std::map<std::string, std::string> flags,
+                                        const std::map<std::string, std::string>& more) {
+  flags.insert(more.begin(), more.end());
+  return flags;
+}
+
+TEST(TlsSettings, with_certificates_addresses_without_a_scheme_speak_tls) {
+  auto settings = parse(with(kPeers, {{"cert-file", "/a.crt"},
+                                      {"key-file", "/a.key"},
+                                      {"client", "10.0.0.1:2379,http://127.0.0.1:2378"},
+                                      {"peer", "10.0.0.1:2380"},
+                                      {"initial", "default=10.0.0.1:2380,b=10.0.0.2:2380"}}));
+  ASSERT_TRUE(settings.has_value()) << settings.error().text;
+  EXPECT_TRUE(settings->clients[0].tls);
+  EXPECT_FALSE(settings->clients[1].tls);
+  EXPECT_EQ(settings->client_text, "https://10.0.0.1:2379,127.0.0.1:2378");
+  EXPECT_EQ(settings->peer_text, "https://10.0.0.1:2380");
+  EXPECT_TRUE(settings->founders[1].address.tls);
+}
+
+TEST(TlsSettings, what_does_not_fit_together_is_refused_by_name) {
+  struct Case {
+    std::map<std::string, std::string> flags;
+    const char* says;
+  };
+  for (const Case& one : {
+           Case{{{"cert-file", "/a.crt"}}, "'cert-file' and 'key-file' are given together"},
+           Case{{{"peer-key-file", "/a.key"}}, "'peer-cert-file' and 'peer-key-file'"},
+           Case{{{"client", "https://127.0.0.1:1"}}, "https:// needs 'cert-file'"},
+           Case{{{"peer", "https://127.0.0.1:1"}}, "https:// needs 'peer-cert-file'"},
+           Case{{{"client-cert-auth", "true"}}, "needs 'trusted-ca-file'"},
+           Case{{{"client-cert-auth", "yes"}}, "must be true or false"},
+           Case{{{"client-cert-allowed-cn", "a"}}, "client-cert-auth: true"},
+           Case{{{"peer-cert-file", "/a"}, {"peer-key-file", "/k"}},
+                "needs 'peer-trusted-ca-file'"},
+       }) {
+    auto settings = parse(one.flags);
+    ASSERT_FALSE(settings.has_value()) << one.says;
+    EXPECT_NE(settings.error().text.find(one.says), std::string::npos) << settings.error().text;
+  }
+}
+
+TEST(TlsSettings, plain_text_beyond_this_machine_is_said_loudly) {
+  struct Case {
+    std::map<std::string, std::string> flags;
+    const char* names;  // nullptr: no warning
+  };
+  const std::map<std::string, std::string> clients{{"cert-file", "/a"}, {"key-file", "/k"}};
+  for (const Case& one : {
+           Case{{}, nullptr},
+           Case{{{"client", "unix:///run/x"}}, nullptr},
+           Case{{{"client", "10.0.0.1:2379"}}, "10.0.0.1:2379"},
+           Case{{{"client", ":2379"}, {"advertise-client", "10.0.0.1:2379"}}, ":2379"},
+           Case{with(clients, {{"client", "10.0.0.1:2379"}}), nullptr},
+           Case{with(clients, {{"client", "http://10.0.0.1:2379"}}), "10.0.0.1:2379"},
+           Case{{{"peer", "10.0.0.1:2380"}, {"initial", "default=10.0.0.1:2380,b=10.0.0.2:2380"}},
+                "10.0.0.1:2380"},
+           Case{with(kPeers, {{"peer", "10.0.0.1:2380"},
+                              {"initial", "default=10.0.0.1:2380,b=10.0.0.2:2380"}}),
+                nullptr},
+           Case{{{"initial", "default=127.0.0.1:2380,b=127.0.0.1:2381"}}, nullptr},
+       }) {
+    auto settings = parse(one.flags);
+    ASSERT_TRUE(settings.has_value()) << settings.error().text;
+    const std::string warning = plain_text_warning(*settings);
+    if (one.names == nullptr) {
+      EXPECT_EQ(warning, "");
+    } else {
+      EXPECT_NE(warning.find(one.names), std::string::npos) << warning;
+    }
+  }
+}
+
+TEST(TlsSettings, a_certificate_that_ends_soon_is_warned_of) {
+  constexpr std::int64_t kDay = 86'400, kNow = 1'800'000'000;
+  EXPECT_EQ(expiry_warning("it", kNow + 15 * kDay, kNow), "");
+  EXPECT_NE(expiry_warning("it", kNow + 13 * kDay, kNow).find("ends in 13 days"),
+            std::string::npos);
+  EXPECT_NE(expiry_warning("it", kNow + 7200, kNow).find("ends in 2 hours"), std::string::npos);
+  EXPECT_NE(expiry_warning("it", kNow, kNow).find("has ended"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace polis::cell

@@ -1,0 +1,200 @@
+#!/usr/bin/python3
+"""A cell whose clients and replicas speak TLS: independent clients, wrong certificates, new certificates without a restart."""
+
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import unittest
+
+os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
+import etcd3  # noqa: E402
+
+from cell_process import Cell, free_ports  # noqa: E402
+
+POLIS = os.environ["POLIS"]
+TLS_VARIABLES = ("POLIS_CACERT", "POLIS_CERT", "POLIS_KEY")
+
+
+class TlsTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.TemporaryDirectory(prefix="polis-test-")
+        cls.certs = os.path.join(cls.directory.name, "certs")
+        cls.cert("init")
+        for name in "abc":
+            cls.cert("issue", name, "--host", "127.0.0.1,localhost")
+        cls.cert("issue", "alice")
+        cls.cert("issue", "mallory")
+        cls.cell = Cell(POLIS, os.path.join(cls.directory.name, "cell"), flags=[
+            "--trusted-ca-file", cls.file("ca.crt"), "--client-cert-auth", "true", "--client-crl-file", cls.file("ca.crl"),
+            "--peer-trusted-ca-file", cls.file("ca.crt")])
+        for name, value in zip(TLS_VARIABLES, (cls.file("ca.crt"), cls.file("alice.crt"), cls.file("alice.key"))):
+            os.environ[name] = value
+        for replica in cls.cell.replicas:
+            cls.start(replica)
+        cls.cell.wait_ready()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.cell.kill()
+        for name in TLS_VARIABLES:
+            del os.environ[name]
+        cls.directory.cleanup()
+
+    @classmethod
+    def file(cls, name):
+        return os.path.join(cls.certs, name)
+
+    @classmethod
+    def cert(cls, *words):
+        subprocess.run([POLIS, "cert", *words, "--dir", cls.certs], check=True, capture_output=True, timeout=30)
+
+    @classmethod
+    def start(cls, replica):
+        own = [cls.file(f"{replica.name}.crt"), cls.file(f"{replica.name}.key")]
+        replica.start("--cert-file", own[0], "--key-file", own[1], "--peer-cert-file", own[0], "--peer-key-file", own[1])
+
+    def polis(self, *words, rc=0, environment=None):
+        done = subprocess.run([POLIS, *words], capture_output=True, text=True, timeout=60, env=environment)
+        self.assertEqual(done.returncode, rc, done.stdout + done.stderr)
+        return done.stdout + done.stderr
+
+    def wait_for_log(self, replica, text, times=1):
+        deadline = time.monotonic() + 20
+        while replica.log().count(text) < times:
+            self.assertLess(time.monotonic(), deadline, f"'{text}' is not in the log:\n{replica.log()[-3000:]}")
+            time.sleep(0.02)  # between two looks at a file
+
+    def without(self, *names, **values):
+        environment = {k: v for k, v in os.environ.items() if k not in names}
+        return {**environment, **values}
+
+    def test_etcds_tools_and_libraries_speak_with_it(self):
+        replica = self.cell.replicas[0]
+        flags = ["--endpoints", f"https://{replica.client}", "--cacert", self.file("ca.crt"), "--cert", self.file("alice.crt"),
+                 "--key", self.file("alice.key")]
+        environment = dict(os.environ, ETCDCTL_API="3")
+        subprocess.run(["etcdctl", *flags, "put", "by", "etcdctl"], check=True, env=environment, capture_output=True, timeout=30)
+        listed = subprocess.run(["etcdctl", *flags, "member", "list", "-w", "json"], check=True, env=environment, capture_output=True, timeout=30)
+        for member in json.loads(listed.stdout)["members"]:
+            self.assertTrue(member["clientURLs"][0].startswith("https://127.0.0.1:"))
+            self.assertTrue(member["peerURLs"][0].startswith("https://127.0.0.1:"))
+        host, port = replica.client.split(":")
+        client = etcd3.client(host=host, port=int(port), ca_cert=self.file("ca.crt"), cert_cert=self.file("alice.crt"),
+                              cert_key=self.file("alice.key"), timeout=10)
+        self.addCleanup(client.close)
+        self.assertEqual(client.get("by")[0], b"etcdctl")
+        events, cancel = client.watch("watched")
+        client.put("watched", "1")
+        self.assertEqual(next(events).value, b"1")
+        cancel()
+
+    def test_curl_speaks_both_versions_of_http(self):
+        for version, flag in (("1.1", "--http1.1"), ("2", "--http2")):
+            done = subprocess.run(["curl", "-sS", flag, "-w", " %{http_version}", "--cacert", self.file("ca.crt"), "--cert", self.file("alice.crt"),
+                                   "--key", self.file("alice.key"), "-d", '{"key":"Zm9v"}', f"https://{self.cell.replicas[1].client}/v3/kv/range"],
+                                  capture_output=True, text=True, timeout=30, check=True)
+            body, spoken = done.stdout.rsplit(" ", 1)
+            self.assertEqual(spoken, version)
+            self.assertIn("cluster_id", json.loads(body)["header"])
+
+    def test_the_own_command_line_says_what_is_wrong(self):
+        endpoint = self.cell.replicas[0].client
+        self.polis("kv", "put", "a", "b", "-e", endpoint)
+        self.assertIn("asks for a certificate", self.polis("kv", "get", "a", "-e", endpoint, rc=1, environment=self.without("POLIS_CERT", "POLIS_KEY")))
+        self.assertIn(f"write https://{endpoint}", self.polis("kv", "get", "a", "-e", f"http://{endpoint}", rc=1, environment=self.without(*TLS_VARIABLES)))
+        said = self.polis("kv", "get", "a", "-e", f"https://{endpoint}", rc=1, environment=self.without("POLIS_CACERT"))
+        self.assertIn("self-signed certificate in certificate chain", said)
+        self.assertIn("needs its key", self.polis("kv", "get", "a", "-e", endpoint, rc=2, environment=self.without("POLIS_KEY")))
+        self.assertIn("/nowhere", self.polis("kv", "get", "a", "-e", endpoint, rc=2, environment=self.without(POLIS_CACERT="/nowhere")))
+        self.assertIn("fine", self.polis("doctor", "-e", endpoint))
+
+    def test_nothing_below_tls_1_2_and_no_suite_without_forward_secrecy(self):
+        def shake(**limits):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.load_verify_locations(self.file("ca.crt"))
+            context.load_cert_chain(self.file("alice.crt"), self.file("alice.key"))
+            context.set_ciphers(limits.get("ciphers", "ALL:@SECLEVEL=0"))
+            context.minimum_version = limits.get("minimum", ssl.TLSVersion.MINIMUM_SUPPORTED)
+            context.maximum_version = limits.get("maximum", ssl.TLSVersion.MAXIMUM_SUPPORTED)
+            context.set_alpn_protocols(["h2"])
+            host, port = self.cell.replicas[0].client.split(":")
+            with socket.create_connection((host, int(port)), timeout=10) as plain, context.wrap_socket(plain, server_hostname="localhost") as stream:
+                return stream.version(), stream.selected_alpn_protocol()
+        self.assertEqual(shake(), ("TLSv1.3", "h2"))
+        self.assertEqual(shake(maximum=ssl.TLSVersion.TLSv1_2), ("TLSv1.2", "h2"))
+        with self.assertRaises(ssl.SSLError):
+            shake(maximum=ssl.TLSVersion.TLSv1_1)
+        with self.assertRaises(ssl.SSLError):
+            shake(maximum=ssl.TLSVersion.TLSv1_2, ciphers="AES128-GCM-SHA256")
+
+    def test_a_master_is_lost_and_a_replica_comes_back(self):
+        self.polis("kv", "put", "before", "1", "-e", self.cell.endpoints)
+        master = self.cell.master()
+        master.kill()
+        self.polis("kv", "put", "during", "2", "-e", ",".join(r.client for r in self.cell.replicas if r.alive()))
+        self.start(master)
+        master.wait_serving()
+        self.assertEqual(self.polis("kv", "get", "during", "--value-only", "-e", master.client).strip(), "2")
+
+    def test_a_revoked_client_and_a_new_certificate_count_without_a_restart(self):
+        replica = self.cell.replicas[0]
+        mallory = self.without(POLIS_CERT=self.file("mallory.crt"), POLIS_KEY=self.file("mallory.key"))
+        self.polis("kv", "get", "a", "--count-only", "-e", replica.client, environment=mallory)
+        self.cert("revoke", "mallory")
+        self.wait_for_log(replica, "TLS for clients from now on")
+        self.polis("kv", "get", "a", "--count-only", "-e", replica.client, rc=1, environment=mallory)
+        self.wait_for_log(replica, "certificate revoked")
+        changes = replica.log().count("TLS for clients from now on")
+        self.cert("revoke", "a")  # it is issued once more, with another serial
+        self.cert("issue", "a", "--host", "127.0.0.1,localhost")
+        self.wait_for_log(replica, "TLS for clients from now on", changes + 1)
+        self.polis("kv", "get", "a", "--count-only", "-e", replica.client)
+
+    def test_the_peer_port_is_closed_to_who_has_no_certificate(self):
+        host, port = self.cell.replicas[0].peer.split(":")
+        context = ssl.create_default_context(cafile=self.file("ca.crt"))
+        with socket.create_connection((host, int(port)), timeout=10) as plain, context.wrap_socket(plain, server_hostname="localhost") as stream:
+            with self.assertRaises(OSError):
+                stream.recv(1) or self.fail("it went on")
+        self.wait_for_log(self.cell.replicas[0], "it showed no certificate")
+
+    def test_secrets_reach_no_log(self):
+        with open(self.file("a.key"), encoding="ascii") as file:
+            secret = file.read().splitlines()[1][:40]
+        for replica in self.cell.replicas:
+            self.assertNotIn(secret, replica.log())
+            self.assertNotIn("PRIVATE KEY", replica.log())
+        self.assertNotIn(secret, self.polis("config", "dump", "--key-file", self.file("a.key"), "--cert-file", self.file("a.crt")))
+
+    def test_files_that_cannot_be_used_are_named_at_the_start(self):
+        copy = os.path.join(self.directory.name, "copy.key")
+        shutil.copy(self.file("b.key"), copy)
+        said = self.polis("dev", "--data-dir", os.path.join(self.directory.name, "x"), "--client", "127.0.0.1:0", "--cert-file", self.file("a.crt"),
+                          "--key-file", copy, rc=2)
+        self.assertIn("do not belong together", said)
+        self.assertIn("copy.key", said)
+
+
+class PlainTextTest(unittest.TestCase):
+    def test_a_cell_beyond_this_machine_without_tls_says_so_loudly(self):
+        with tempfile.TemporaryDirectory(prefix="polis-test-") as directory:
+            (port,) = free_ports(1)
+            with open(os.path.join(directory, "log"), "wb") as log:
+                process = subprocess.Popen([POLIS, "dev", "--data-dir", os.path.join(directory, "data"), "--client", f"0.0.0.0:{port}"], stderr=log)
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            subprocess.run([POLIS, "cell", "wait", "-e", f"127.0.0.1:{port}"], check=True, capture_output=True, timeout=60)
+            with open(os.path.join(directory, "log"), encoding="utf-8") as log:
+                self.assertIn("nothing is encrypted", log.read())
+            done = subprocess.run([POLIS, "doctor", "-e", f"127.0.0.1:{port}"], capture_output=True, text=True, timeout=60)
+            self.assertIn("nothing is encrypted", done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
