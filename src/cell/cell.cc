@@ -330,9 +330,7 @@ void Cell::Impl::add_services() {
   backups = std::make_unique<Backups>(context, *server, disk, settings);
   pages = std::make_unique<HttpPages>(context, *server, reactor, *engine, *watch);
   json = std::make_unique<json::Gateway>(
-      *server, reactor,
-      json::Gateway::Limits{.message_bytes_max = options.message_bytes_max,
-                            .call_queue_bytes = options.call_queue_bytes});
+      *server, reactor, json::Gateway::Limits{.message_bytes_max = options.message_bytes_max});
   json::add_etcd_routes(*json);
   json->add_service("/v1/cell", "polis.v1.Cell");
 }

@@ -74,6 +74,9 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void write(std::string_view bytes);
   // A large string, as it is.
   void write_whole(std::string&& bytes);
+  // One message of a stream of them. Over HTTP/1.1 it is one chunk, since there are clients that
+  // take each chunk for a message (etcd3gw). An answer has only these, or none of them.
+  virtual void write_message(std::string&& bytes) { write_whole(std::move(bytes)); }
   // Made while it is sent, behind what was written. The last part of the body.
   void write_from(std::unique_ptr<ByteSource> source);
   virtual void end(const Fields& trailers) = 0;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/check.hh"
 #include "http/server_impl.hh"
 
 namespace polis::http {
@@ -114,10 +115,21 @@ void H1Exchange::respond_without_body(int status, const Fields& fields) {
   ended_ = true;
 }
 
+void H1Exchange::write_message(std::string&& bytes) {
+  if (framing_ == Framing::kChunked) {
+    CHECK(body_empty());
+    framing_ = Framing::kMessages;
+  }
+  if (framing_ == Framing::kMessages && !bytes.empty())
+    bytes = fmt::format("{:x}\r\n{}\r\n", bytes.size(), bytes);
+  write_whole(std::move(bytes));
+}
+
 void H1Exchange::end(const Fields&) {
   if (!open()) return;
   ended_ = true;
-  if (framing_ == Framing::kChunked && !head_only_) last_ = "0\r\n\r\n";
+  const bool chunked = framing_ == Framing::kChunked || framing_ == Framing::kMessages;
+  if (chunked && !head_only_) last_ = "0\r\n\r\n";
   wake();
 }
 

@@ -26,6 +26,7 @@ class H1Exchange final : public Exchange {
 
   void respond(int status, const Fields& fields) override;
   void respond_without_body(int status, const Fields& fields) override;
+  void write_message(std::string&& bytes) override;
   void end(const Fields& trailers) override;
   void abort() override;
   void consumed(std::size_t bytes) override;
@@ -46,7 +47,8 @@ class H1Exchange final : public Exchange {
   void wake() override;
 
  private:
-  enum class Framing { kLength, kChunked, kUntilClose, kNone };
+  // kMessages: chunked, and what waits to be sent is in that form already.
+  enum class Framing { kLength, kChunked, kMessages, kUntilClose, kNone };
   void write_head(int status, const Fields& fields, Framing framing);
 
   H1Connection* connection_;  // null when the connection is gone

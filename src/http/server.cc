@@ -27,7 +27,8 @@ Server::Impl::Impl(io::Loop& l, io::Network& n, ServerOptions o)
     : loop(l),
       network(n),
       options(std::move(o)),
-      grpc(loop, {options.message_bytes_max, options.call_queue_bytes, options.request_bytes_max}) {
+      calls{options.call_queue_bytes, HeldRequests(options.request_bytes_max), {}},
+      grpc(loop, calls, options.message_bytes_max) {
   router.set_grpc([this](const ExchangePtr& exchange, const Request& request) {
     grpc.begin(exchange, request);
   });
@@ -35,6 +36,7 @@ Server::Impl::Impl(io::Loop& l, io::Network& n, ServerOptions o)
 
 MethodTable& Server::methods() { return impl_->grpc.methods(); }
 Router& Server::router() { return impl_->router; }
+CallsShared& Server::calls() { return impl_->calls; }
 void Server::add_unary(const std::string& path, UnaryHandler handler) {
   methods().add_unary(path, std::move(handler));
 }
@@ -98,7 +100,7 @@ void Server::Impl::remove(std::uint64_t id) {
 
 void Server::Impl::tick() {
   Instant now = loop.now();
-  grpc.check_deadlines(now);
+  calls.deadlines.expire(now);
   std::vector<Connection*> all;
   all.reserve(connections.size());
   for (auto& [id, connection] : connections) all.push_back(connection.get());

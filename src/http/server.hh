@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/error.hh"
+#include "http/exchange_call.hh"
 #include "http/grpc.hh"
 #include "http/methods.hh"
 #include "http/router.hh"
@@ -72,6 +73,8 @@ class Server {
   void set_http(HttpHandler handler);
   MethodTable& methods();
   Router& router();
+  // For calls that come another way than gRPC.
+  CallsShared& calls();
 
   // May be called several times, for several addresses.
   Result<void> listen(const io::Address& address);

@@ -18,6 +18,7 @@ struct Server::Impl {
   io::Network& network;
   ServerOptions options;
   Router router;
+  CallsShared calls;
   GrpcCalls grpc;
   std::vector<std::unique_ptr<io::Listener>> listeners;
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections;

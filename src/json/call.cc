@@ -63,21 +63,16 @@ void respond_with_error(http::Exchange& exchange, const GrpcStatus& status) {
   exchange.end();
 }
 
-const std::string& Call::peer() const {
-  static const std::string gone = "(gone)";
-  return exchange_ ? exchange_->peer() : gone;
-}
-
 void Call::send(std::string_view message) {
   if (!open()) return;
-  auto text = from_message(*route_.response, message);
+  auto text = from_message(*response_, message);
   if (!text) return finish(http::grpc_status(GrpcCode::kInternal, text.error().text));
   const bool first = !std::exchange(responding_, true);
   if (streams()) {
     if (first)
       exchange_->respond(200, with_cors({{"content-type", "application/json"},
                                          {"grpc-metadata-content-type", "application/grpc"}}));
-    return exchange_->write_whole("{\"result\":" + *text + "}\n");
+    return exchange_->write_message("{\"result\":" + *text + "}\n");
   }
   const std::string length = std::to_string(text->size());
   exchange_->respond(200, with_cors({{"content-type", "application/json"},
@@ -96,8 +91,7 @@ void Call::send_from(std::unique_ptr<http::MessageSource> source) {
 }
 
 void Call::finish(const GrpcStatus& status) {
-  if (!open()) return;
-  finished_ = true;
+  if (!begin_finish()) return;
   if (status.ok()) {
     if (!responding_) exchange_->respond(200, with_cors({{"content-type", "application/json"}}));
     return exchange_->end();
@@ -107,106 +101,66 @@ void Call::finish(const GrpcStatus& status) {
   }
   if (!responding_)
     exchange_->respond(http_status(status.code), with_cors({{"content-type", "application/json"}}));
-  exchange_->write(fmt::format("{{\"error\":{{\"code\":{},\"message\":{}}}}}\n", status.code,
-                               quoted(status.message)));
+  exchange_->write_message(fmt::format("{{\"error\":{{\"code\":{},\"message\":{}}}}}\n",
+                                       status.code, quoted(status.message)));
   exchange_->end();
 }
 
-void Call::on_body(std::string_view bytes) {
-  const auto keep = shared_from_this();
-  received_ += bytes.size();
-  if (streams()) {
-    objects_.add(bytes);
-    read_objects();
-  } else {
-    body_ += bytes;
-    if (body_.size() > gateway_->limits().body_bytes_max)
+bool Call::next(std::string_view& message) {
+  std::string_view object;
+  switch (objects_.next(object)) {
+    case ObjectReader::Outcome::kMore:
+      return false;
+    case ObjectReader::Outcome::kObject:
+      if (!translate(object)) return false;
+      message = message_;
+      return true;
+    case ObjectReader::Outcome::kTooLarge:
       finish(http::grpc_status(GrpcCode::kResourceExhausted,
-                               fmt::format("polis: the request is longer than {} bytes",
-                                           gateway_->limits().body_bytes_max)));
+                               "polis: an object of the stream is too long"));
+      return false;
+    case ObjectReader::Outcome::kNoObject:
+      finish(http::grpc_status(GrpcCode::kInvalidArgument,
+                               "polis: a stream is JSON objects, one behind the other"));
+      return false;
   }
-  if (exchange_ && !full_) exchange_->consumed(std::exchange(received_, 0));
+  return false;
 }
 
-void Call::read_objects() {
-  full_ = false;
+// The object as message_. False: it is none, and the client was told.
+bool Call::translate(std::string_view object) {
+  auto message = to_message(*request_, object);
+  if (!message) {
+    finish(http::grpc_status(GrpcCode::kInvalidArgument, message.error().text));
+    return false;
+  }
+  if (message->size() > limits_.message_bytes_max) {
+    finish(http::grpc_status(GrpcCode::kResourceExhausted,
+                             fmt::format("grpc: received message larger than max ({} vs. {})",
+                                         message->size(), limits_.message_bytes_max)));
+    return false;
+  }
+  message_ = std::move(*message);
+  return true;
+}
+
+void Call::on_unary_bytes() {
+  if (objects_.held() > limits_.body_bytes_max)
+    finish(http::grpc_status(
+        GrpcCode::kResourceExhausted,
+        fmt::format("polis: the request is longer than {} bytes", limits_.body_bytes_max)));
+}
+
+// Only the first value counts, as in etcd.
+void Call::on_unary_end() {
   std::string_view object;
-  while (open()) {
-    if (queued() >= gateway_->limits().call_queue_bytes && objects_.held() > 0) {
-      full_ = true;
-      return;
-    }
-    switch (objects_.next(object)) {
-      case ObjectReader::Outcome::kMore:
-        return;
-      case ObjectReader::Outcome::kObject:
-        deliver(object);
-        break;
-      case ObjectReader::Outcome::kTooLarge:
-        return finish(http::grpc_status(GrpcCode::kResourceExhausted,
-                                        "polis: an object of the stream is too long"));
-      case ObjectReader::Outcome::kNoObject:
-        return finish(http::grpc_status(GrpcCode::kInvalidArgument,
-                                        "polis: a stream is JSON objects, one behind the other"));
-    }
-  }
+  const bool found = objects_.next(object) == ObjectReader::Outcome::kObject;
+  if (translate(found ? object : objects_.all())) method_.unary(shared_from_this(), message_);
 }
 
-void Call::deliver(std::string_view object) {
-  auto message = to_message(*route_.request, object);
-  if (!message) return finish(http::grpc_status(GrpcCode::kInvalidArgument, message.error().text));
-  if (message->size() > gateway_->limits().message_bytes_max) {
-    return finish(
-        http::grpc_status(GrpcCode::kResourceExhausted,
-                          fmt::format("grpc: received message larger than max ({} vs. {})",
-                                      message->size(), gateway_->limits().message_bytes_max)));
-  }
-  if (!streams()) return route_.method->unary(shared_from_this(), *message);
-  if (on_message) on_message(*message);
-}
-
-void Call::on_request_end() {
-  const auto keep = shared_from_this();
-  request_complete_ = true;
-  if (streams()) return maybe_tell_half_close();
-  // Only the first value counts, as in etcd.
-  ObjectReader first(gateway_->limits().body_bytes_max);
-  first.add(body_);
-  std::string_view object;
-  const bool found = first.next(object) == ObjectReader::Outcome::kObject;
-  deliver(found ? object : std::string_view(body_));
-  std::string().swap(body_);
-}
-
-void Call::maybe_tell_half_close() {
-  if (!request_complete_ || full_ || told_half_close_ || !open()) return;
-  told_half_close_ = true;
+void Call::on_stream_end() {
   if (!objects_.only_blanks_left())
-    return finish(http::grpc_status(GrpcCode::kInvalidArgument, "unexpected EOF"));
-  if (on_half_close) on_half_close();
-}
-
-void Call::on_room() {
-  const auto keep = shared_from_this();
-  if (full_) {
-    read_objects();
-    if (exchange_ && !full_) exchange_->consumed(std::exchange(received_, 0));
-    maybe_tell_half_close();
-  }
-  if (open() && on_drained) on_drained();
-}
-
-void Call::on_exchange_close() {
-  const auto keep = shared_from_this();
-  gateway_->deadlines().remove(*this);
-  gateway_ = nullptr;
-  exchange_ = nullptr;
-  auto closed = std::move(on_close);
-  on_message = nullptr;
-  on_half_close = nullptr;
-  on_drained = nullptr;
-  on_close = nullptr;
-  if (closed) closed();
+    finish(http::grpc_status(GrpcCode::kInvalidArgument, "unexpected EOF"));
 }
 
 }  // namespace polis::json

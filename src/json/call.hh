@@ -2,49 +2,44 @@
 
 // One call that came as JSON.
 
-#include "http/exchange.hh"
-#include "http/methods.hh"
+#include "http/exchange_call.hh"
 #include "json/gateway.hh"
 #include "json/translate.hh"
 
 namespace polis::json {
 
-class Call final : public http::ServerCall, public http::ExchangeHandler {
+class Call final : public http::ExchangeCall {
  public:
-  Call(Gateway& gateway, http::ExchangePtr exchange, const Route& route)
-      : gateway_(&gateway),
-        exchange_(std::move(exchange)),
-        route_(route),
-        objects_(gateway.limits().body_bytes_max) {}
+  Call(http::CallsShared& shared, http::ExchangePtr exchange, const Route& route,
+       const Gateway::Limits& limits)
+      : ExchangeCall(shared, std::move(exchange), *route.method),
+        request_(route.request),
+        response_(route.response),
+        limits_(limits),
+        objects_(limits.body_bytes_max) {}
 
   // ServerCall
   void send(std::string_view message) override;
   void send_from(std::unique_ptr<http::MessageSource> source) override;
   void finish(const http::GrpcStatus& status) override;
-  bool open() const override { return exchange_ != nullptr && exchange_->open() && !finished_; }
-  std::size_t queued() const override { return exchange_ ? exchange_->queued() : 0; }
-  const std::string& peer() const override;
-
-  // ExchangeHandler
-  void on_body(std::string_view bytes) override;
-  void on_request_end() override;
-  void on_room() override;
-  void on_exchange_close() override;
 
  private:
-  bool streams() const { return route_.method->stream != nullptr; }
-  void read_objects();
-  void deliver(std::string_view object);
-  void maybe_tell_half_close();
+  // ExchangeCall
+  void add(std::string_view bytes) override { objects_.add(bytes); }
+  bool next(std::string_view& message) override;
+  std::size_t unread() const override { return objects_.held(); }
+  void forget_unread() override { objects_.clear(); }
+  void on_unary_bytes() override;
+  void on_unary_end() override;
+  void on_stream_end() override;
 
-  Gateway* gateway_;            // null when the exchange is over
-  http::ExchangePtr exchange_;  // shared with its connection; null when it is over
-  Route route_;
+  bool translate(std::string_view object);
+
+  const google::protobuf::Descriptor* request_;
+  const google::protobuf::Descriptor* response_;
+  Gateway::Limits limits_;
   ObjectReader objects_;
-  std::string body_;          // of a unary call
-  std::size_t received_ = 0;  // bytes of the body that were not given back yet
-  bool responding_ = false, finished_ = false, request_complete_ = false, full_ = false,
-       told_half_close_ = false;
+  std::string message_;  // the latest one, in wire form
 };
 
 // The whole answer is an error, as etcd's gateway gives it.

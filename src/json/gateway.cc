@@ -13,7 +13,6 @@ namespace {
 
 using http::GrpcCode;
 
-constexpr Duration kTick = std::chrono::milliseconds(50);
 constexpr std::string_view kMetadataPrefix = "grpc-metadata-";
 
 // "/package.Service/Method".
@@ -40,21 +39,13 @@ http::Metadata metadata_of(const http::Fields& fields) {
 
 Gateway::Gateway(http::Server& server, io::Loop& loop, Limits limits)
     : server_(server), loop_(loop), limits_(limits) {
-  server.router().add_prefix("/v3/",
-                             [](const http::ExchangePtr& exchange, const http::Request& request) {
-                               if (request.method == "OPTIONS")
-                                 return exchange->respond_without_body(200, cors_fields());
-                               respond_with_error(*exchange, {5, "Not Found"});
-                             });
-  tick();
-}
-
-void Gateway::tick() {
-  deadlines_.expire(loop_.now());
-  timer_ = loop_.after(kTick, [this] {
-    auto keep = std::move(timer_);
-    tick();
-  });
+  for (const char* prefix : {"/v3/", "/v3beta/"})
+    server.router().add_prefix(prefix,
+                               [](const http::ExchangePtr& exchange, const http::Request& request) {
+                                 if (request.method == "OPTIONS")
+                                   return exchange->respond_without_body(200, cors_fields());
+                                 respond_with_error(*exchange, {5, "Not Found"});
+                               });
 }
 
 void Gateway::add(const std::string& path, const std::string& grpc_path) {
@@ -66,10 +57,12 @@ void Gateway::add(const std::string& path, const std::string& grpc_path) {
   // A method that reads no request and gives no answer but a status.
   if (route.request == nullptr)
     route.request = route.response = google::protobuf::Empty::descriptor();
-  server_.router().add(
-      path, [this, route](const http::ExchangePtr& exchange, const http::Request& request) {
-        begin(route, exchange, request);
-      });
+  const auto handler = [this, route](const http::ExchangePtr& exchange,
+                                     const http::Request& request) {
+    begin(route, exchange, request);
+  };
+  server_.router().add(path, handler);
+  if (path.starts_with("/v3/")) server_.router().add("/v3beta" + path.substr(3), handler);
 }
 
 void Gateway::add_service(const std::string& prefix, const std::string& service) {
@@ -90,15 +83,15 @@ void Gateway::begin(const Route& route, const http::ExchangePtr& exchange,
   if (request.method != "POST") return respond_with_error(*exchange, {12, "Method Not Allowed"});
   if (route.method == nullptr)
     return respond_with_error(*exchange, {12, fmt::format("unknown method {}", route.grpc_path)});
-  auto call = std::make_shared<Call>(*this, exchange, route);
+  auto call = std::make_shared<Call>(server_.calls(), exchange, route, limits_);
   if (auto timeout = http::find_field(request.fields, "grpc-timeout"); !timeout.empty()) {
     auto length = http::parse_grpc_timeout(timeout);
     if (!length)
       return respond_with_error(*exchange, {3, fmt::format("invalid grpc-timeout: {}", timeout)});
     // Zero means none here.
     if (*length > Duration::zero())
-      deadlines_.add(*call,
-                     loop_.now() + std::min<Duration>(*length, std::chrono::hours(24 * 365)));
+      server_.calls().deadlines.add(
+          *call, loop_.now() + std::min<Duration>(*length, std::chrono::hours(24 * 365)));
   }
   exchange->set_handler(call);
   if (auto refusal = server_.methods().intercept(call, metadata_of(request.fields)))

@@ -7,14 +7,13 @@
 // Where it differs from etcd's: what cannot be read in the middle of a stream ends the stream with
 // an error, instead of silence.
 //
-// Threads: the loop's. Life: add routes -> the server listens; outlives the server's calls.
+// Threads: the loop's. Life: add routes -> the server listens.
 
 #include <google/protobuf/descriptor.h>
 
 #include <memory>
 #include <string>
 
-#include "http/deadlines.hh"
 #include "http/server.hh"
 #include "io/loop.hh"
 
@@ -31,30 +30,24 @@ struct Route {
 class Gateway {
  public:
   struct Limits {
-    std::size_t message_bytes_max = 2 << 20;   // of a request, in wire form
-    std::size_t body_bytes_max = 4 << 20;      // of a request, as JSON
-    std::size_t call_queue_bytes = 256 << 10;  // of answers that a stream's client does not read
+    std::size_t message_bytes_max = 2 << 20;  // of a request, in wire form
+    std::size_t body_bytes_max = 4 << 20;     // of a request, as JSON
   };
   Gateway(http::Server& server, io::Loop& loop, Limits limits);
 
   // `path` as "/v3/kv/range", `grpc_path` as "/etcdserverpb.KV/Range". The method's messages are
-  // those of the service's descriptor.
+  // those of the service's descriptor. What is below /v3/ is below /v3beta/, too: so it was called
+  // before etcd 3.4, and there are clients that have kept the name.
   void add(const std::string& path, const std::string& grpc_path);
   // Every method of the service, at PREFIX/method in lower case.
   void add_service(const std::string& prefix, const std::string& service);
 
-  const Limits& limits() const { return limits_; }
-  http::Deadlines& deadlines() { return deadlines_; }
-
  private:
   void begin(const Route& route, const http::ExchangePtr& exchange, const http::Request& request);
-  void tick();
 
   http::Server& server_;
   io::Loop& loop_;
   Limits limits_;
-  http::Deadlines deadlines_;
-  std::unique_ptr<io::Timer> timer_;
 };
 
 // The routes of etcd's gateway.

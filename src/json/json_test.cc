@@ -81,7 +81,9 @@ TEST(ObjectReader, objects_are_found_in_any_cut) {
 
 class JsonTest : public http::testing::HttpTest {
  protected:
-  JsonTest() {
+  JsonTest() { add_methods(); }
+  // At a server that was just made.
+  void add_methods() {
     server_->add_unary(
         "/etcdserverpb.KV/Range", [](const http::CallPtr& call, std::string_view bytes) {
           RangeRequest request;
@@ -174,6 +176,63 @@ TEST_F(JsonTest, a_stream_is_one_object_a_line_and_ends_with_its_request) {
   EXPECT_EQ(half_closed_, 1);
   EXPECT_NE(post("/v3/watch", "{}{").find(R"({"error":{"code":3,"message":"unexpected EOF"}})"),
             std::string::npos);
+}
+
+// The chunks of an answer.
+std::vector<std::string> chunks_of(const std::string& answer) {
+  std::vector<std::string> chunks;
+  for (std::size_t at = answer.find("\r\n\r\n") + 4; at < answer.size();) {
+    const std::size_t line = answer.find("\r\n", at);
+    const std::size_t size = std::stoul(answer.substr(at, line - at), nullptr, 16);
+    if (size == 0) break;
+    chunks.push_back(answer.substr(line + 2, size));
+    at = line + 2 + size + 2;
+  }
+  return chunks;
+}
+
+// etcd3gw reads each chunk as one object, and its watch ends in silence where that fails.
+TEST_F(JsonTest, each_message_of_a_stream_is_one_chunk_whatever_its_size) {
+  const std::string large(200'000, 'A');  // in base64
+  const auto chunks =
+      chunks_of(post("/v3/watch", R"({"create_request":{"key":"YQ=="}}{"create_request":{"key":")" +
+                                      large + R"("}}{"create_request":{"key":"Yg=="}}{)"));
+  ASSERT_EQ(chunks.size(), 4u);
+  EXPECT_EQ(chunks[0], "{\"result\":{\"cancel_reason\":\"a\"}}\n");
+  EXPECT_GT(chunks[1].size(), 150'000u);
+  EXPECT_TRUE(chunks[1].ends_with("}}\n"));
+  EXPECT_EQ(chunks[2], "{\"result\":{\"cancel_reason\":\"b\"}}\n");
+  EXPECT_EQ(chunks[3], "{\"error\":{\"code\":3,\"message\":\"unexpected EOF\"}}\n");
+}
+
+TEST_F(JsonTest, the_name_of_the_api_before_etcd_3_4_is_served_too) {
+  EXPECT_TRUE(
+      answers(post("/v3beta/kv/range", R"({"key":"Zm9v"})"), 200, R"({"kvs":[{"key":"Zm9v"}]})"));
+  EXPECT_TRUE(answers(post("/v3beta/kv/none", "{}"), 404, R"({"code":5, "message":"Not Found"})"));
+  EXPECT_TRUE(post("/v3alpha/kv/range", "{}").starts_with("HTTP/1.1 405 "));
+}
+
+TEST_F(JsonTest, unfinished_bodies_of_all_clients_share_one_bound) {
+  serve({.request_bytes_max = 500'000});
+  add_methods();
+  std::vector<std::unique_ptr<io::Stream>> streams(2);
+  std::vector<std::string> answers(2);
+  std::vector<std::unique_ptr<io::Connecting>> connecting;
+  const std::size_t sizes[] = {200'000, 400'000};
+  for (std::size_t i : {0, 1}) {
+    connecting.push_back(
+        reactor_.network().connect({"127.0.0.1", server_->port()}, 1s, [&, i](auto got) {
+          streams[i] = std::move(*got);
+          streams[i]->start(
+              {[&, i](std::string_view b) { answers[i] += b; }, [](const std::string&) {}, [] {}});
+          streams[i]->write(
+              "POST /v3/kv/range HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n" +
+              std::string(sizes[i], ' '));
+        }));
+  }
+  run_until([&] { return !answers[1].empty(); });
+  EXPECT_TRUE(answers[1].starts_with("HTTP/1.1 429 ")) << answers[1];
+  EXPECT_TRUE(answers[0].empty()) << answers[0];
 }
 
 TEST_F(JsonTest, a_stream_is_answered_while_its_request_goes_on) {

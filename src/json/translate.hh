@@ -35,6 +35,10 @@ class ObjectReader {
   Outcome next(std::string_view& object);
   std::size_t held() const { return buffer_.size() - begin_; }
   bool only_blanks_left() const;
+  // What was added and not taken.
+  std::string_view all() const { return std::string_view(buffer_).substr(begin_); }
+  // Forgets everything.
+  void clear() { *this = ObjectReader(bytes_max_); }
 
  private:
   std::size_t bytes_max_;
