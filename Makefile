@@ -10,7 +10,7 @@ export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: help setup build test demo bench lint format fuzz soak clean tour
+.PHONY: help setup build test clients demo bench lint format fuzz soak clean tour
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ build: setup ## build everything; the binary is build/polis
 
 test: build ## build and run every test
 	@cd $(BUILD) && ctest --output-on-failure -j $(JOBS) --no-tests=error
+
+clients: build ## Patroni with PostgreSQL, machines lost, and the tests of tooz: takes ten minutes
+	@cd $(BUILD) && ctest -C clients -R '^clients\.' --verbose --no-tests=error
 
 demo: build ## three replicas on loopback, the master killed five times under load, and a verdict
 	@test/demo.py --polis $(BUILD)/polis --protocol $(PROTOCOL) $(DEMO_FLAGS)
