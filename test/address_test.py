@@ -49,6 +49,29 @@ class AddressTest(unittest.TestCase):
                                 env=dict(os.environ, ETCDCTL_API="3"), check=True)
         self.assertEqual(json.loads(listed.stdout)["members"][0]["clientURLs"], [f"http://127.0.0.1:{client}", f"http://127.0.0.1:{second}"])
 
+    def test_etcdctl_and_curl_over_a_unix_socket(self):
+        path = os.path.join(self.directory, "polis.sock")
+        self.run_replica("--initial", "", "--client", f"unix://{path},unix://localhost:2379", "--advertise-client", "http://db.example:2379", cwd=self.directory)
+        self.polis("cell", "wait", "-e", f"unix://{path}")
+        etcdctl = dict(env=dict(os.environ, ETCDCTL_API="3"), cwd=self.directory, stdout=subprocess.PIPE, text=True)
+
+        def ctl(endpoint, *args):
+            return subprocess.run(["etcdctl", "--endpoints", endpoint, *args], timeout=30, check=True, **etcdctl).stdout
+        with subprocess.Popen(["etcdctl", "--endpoints", f"unix://{path}", "watch", "--rev", "1", "a"], **etcdctl) as watch:
+            try:
+                for endpoint in (f"unix://{path}", "unix://localhost:2379"):
+                    self.assertEqual(ctl(endpoint, "put", "a", endpoint), "OK\n")
+                    self.assertEqual(ctl(endpoint, "get", "a"), f"a\n{endpoint}\n")
+                    self.assertTrue(ctl(endpoint, "endpoint", "status").startswith(endpoint + ", "))
+                    self.assertIn("http://db.example:2379", ctl(endpoint, "member", "list"))
+                    self.assertEqual(ctl(endpoint, "lock", "l", "echo", "held"), "held\n")
+                    self.assertEqual([watch.stdout.readline() for _ in range(3)], ["PUT\n", "a\n", endpoint + "\n"])
+            finally:
+                watch.kill()
+        done = subprocess.run(["curl", "-s", "--unix-socket", path, "-d", '{"key":"YQ==","count_only":true}', "http://localhost/v3/kv/range"],
+                              capture_output=True, text=True, timeout=30, check=True)
+        self.assertEqual(json.loads(done.stdout)["count"], "1")
+
     def test_a_replica_that_listens_everywhere_tells_an_address_that_leads_to_it(self):
         client, peer = free_ports(2)
         self.run_replica("--name", "a", "--initial", f"a=127.0.0.1:{peer}", "--client", f":{client}", "--peer", f"0.0.0.0:{peer}")
