@@ -1,13 +1,9 @@
-// Recovery, and performing what consensus decided.
+// Turns: what is taken in, and performing what consensus decided.
 
 #include "replica/replica.hh"
 
-#include <fmt/format.h>
-
 #include "base/check.hh"
-#include "consensus/paxos/paxos_log.hh"
-#include "consensus/quorum.hh"
-#include "consensus/raft/raft_log.hh"
+#include "replica/log_compaction.hh"
 #include "replica/wire.hh"
 
 namespace polis::replica {
@@ -17,277 +13,98 @@ constexpr Duration kStandingStillTick = std::chrono::milliseconds(10);
 // A deadline this near that moves is followed at once. One that is further away is found to have
 // moved when it comes: one wake-up for many moves.
 constexpr Duration kNearDeadline = std::chrono::milliseconds(20);
-constexpr Duration kSyncWindow = std::chrono::seconds(10);
+constexpr Duration kUpkeepInterval = std::chrono::milliseconds(20);
+// Records looked at in one turn by compaction: well under a millisecond.
+constexpr std::size_t kCompactRecords = 1000;
 
 }  // namespace
 
-void SyncTimes::add(Duration took, Instant now) {
-  ++count;
-  average = average == Duration() ? took : average + (took - average) / 16;
-  if (now - window_ >= kSyncWindow) {
-    worst_before_ = now - window_ >= 2 * kSyncWindow ? Duration() : worst_now_;
-    worst_now_ = {};
-    window_ = now;
-  }
-  worst_now_ = std::max(worst_now_, took);
-  worst = std::max(worst_now_, worst_before_);
-}
+// --- taken in
 
-namespace {
-
-// Where this process begins to count what it asks others for: anywhere, so that an answer that was
-// meant for an earlier process of this replica is not taken for one to this one.
-std::uint64_t first_number(std::uint64_t seed) { return Random(seed).next() >> 1; }
-
-}  // namespace
-
-Replica::Replica(Options options, Environment environment)
-    : options_(std::move(options)),
-      env_(std::move(environment)),
-      store_(env_.engine),
-      auto_compaction_(options_.auto_compaction),
-      space_(options_.disk_free_min),
-      next_read_(first_number(options_.seed)),
-      next_question_(first_number(~options_.seed)) {}
-
-Replica::~Replica() = default;
-
-Result<std::unique_ptr<Replica>> Replica::open(Options options, Environment environment) {
-  auto replica = std::unique_ptr<Replica>(new Replica(std::move(options), std::move(environment)));
-  if (auto done = replica->recover(); !done) return std::unexpected(done.error());
-  replica->schedule_tick();
-  replica->upkeep();
-  return replica;
-}
-
-// Where the log has to go on at least: what was durable before there was acknowledged, or promised.
-std::uint64_t Replica::log_reached() const {
-  const auto& said = store_.saved_by();
-  if (said && said->cell == options_.identity.cell && said->replica == options_.identity.replica)
-    return said->log_durable;
-  // What a release of before left says nothing, but that there was a log.
-  return options_.begun || store_.applied() > LogIndex() ? 1 : 0;
-}
-
-Result<void> Replica::recover() {
-  if (auto done = store_.open(); !done) return done;
-  if (auto known = check_cell_version(); !known) return known;
-  if (store_.applied() == LogIndex()) store_.set_configuration(options_.initial);
-  name_known_members();
-  storage::Recovered found;
-  auto wal = storage::Wal::open(env_.disk,
-                                {.directory = options_.directory + "/wal",
-                                 .identity = options_.identity,
-                                 .gaps = options_.protocol == Protocol::kPaxos,
-                                 .segment_bytes = options_.wal_segment_bytes,
-                                 .reached = log_reached()},
-                                found);
-  if (!wal) return std::unexpected(wal.error());
-  wal_ = std::move(*wal);
-  note_saved_by(store_);
-  if (auto done = env_.disk.make_directory(options_.directory + "/snapshots"); !done) return done;
-  if (store_.applied() < found.base_index) {
-    return fail(
-        ErrorCode::kCorrupt,
-        fmt::format("the state in {} {} but the log begins behind entry {}: {}", options_.directory,
-                    store_.applied() == LogIndex()
-                        ? "is empty"
-                        : fmt::format("ends at entry {}", store_.applied().value),
-                    found.base_index.value,
-                    store_.applied() == LogIndex() ? "the state is lost (state.mdb)."
-                                                   : "one of the two is from another time."));
-  }
-  auto restored = options_.protocol == Protocol::kPaxos ? restore_slots(found) : restore_log(found);
-  if (!restored) return std::unexpected(restored.error());
-  options_.consensus.id = options_.identity.replica;
-  options_.consensus.seed = options_.seed;
-  if (auto valid = options_.consensus.validate(); !valid) return valid;
-  if (auto safe = consensus::check_quorums(store_.applied_mark().configuration); !safe) return safe;
-  if (options_.protocol == Protocol::kPaxos) {
-    log_ = std::make_unique<paxos::PaxosLog>(options_.consensus, std::move(*restored),
-                                             env_.loop.now());
-  } else {
-    log_ =
-        std::make_unique<raft::RaftLog>(options_.consensus, std::move(*restored), env_.loop.now());
-  }
-  role_ = log_->status().role;
-  return {};
-}
-
-// A log without gaps: raft.
-Result<consensus::Restored> Replica::restore_log(storage::Recovered& found) {
-  const SnapshotMark& state = store_.applied_mark();
-  LogIndex last = found.base_index + found.entries.size();
-  auto term_at = [&](LogIndex i) {
-    return i == found.base_index ? found.base_term : found.entries[i - found.base_index - 1].term;
-  };
-  consensus::Restored restored{
-      found.hard_state, {found.base_index, found.base_term, state.configuration}, {}, state.index};
-  if (state.index > last || term_at(state.index) != state.term) {
-    // A crash between installing a snapshot and saying so in the log: the state is what counts.
-    restored.mark = state;
-    if (auto done = wal_->reset(state.index, state.term); !done)
-      return std::unexpected(done.error());
-  } else {
-    restored.entries = std::move(found.entries);
-  }
-  return restored;
-}
-
-// Slots, some of which may be missing: paxos. Those that the state holds are kept as far back as
-// none is missing, for others who ask.
-//
-// Unless the state is ahead of what the log says is chosen: then it may be that of a snapshot, and
-// the crash came before the log said so. What was accepted at those slots need not be what was
-// chosen there, and nobody may ever be taught it.
-Result<consensus::Restored> Replica::restore_slots(storage::Recovered& found) {
-  const SnapshotMark& state = store_.applied_mark();
-  LogIndex first = state.index.next();
-  if (state.index <= found.hard_state.commit) {
-    while (first > LogIndex(1) && found.accepted.contains(first.previous()))
-      first = first.previous();
-  } else if (!found.accepted.empty() && found.accepted.begin()->first <= state.index) {
-    if (auto done = wal_->reset(state.index, state.term); !done)
-      return std::unexpected(done.error());
-  }
-  consensus::Restored restored{
-      found.hard_state, {first.previous(), state.term, state.configuration}, {}, state.index};
-  for (auto& [slot, entry] : found.accepted) {
-    if (slot >= first) restored.entries.push_back(std::move(entry));
-  }
-  return restored;
-}
-
-bool Replica::is_master() const { return role_.role == consensus::Role::kMaster; }
-
-void Replica::fail_with(const Error& error) {
-  if (failed_) return;
-  failed_ = true;
-  env_.fatal(error);
+void Replica::change_members(const MemberChange& change,
+                             std::function<void(Status, ReplicaId)> done) {
+  ask(Question::kChange, encode(change),
+      [done = std::move(done)](Status status, const std::string& body) {
+        done(std::move(status), ReplicaId(Reader(body).u64()));
+      });
 }
 
 void Replica::on_message(ReplicaId from, std::string_view bytes) {
-  if (failed_) return;
+  if (situation_.ended) return;
   ++counters_.messages_received;
   Reader in(bytes);
   auto kind = static_cast<WireKind>(in.u8());
   switch (kind) {
     case WireKind::kConsensus: {
       // To the peers this replica is silent.
-      if (stands_still()) return;
+      if (situation_.stands_still()) return;
       // A malformed message is the peer's fault and is dropped; the peer will try again.
       [[maybe_unused]] auto done = log_->step(from, bytes.substr(1), env_.loop.now());
       return;
     }
     case WireKind::kForward:
-      return on_forward(from, bytes.substr(1));
+      return commands_.on_forward(bytes.substr(1));
     case WireKind::kQuestion:
-      return on_question(from, in);
+      return questions_.on_question(from, in);
     case WireKind::kAnswer:
-      return on_answer(in);
-    case WireKind::kShortage: {
-      auto level = static_cast<DiskSpace::Level>(in.u8());
-      const bool memory = in.u8() != 0;
-      if (!in.ok() || level > DiskSpace::Level::kExhausted) return;
-      space_.on_told(from, level, env_.loop.now());
-      memory_.on_told(from, memory, env_.loop.now());
-      return;
-    }
+      return questions_.on_answer(in);
+    case WireKind::kShortage:
+      return shortage_.on_told(from, in);
   }
 }
 
 void Replica::on_peer_lost(ReplicaId peer) {
-  if (!failed_ && !stands_still()) log_->on_peer_lost(peer, env_.loop.now());
+  if (!situation_.ended && !situation_.stands_still()) log_->on_peer_lost(peer, env_.loop.now());
+}
+
+// Answers as master, and only after a quorum has confirmed that this still is the master.
+void Replica::answer(Question question, std::string_view body, Instant asked,
+                     const Answered& done) {
+  if (question == Question::kChange) return changes_.add(body, done);
+  Reader in(body);
+  const std::uint64_t id = in.u64();
+  if (!in.done()) return done(store::status::malformed(), {});
+  if (question == Question::kTransfer) {
+    const ReplicaId target(id);
+    return target == situation_.own ? done({}, {}) : hand_overs_.begin(target, done);
+  }
+  leases_.answer(question, static_cast<std::int64_t>(id), asked, done);
+}
+
+void Replica::back_up(const std::string& path, BackedUp done) {
+  read_barrier([this, path, done = std::move(done)](const Status& status) {
+    if (!status.ok()) return done(fail(ErrorCode::kUnavailable, status.text));
+    backups_.add(path, done);
+    saver_.save();
+    backups_.maybe_begin();
+  });
+}
+
+// --- turns
+
+void Replica::propose_and_ask() {
+  commands_.close_bundle();
+  commands_.propose();
+  if (!situation_.stands_still()) reads_.ask();
 }
 
 void Replica::turn_end() {
-  if (failed_ || in_turn_end_) return;
+  if (situation_.ended || in_turn_end_) return;
   in_turn_end_ = true;
-  close_bundle();
-  propose_collected();
-  if (!stands_still()) {
-    flush_reads();
-    maybe_begin_change();
-    for (consensus::Output output = log_->take_output(); !output.empty() && !failed_;
+  propose_and_ask();
+  if (!situation_.stands_still()) {
+    changes_.maybe_begin();
+    for (consensus::Output output = log_->take_output(); !output.empty() && !situation_.ended;
          output = log_->take_output()) {
       perform(std::move(output), *this);
       // What came of it (a new master, commands answered) may be work for the same turn.
-      close_bundle();
-      propose_collected();
-      flush_reads();
+      propose_and_ask();
     }
   }
   env_.transport.flush();
   maybe_end_removed();
   in_turn_end_ = false;
-  if (!failed_) schedule_tick();
-}
-
-bool Replica::write(const consensus::Output& output) {
-  if (auto done = wal_->append(output.hard_state, output.entries); !done) {
-    fail_with(done.error());
-    return false;
-  }
-  persisted_last_ = env_.loop.now();
-  held_.push_back({*output.ticket, persisted_last_, {}});
-  return true;
-}
-
-void Replica::send_when_durable(std::vector<consensus::Outgoing> messages) {
-  if (held_.empty()) {
-    for (consensus::Outgoing& message : messages) send(message);
-    return;
-  }
-  std::move(messages.begin(), messages.end(), std::back_inserter(held_.back().messages));
-}
-
-void Replica::sync(Ticket ticket) {
-  env_.transport.flush();
-  ++counters_.syncs;
-  wal_->sync_later([this, ticket, alive = std::weak_ptr(alive_)](Result<void> result) {
-    if (!alive.expired()) on_persisted(ticket, result);
-  });
-}
-
-void Replica::on_persisted(Ticket ticket, const Result<void>& result) {
-  if (failed_) return;
-  if (!result) return fail_with(result.error());
-  while (!held_.empty() && held_.front().ticket <= ticket) {
-    Held held = std::move(held_.front());
-    held_.pop_front();
-    sync_times_.add(env_.loop.now() - held.since, env_.loop.now());
-    for (consensus::Outgoing& message : held.messages) send(message);
-  }
-  if (installing_) {
-    persisted_meanwhile_ = ticket;
-  } else {
-    log_->on_persisted(ticket, env_.loop.now());
-  }
-}
-
-void Replica::send(consensus::Outgoing& message) {
-  std::string bytes;
-  bytes.reserve(message.bytes.size() + 1 + (message.chunk ? message.chunk->length : 0));
-  bytes.push_back(static_cast<char>(WireKind::kConsensus));
-  bytes += message.bytes;
-  if (message.chunk && !read_chunk(*message.chunk, bytes)) return;
-  ++counters_.messages_sent;
-  env_.transport.send(message.to, std::move(bytes));
-}
-
-void Replica::apply(const std::vector<consensus::Entry>& entries) {
-  if (!entries.empty()) applying_since_ = env_.loop.now();
-  for (const consensus::Entry& entry : entries) {
-    const bool took_part = takes_part();
-    const store::CellVersion version_before = store_.cell_version();
-    store_.apply(entry, *this);
-    if (store_.cell_version() != version_before && !may_go_on_at_cell_version()) return;
-    maybe_keep_leases();
-    if (entry.kind != consensus::EntryKind::kConfiguration) continue;
-    maybe_notice_removal(took_part);
-    maybe_end_change();
-  }
-  if (store_.unsaved_bytes() >= options_.engine_bytes) save_to_engine();
+  if (!situation_.ended) schedule_tick();
 }
 
 void Replica::on_configuration(const Configuration& configuration) {
@@ -295,30 +112,190 @@ void Replica::on_configuration(const Configuration& configuration) {
 }
 
 void Replica::on_role(const consensus::RoleState& role) {
-  const Mastership before = mastership();
-  role_ = role;
+  const Mastership before = situation_.mastership();
+  situation_.role = role;
   ++counters_.role_changes;
-  if (mastership() != before) on_new_mastership();
-  if (!is_master()) {
-    give_changes_up();
-    end_hand_overs();
+  if (situation_.mastership() != before) on_new_mastership();
+  if (!situation_.is_master()) {
+    changes_.give_up();
+    hand_overs_.end();
   }
-  resend_to_new_master();
+  commands_.resend();
+  questions_.resend();
   if (env_.role_changed) env_.role_changed(role);
 }
 
+void Replica::on_new_mastership() {
+  reads_.on_new_mastership();
+  commands_.on_new_mastership();
+  leases_.stop();
+  if (!situation_.is_master()) return;
+  hand_overs_.on_elected(sync_times());
+  decisions_.on_elected();
+  leases_.maybe_start();
+}
+
+void Replica::send(consensus::Outgoing& message) {
+  std::string bytes;
+  bytes.reserve(message.bytes.size() + 1 + (message.chunk ? message.chunk->length : 0));
+  bytes.push_back(static_cast<char>(WireKind::kConsensus));
+  bytes += message.bytes;
+  if (message.chunk && !sender_.read(*message.chunk, bytes)) return;
+  ++counters_.messages_sent;
+  env_.transport.send(message.to, std::move(bytes));
+}
+
+void Replica::send_when_durable(std::vector<consensus::Outgoing> messages) {
+  log_writer_.send_when_durable(std::move(messages));
+}
+
+void Replica::apply(const std::vector<consensus::Entry>& entries) {
+  if (!entries.empty()) commands_.on_applying();
+  for (const consensus::Entry& entry : entries) {
+    const bool took_part = takes_part();
+    const store::CellVersion version_before = store_->cell_version();
+    store_->apply(entry, *this);
+    if (store_->cell_version() != version_before && !may_go_on_at_cell_version()) return;
+    leases_.maybe_start();
+    if (entry.kind != consensus::EntryKind::kConfiguration) continue;
+    maybe_notice_removal(took_part);
+    changes_.on_configuration_applied(store_->applied_mark());
+  }
+  saver_.save_if_much();
+}
+
+void Replica::serve_reads(const std::vector<consensus::ReadReady>& ready,
+                          const std::vector<ReadId>& refused) {
+  reads_.on_answers(ready, refused);
+}
+
+void Replica::on_chunk(consensus::ChunkArrived chunk) { receiver_.on_chunk(std::move(chunk)); }
+
+bool Replica::wants_replies(const store::Origin& origin) { return commands_.wants_replies(origin); }
+
+void Replica::on_reply(const store::Origin& origin, std::size_t command, Reply reply) {
+  commands_.on_reply(origin, command, std::move(reply));
+}
+
+void Replica::on_duplicate(const store::Origin& origin) { commands_.on_duplicate(origin); }
+
+void Replica::on_lease(std::int64_t id, std::int64_t ttl, bool granted) {
+  leases_.on_lease(id, ttl, granted);
+}
+
+// --- whole states, and what is forgotten
+
+void Replica::install(ReplicaId from, const SnapshotMark& mark, store::Store& loaded) {
+  if (env_.store_replaced) env_.store_replaced();
+  const bool took_part = takes_part();
+  store_->exchange(loaded);
+  maybe_notice_removal(took_part);
+  if (!may_go_on_at_cell_version()) return;
+  CHECK(store_->applied() == mark.index);
+  if (auto done = log_writer_.reset(mark.index, mark.term); !done) return fail_with(done.error());
+  ++counters_.snapshots_installed;
+  log_->on_snapshot_installed(from, mark, env_.loop.now());
+  log_writer_.tell_what_was_persisted();
+}
+
+void Replica::on_commit_ended(const Result<void>& result) {
+  shortage_.on_engine_refused(!result);
+  if (result) {
+    backups_.maybe_begin();
+    compact_log();
+  }
+  receiver_.on_engine_idle();
+}
+
+void Replica::compact_log() {
+  const auto through =
+      forgettable(options_, log_->status(), store_->durable_mark().index, sender_.index());
+  if (!through) return;
+  log_->compact(*through);
+  if (auto done = log_writer_.release_through(*through); !done) fail_with(done.error());
+}
+
+void Replica::save_state() {
+  if (situation_.ended) return;
+  note_saved_by(*store_, options_, wal());
+  saver_.save();
+}
+
+// --- the end
+
+void Replica::fail_with(const Error& error) {
+  if (situation_.ended) return;
+  situation_.ended = true;
+  env_.fatal(error);
+}
+
+bool Replica::takes_part() const {
+  const auto everyone = store_->applied_mark().configuration.everyone();
+  return std::binary_search(everyone.begin(), everyone.end(), situation_.own);
+}
+
+void Replica::maybe_notice_removal(bool took_part) {
+  if (took_part && !takes_part()) removed_ = true;
+}
+
+// A master first hands over.
+void Replica::maybe_end_removed() {
+  if (!removed_ || situation_.is_master() || situation_.ended) return;
+  situation_.ended = true;
+  if (env_.removed) env_.removed();
+}
+
+// Applies to removed replicas, too. Their version was not asked for when the cell's was raised, and
+// entries that they cannot read would leave a hole in their state.
+bool Replica::may_go_on_at_cell_version() {
+  auto known = check_cell_version(options_, *store_);
+  if (known) return true;
+  maybe_end_removed();
+  fail_with(known.error());
+  return false;
+}
+
+// --- time
+
+void Replica::upkeep() {
+  if (situation_.ended) return;
+  commands_.expire();
+  reads_.expire();
+  changes_.expire();
+  questions_.expire();
+  hand_overs_.expire();
+  decisions_.maybe_name_mastership();
+  leases_.maybe_end_some();
+  shortage_.check_disk();
+  shortage_.tell();
+  log_writer_.maybe_seal(store_->applied());
+  receiver_.maybe_expect_little();
+  saver_.save_if_due();
+  if (!situation_.installing) store_->compact_some(kCompactRecords);
+  decisions_.maybe_compact_history();
+  decisions_.maybe_raise_cell_version();
+  hand_overs_.maybe_leave_bad_disk({.syncs = sync_times(),
+                                    .sync_waits_since = log_writer_.sync_waits_since(),
+                                    .is_full = disk_full() && !cell_is_full()});
+  upkeep_timer_ = env_.loop.after(kUpkeepInterval, [this] {
+    auto keep = std::move(upkeep_timer_);
+    upkeep();
+  });
+}
+
 void Replica::schedule_tick() {
-  // While the log stands still its deadline may be long past.
-  Instant deadline = stands_still() ? env_.loop.now() + kStandingStillTick : log_->next_deadline();
   const Instant now = env_.loop.now();
+  // While the log stands still its deadline may be long past.
+  const Instant deadline =
+      situation_.stands_still() ? now + kStandingStillTick : log_->next_deadline();
   if (tick_timer_ && tick_at_ <= deadline &&
       (tick_at_ == deadline || tick_at_ - now > kNearDeadline))
     return;
   tick_at_ = deadline;
   tick_timer_ = env_.loop.after(deadline - now, [this] {
     auto keep = std::move(tick_timer_);
-    if (!failed_ && !stands_still()) log_->tick(env_.loop.now());
-    if (!failed_) {
+    if (!situation_.ended && !situation_.stands_still()) log_->tick(env_.loop.now());
+    if (!situation_.ended) {
       tick_timer_.reset();
       schedule_tick();
     }

@@ -2,6 +2,8 @@
 
 // Where the time of a request went that took longer than it should.
 
+#include <functional>
+
 #include "base/time.hh"
 
 namespace polis::replica {
@@ -19,5 +21,8 @@ struct SlowRequest {
   Duration for_apply{};   // from then until it was answered
   int sent = 0;           // times; more than once: the master changed, or a message was lost
 };
+
+// Called for one request of many that waited for the same thing. Null: nobody wants to know.
+using SlowSink = std::function<void(const SlowRequest&)>;
 
 }  // namespace polis::replica

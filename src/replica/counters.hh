@@ -1,0 +1,19 @@
+#pragma once
+
+// What a replica has done since its start: worth telling people and measuring. Each part counts
+// what it does.
+
+#include <cstdint>
+
+namespace polis::replica {
+
+struct Counters {
+  std::uint64_t entries_proposed = 0, commands_applied = 0;  // Commands
+  std::uint64_t syncs = 0;                                   // LogWriter
+  std::uint64_t snapshots_sent = 0;                          // SnapshotSender
+  std::uint64_t slow_hand_overs = 0;                         // HandOvers
+  std::uint64_t messages_sent = 0;                           // Replica and Commands
+  std::uint64_t messages_received = 0, role_changes = 0, snapshots_installed = 0;  // Replica
+};
+
+}  // namespace polis::replica
