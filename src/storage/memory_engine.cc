@@ -76,9 +76,10 @@ void MemoryEngine::commit_later(WriteBatch batch, io::Done done) {
 void MemoryEngine::save_snapshot_later(const std::string& path, const std::string& name,
                                        SnapshotRows also,
                                        std::function<void(Result<SnapshotFile>)> done) {
-  save_timer_ =
-      loop_.after(delay(), [this, path, name, also = std::move(also), done = std::move(done)] {
-        auto keep = std::move(save_timer_);
+  const std::uint64_t number = saves_++;
+  save_timers_[number] = loop_.after(
+      delay(), [this, number, path, name, also = std::move(also), done = std::move(done)] {
+        auto keep = save_timers_.extract(number);
         done(save(path, name, also));
       });
 }

@@ -62,7 +62,9 @@ class MemoryEngine final : public Engine {
   std::optional<WriteBatch> under_way_;      // the commit that is under way
   std::optional<MemoryEngineState> loaded_;  // by load_snapshot_later
   bool adopting_ = false;
-  std::unique_ptr<io::Timer> commit_timer_, save_timer_, load_timer_;
+  std::unique_ptr<io::Timer> commit_timer_, load_timer_;
+  std::map<std::uint64_t, std::unique_ptr<io::Timer>> save_timers_;  // several may be under way
+  std::uint64_t saves_ = 0;
 };
 
 }  // namespace polis::storage
