@@ -106,12 +106,15 @@ struct Backups::Sending {
 Backups::Backups(etcd::Context context, http::Server& server, io::Disk& disk,
                  const Settings& settings)
     : context_(context), disk_(disk), settings_(settings) {
-  server.add_stream("/polis.v1.Cell/Backup", [this](const http::CallPtr& call) {
-    // One request makes one copy, whatever else the client sends.
-    call->on_message = [this, call = call.get(), begun = false](std::string_view) mutable {
-      if (!std::exchange(begun, true)) begin(call->shared_from_this());
-    };
-  });
+  server.add_stream(
+      "/polis.v1.Cell/Backup",
+      [this](const http::CallPtr& call) {
+        // One request makes one copy, whatever else the client sends.
+        call->on_message = [this, call = call.get(), begun = false](std::string_view) mutable {
+          if (!std::exchange(begun, true)) begin(call->shared_from_this());
+        };
+      },
+      http::Streams::kServer);
 }
 
 Backups::~Backups() = default;

@@ -9,6 +9,7 @@
 #include "cell/identity.hh"
 #include "cell/join.hh"
 #include "cell/membership.hh"
+#include "cell/metrics.hh"
 #include "cell/polis_cell.hh"
 #include "cell/replica_options.hh"
 #include "cell/secure_networks.hh"
@@ -75,6 +76,8 @@ struct Cell::Impl {
   std::unique_ptr<etcd::MaintenanceService> maintenance;
   std::unique_ptr<PolisCell> polis;
   std::unique_ptr<Backups> backups;
+  replica::MasterChanges master_changes;
+  host::Metrics metrics;
   std::unique_ptr<HttpPages> pages;
   std::unique_ptr<json::Gateway> json;
   std::unique_ptr<http::Server> server;
@@ -328,7 +331,8 @@ void Cell::Impl::add_services() {
   polis =
       std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links, warnings);
   backups = std::make_unique<Backups>(context, *server, disk, settings);
-  pages = std::make_unique<HttpPages>(context, *server, reactor, *engine, *watch);
+  add_probes(metrics, {*replica, master_changes, disk, *engine, *server, *watch});
+  pages = std::make_unique<HttpPages>(context, *server, reactor, metrics);
   json = std::make_unique<json::Gateway>(
       *server, reactor, json::Gateway::Limits{.message_bytes_max = options.message_bytes_max});
   json::add_etcd_routes(*json);
@@ -482,6 +486,7 @@ void Cell::Impl::on_role(const consensus::RoleState& role) {
                  role.master == consensus::kNoReplica
                      ? "nobody"
                      : membership->configuration().name_of(role.master));
+  master_changes.on_role(role);
   membership->on_role();
 }
 

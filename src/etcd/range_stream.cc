@@ -133,13 +133,16 @@ void RangeStreamService::PlanJob::on_store_replaced() { stream_->cut(); }
 RangeStreamService::RangeStreamService(Context context, http::Server& server, io::Loop& reactor,
                                        std::size_t queue_bytes_max)
     : context_(context), reactor_(reactor), queue_bytes_max_(queue_bytes_max) {
-  server.add_stream("/etcdserverpb.KV/RangeStream", [this](const http::CallPtr& call) {
-    // Shared by the call's callbacks, which are dropped when it ends, and by what it waits for.
-    auto stream = std::make_shared<Stream>(*this, *call);
-    call->on_message = [this, stream](std::string_view bytes) { on_request(stream, bytes); };
-    call->on_drained = [stream] { stream->go_on(); };
-    call->on_close = [stream] { stream->end(); };
-  });
+  server.add_stream(
+      "/etcdserverpb.KV/RangeStream",
+      [this](const http::CallPtr& call) {
+        // Shared by the call's callbacks, which are dropped when it ends, and by what it waits for.
+        auto stream = std::make_shared<Stream>(*this, *call);
+        call->on_message = [this, stream](std::string_view bytes) { on_request(stream, bytes); };
+        call->on_drained = [stream] { stream->go_on(); };
+        call->on_close = [stream] { stream->end(); };
+      },
+      http::Streams::kServer);
 }
 
 RangeStreamService::~RangeStreamService() {

@@ -165,6 +165,12 @@ class WatchService::Stream final : public WatchSink {
   std::int64_t next_watch_ = 0;
 };
 
+void WatchService::report(MetricSink& out) const {
+  const auto watches = static_cast<double>(hub_.size());
+  out.gauge("polis_watches", "Watches on this replica", watches);
+  out.gauge("etcd_debugging_mvcc_watcher_total", "Total number of watchers.", watches);
+}
+
 WatchService::WatchService(Context context, http::Server& server, io::Loop& reactor,
                            std::size_t queue_bytes_max, Duration progress_interval)
     : context_(context),

@@ -37,6 +37,7 @@ class WatchService {
   void turn_end();
   void on_store_replaced() { hub_.on_store_replaced(); }
   std::size_t watches() const { return hub_.size(); }
+  void report(MetricSink& out) const;
 
  private:
   class Stream;

@@ -75,6 +75,7 @@ void ExchangeCall::on_room() {
 
 void ExchangeCall::on_exchange_close() {
   const auto keep = shared_from_this();
+  count_end(static_cast<int>(GrpcCode::kCancelled));  // unless it was finished
   shared_.deadlines.remove(*this);
   exchange_ = nullptr;
   if (!reading_) forget_unread();
@@ -87,9 +88,10 @@ void ExchangeCall::on_exchange_close() {
   if (closed) closed();
 }
 
-bool ExchangeCall::begin_finish() {
+bool ExchangeCall::begin_finish(int code) {
   if (!open()) return false;
   finished_ = true;
+  count_end(code);
   if (!reading_) forget_unread();
   count_held();
   return true;
@@ -105,6 +107,7 @@ void ExchangeCall::read_stream() {
       break;
     }
     if (!next(message)) break;
+    count_received(message.size());
     if (on_message) on_message(message);
   }
   reading_ = false;
@@ -115,6 +118,20 @@ void ExchangeCall::read_stream() {
 void ExchangeCall::settle() {
   count_held();
   if (exchange_ && !full_) exchange_->consumed(std::exchange(received_, 0));
+}
+
+void ExchangeCall::count_end(int code) {
+  if (!std::exchange(end_counted_, true)) method_.counts.end(code);
+}
+
+void ExchangeCall::count_received(std::size_t bytes) {
+  ++method_.counts.messages_received;
+  shared_.traffic.received += bytes;
+}
+
+void ExchangeCall::count_sent(std::uint64_t bytes) {
+  ++method_.counts.messages_sent;
+  shared_.traffic.sent += bytes;
 }
 
 void ExchangeCall::count_held() {

@@ -39,18 +39,26 @@ class HeldRequests {
   std::size_t held_ = 0;                        // by all of them
 };
 
+// Bytes of messages of all calls, without what carries them.
+struct Traffic {
+  std::uint64_t received = 0, sent = 0;
+};
+
 // What all calls of a server share.
 struct CallsShared {
   std::size_t queue_bytes_max;  // of answers that a stream's client does not read
   HeldRequests held;
   Deadlines deadlines;
+  Traffic traffic;
 };
 
 class ExchangeCall : public ServerCall, public ExchangeHandler {
  public:
   // `shared` and `method` outlive the exchange.
   ExchangeCall(CallsShared& shared, ExchangePtr exchange, const Method& method)
-      : shared_(shared), exchange_(std::move(exchange)), method_(method) {}
+      : shared_(shared), exchange_(std::move(exchange)), method_(method) {
+    ++method_.counts.started;
+  }
 
   // ServerCall
   bool open() const override { return exchange_ != nullptr && exchange_->open() && !finished_; }
@@ -83,7 +91,10 @@ class ExchangeCall : public ServerCall, public ExchangeHandler {
 
   bool streams() const { return method_.stream != nullptr; }
   // How finish() begins. False: there is nobody to tell, or it was told before.
-  bool begin_finish();
+  bool begin_finish(int code);
+  // A unary call's message was taken; `bytes` of a message were given to the exchange.
+  void count_received(std::size_t bytes);
+  void count_sent(std::uint64_t bytes);
 
   CallsShared& shared_;
   ExchangePtr exchange_;  // shared with its connection; null when it is over
@@ -94,6 +105,7 @@ class ExchangeCall : public ServerCall, public ExchangeHandler {
   void read_stream();
   void settle();
   void count_held();
+  void count_end(int code);
   void maybe_tell_half_close();
 
   std::size_t held_ = 0;
@@ -102,6 +114,7 @@ class ExchangeCall : public ServerCall, public ExchangeHandler {
   bool full_ = false;     // messages wait until the client has read
   bool reading_ = false;  // a message may be in use
   bool told_half_close_ = false;
+  bool end_counted_ = false;
 };
 
 }  // namespace polis::http

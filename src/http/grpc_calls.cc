@@ -40,6 +40,7 @@ void GrpcCall::write_prefix(std::uint64_t length) {
 
 void GrpcCall::send(std::string_view message) {
   if (!open()) return;
+  count_sent(message.size());
   start_response();
   write_prefix(message.size());
   exchange_->write(message);
@@ -47,13 +48,14 @@ void GrpcCall::send(std::string_view message) {
 
 void GrpcCall::send_from(std::unique_ptr<MessageSource> source) {
   if (!open()) return;
+  count_sent(source->size());
   start_response();
   write_prefix(source->size());
   exchange_->write_from(std::move(source));
 }
 
 void GrpcCall::finish(const GrpcStatus& status) {
-  if (!begin_finish()) return;
+  if (!begin_finish(status.code)) return;
   if (!responding_) return refuse(*exchange_, status);
   const std::string code = std::to_string(status.code), message = percent_encode(status.message);
   Fields trailers{{"grpc-status", code}};
@@ -100,6 +102,7 @@ void GrpcCall::on_unary_end() {
   std::string_view message;
   const GrpcReader::Outcome outcome = reader_.next(message);
   if (outcome == GrpcReader::Outcome::kMessage) {
+    count_received(message.size());
     method_.unary(shared_from_this(), message);
   } else if (outcome == GrpcReader::Outcome::kMore) {
     finish(grpc_status(GrpcCode::kInternal,

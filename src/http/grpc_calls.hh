@@ -57,6 +57,7 @@ class GrpcCalls {
       : loop_(loop), shared_(shared), message_bytes_max_(message_bytes_max) {}
 
   MethodTable& methods() { return methods_; }
+  const MethodTable& methods() const { return methods_; }
   void begin(const ExchangePtr& exchange, const Request& request);
   // No new calls from now on.
   void drain() { draining_ = true; }

@@ -5,6 +5,7 @@
 //
 // Threads: the loop's.
 
+#include <array>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -55,9 +56,27 @@ using CallPtr = std::shared_ptr<ServerCall>;
 using UnaryHandler = std::function<void(CallPtr call, std::string_view request)>;
 using StreamHandler = std::function<void(CallPtr call)>;
 
+// Who sends more than one message.
+enum class Streams { kNobody, kServer, kBoth };
+
+// What the calls of a method have come to so far.
+struct MethodCounts {
+  static constexpr std::size_t kCodes = 17;  // gRPC's, from OK on
+  std::uint64_t started = 0;
+  std::array<std::uint64_t, kCodes> ended{};  // by code
+  std::uint64_t messages_received = 0, messages_sent = 0;
+
+  void end(int code) {
+    const bool known = code >= 0 && code < static_cast<int>(kCodes);
+    ++ended[static_cast<std::size_t>(known ? code : 2)];  // 2: UNKNOWN
+  }
+};
+
 struct Method {
   UnaryHandler unary;
   StreamHandler stream;
+  Streams streams = Streams::kNobody;
+  mutable MethodCounts counts;  // by whoever has the method called
 };
 
 // What a call's client said of it beside its messages.
@@ -72,13 +91,22 @@ class MethodTable {
   void add_unary(const std::string& path, UnaryHandler handler) {
     methods_[path].unary = std::move(handler);
   }
-  void add_stream(const std::string& path, StreamHandler handler) {
-    methods_[path].stream = std::move(handler);
+  void add_stream(const std::string& path, StreamHandler handler,
+                  Streams streams = Streams::kBoth) {
+    Method& method = methods_[path];
+    method.stream = std::move(handler);
+    method.streams = streams;
   }
   // Null if there is none.
   const Method* find(std::string_view path) const {
     auto found = methods_.find(path);
     return found == methods_.end() ? nullptr : &found->second;
+  }
+
+  // Calls use(path, method) with each, in no order.
+  template <typename Use>
+  void for_each(const Use& use) const {
+    for (const auto& [path, method] : methods_) use(path, method);
   }
 
   // Asked in the order in which they were added.

@@ -16,6 +16,22 @@ void Router::route(const ExchangePtr& exchange, const Request& request) const {
   respond_with_text(*exchange, 404, "404 page not found\n");
 }
 
+bool refused_unless_read(Exchange& exchange, const Request& request) {
+  if (request.method == "GET" || request.method == "HEAD") return false;
+  exchange.respond(405, {{"allow", "GET, HEAD"}, {"content-type", "text/plain; charset=utf-8"}});
+  exchange.write("Method Not Allowed\n");
+  exchange.end();
+  return true;
+}
+
+void respond_with_page(Exchange& exchange, int status, std::string_view content_type,
+                       std::string_view body) {
+  const std::string length = std::to_string(body.size());
+  exchange.respond(status, {{"content-type", content_type}, {"content-length", length}});
+  exchange.write(body);
+  exchange.end();
+}
+
 void respond_with_text(Exchange& exchange, int status, std::string_view text) {
   const std::string length = std::to_string(text.size());
   exchange.respond(status, {{"content-type", "text/plain; charset=utf-8"},

@@ -43,6 +43,11 @@ class Router {
   std::map<std::string, Handler, std::greater<>> prefixes_;  // a longer one comes before its prefix
 };
 
+// A page is read by GET or HEAD: anything else is answered here, and true.
+bool refused_unless_read(Exchange& exchange, const Request& request);
+// The whole answer; who asked by HEAD gets its fields alone.
+void respond_with_page(Exchange& exchange, int status, std::string_view content_type,
+                       std::string_view body);
 // Answers with a short text and ends the exchange.
 void respond_with_text(Exchange& exchange, int status, std::string_view text);
 

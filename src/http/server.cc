@@ -27,7 +27,7 @@ Server::Impl::Impl(io::Loop& l, io::Network& n, ServerOptions o)
     : loop(l),
       network(n),
       options(std::move(o)),
-      calls{options.call_queue_bytes, HeldRequests(options.request_bytes_max), {}},
+      calls{options.call_queue_bytes, HeldRequests(options.request_bytes_max), {}, {}},
       grpc(loop, calls, options.message_bytes_max) {
   router.set_grpc([this](const ExchangePtr& exchange, const Request& request) {
     grpc.begin(exchange, request);
@@ -40,27 +40,19 @@ CallsShared& Server::calls() { return impl_->calls; }
 void Server::add_unary(const std::string& path, UnaryHandler handler) {
   methods().add_unary(path, std::move(handler));
 }
-void Server::add_stream(const std::string& path, StreamHandler handler) {
-  methods().add_stream(path, std::move(handler));
+void Server::add_stream(const std::string& path, StreamHandler handler, Streams streams) {
+  methods().add_stream(path, std::move(handler), streams);
 }
 
 void Server::set_http(HttpHandler handler) {
   router().set_fallback(
       [handler = std::move(handler)](const ExchangePtr& exchange, const Request& request) {
-        if (request.method != "GET" && request.method != "HEAD") {
-          exchange->respond(
-              405, {{"allow", "GET, HEAD"}, {"content-type", "text/plain; charset=utf-8"}});
-          exchange->write("Method Not Allowed\n");
-          return exchange->end();
-        }
+        if (refused_unless_read(*exchange, request)) return;
         handler(request.target, [exchange](const HttpResponse& response) {
-          const std::string length = std::to_string(response.body.size());
-          exchange->respond(response.status, {{"content-type", response.content_type.empty()
-                                                                   ? "text/plain; charset=utf-8"
-                                                                   : response.content_type},
-                                              {"content-length", length}});
-          exchange->write(response.body);
-          exchange->end();
+          respond_with_page(
+              *exchange, response.status,
+              response.content_type.empty() ? "text/plain; charset=utf-8" : response.content_type,
+              response.body);
         });
       });
 }

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/error.hh"
+#include "base/metrics.hh"
 #include "http/exchange_call.hh"
 #include "http/grpc.hh"
 #include "http/methods.hh"
@@ -69,7 +70,7 @@ class Server {
 
   // `path` is "/package.Service/Method".
   void add_unary(const std::string& path, UnaryHandler handler);
-  void add_stream(const std::string& path, StreamHandler handler);
+  void add_stream(const std::string& path, StreamHandler handler, Streams streams = Streams::kBoth);
   void set_http(HttpHandler handler);
   MethodTable& methods();
   Router& router();
@@ -85,6 +86,8 @@ class Server {
   void drain_and_stop();
   bool stopped() const;  // drained, and every connection is closed
   const ServerCounters& counters() const;
+  // Connections, bytes, and calls by method.
+  void report(MetricSink& out) const;
 
   struct Impl;
 

@@ -78,13 +78,13 @@ Result<void> sync_directory_at(const std::string& directory) {
   return {};
 }
 
+}  // namespace
+
 Instant boot_now() {
   timespec ts;
   ::clock_gettime(CLOCK_BOOTTIME, &ts);
   return Instant(std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec));
 }
-
-}  // namespace
 
 class PosixFile final : public File {
  public:
@@ -160,7 +160,10 @@ class PosixFile final : public File {
   const std::string& path_;
 };
 
-void PosixDisk::on_synced(Duration took) { sync_average_ += (took - sync_average_) / 16; }
+void PosixDisk::on_synced(Duration took) {
+  sync_average_ += (took - sync_average_) / 16;
+  sync_times_.add(took);
+}
 
 Result<std::unique_ptr<File>> PosixDisk::open(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);

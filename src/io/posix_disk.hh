@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "base/metrics.hh"
 #include "base/time.hh"
 #include "io/disk.hh"
 #include "io/loop.hh"
@@ -37,6 +38,8 @@ class PosixDisk final : public Disk {
 
   // Moving average of what a sync takes.
   Duration sync_average() const { return sync_average_; }
+  // How long the system took for each File::sync_later.
+  const DurationHistogram& sync_times() const { return sync_times_; }
 
  private:
   friend class PosixFile;
@@ -44,12 +47,16 @@ class PosixDisk final : public Disk {
 
   Loop& loop_;
   Duration sync_average_{};
+  DurationHistogram sync_times_{std::chrono::milliseconds(1), 14};
   // Shared with who expects much, and may outlive this.
   std::shared_ptr<int> expected_ = std::make_shared<int>(0);
   Worker syncer_;
   Worker filler_;
   Worker remover_;
 };
+
+// The clock of Loop::now, on any thread: to measure what a disk takes.
+Instant boot_now();
 
 // Whether this errno says that a disk, a quota or a file size limit is used up.
 bool means_no_space(int number);

@@ -67,6 +67,7 @@ void Call::send(std::string_view message) {
   if (!open()) return;
   auto text = from_message(*response_, message);
   if (!text) return finish(http::grpc_status(GrpcCode::kInternal, text.error().text));
+  count_sent(message.size());
   const bool first = !std::exchange(responding_, true);
   if (streams()) {
     if (first)
@@ -91,7 +92,7 @@ void Call::send_from(std::unique_ptr<http::MessageSource> source) {
 }
 
 void Call::finish(const GrpcStatus& status) {
-  if (!begin_finish()) return;
+  if (!begin_finish(status.code)) return;
   if (status.ok()) {
     if (!responding_) exchange_->respond(200, with_cors({{"content-type", "application/json"}}));
     return exchange_->end();
@@ -155,7 +156,9 @@ void Call::on_unary_bytes() {
 void Call::on_unary_end() {
   std::string_view object;
   const bool found = objects_.next(object) == ObjectReader::Outcome::kObject;
-  if (translate(found ? object : objects_.all())) method_.unary(shared_from_this(), message_);
+  if (!translate(found ? object : objects_.all())) return;
+  count_received(message_.size());
+  method_.unary(shared_from_this(), message_);
 }
 
 void Call::on_stream_end() {

@@ -60,6 +60,7 @@ class LmdbEngine final : public Engine {
 
   std::shared_ptr<Environment> environment_;  // shared with snapshots being written from it
   bool commit_under_way_ = false;
+  DurationHistogram commit_times_{std::chrono::milliseconds(1), 14};
   // Shared with callbacks that may run after this object is gone.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>();
   std::unique_ptr<io::Worker> worker_;           // commits

@@ -1,0 +1,28 @@
+#pragma once
+
+// Which numbers a replica serves at /metrics: those of each of its components.
+//
+// Threads: the loop's.
+
+#include "etcd/watch.hh"
+#include "host/metrics.hh"
+#include "http/server.hh"
+#include "io/posix_disk.hh"
+#include "replica/metrics.hh"
+#include "storage/lmdb_engine.hh"
+
+namespace polis::cell {
+
+// They outlive the registry's last page.
+struct Measured {
+  const replica::Replica& replica;
+  const replica::MasterChanges& master_changes;
+  const io::PosixDisk& disk;
+  const storage::LmdbEngine& engine;
+  const http::Server& server;
+  const etcd::WatchService& watch;
+};
+
+void add_probes(host::Metrics& metrics, const Measured& measured);
+
+}  // namespace polis::cell
