@@ -10,7 +10,7 @@ export CCACHE_SLOPPINESS := pch_defines,time_macros
 export CCACHE_BASEDIR := $(CURDIR)
 export CCACHE_NOHASHDIR := 1
 
-.PHONY: help setup build test clients demo bench lint format fuzz soak clean tour
+.PHONY: help setup build test clients demo bench lint format fuzz soak clean tour package machines
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,12 @@ format: setup ## format every source file
 
 tour: build ## run the commands of the README's tour
 	@test/tour.py --polis $(BUILD)/polis
+
+package: build ## make a Debian package of the binary, with service, manual pages and completions
+	@packaging/build.py --polis $(BUILD)/polis --out $(BUILD)
+
+machines: package ## try the package on Debian machines that are started for it; VMLAB names the tool that starts them
+	@POLIS=$(CURDIR)/$(BUILD)/polis VMLAB=$(VMLAB) test/machines_test.py
 
 soak: build ## thousands of simulated runs (SOAK_SEEDS, default 5000) and ten minutes of faults with real processes
 	@set -o pipefail; for profile in mixed lan wan disks clocks members; do \

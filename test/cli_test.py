@@ -113,6 +113,33 @@ class CliTest(unittest.TestCase):
         self.assertEqual(self.completed("kv", "g"), ["get"])
         self.assertIn("#compdef", self.polis("completion", "zsh"))
 
+    def completed_by_fish(self, line):
+        script = self.polis("completion", "fish")
+        done = subprocess.run(["fish", "--no-config", "-c", f"{script}\ncomplete -C '{line}'"], capture_output=True, text=True, check=True,
+                              env=dict(os.environ, PATH=os.path.dirname(POLIS) + ":" + os.environ["PATH"]))
+        return done.stdout.split()
+
+    def test_completion_works_in_fish(self):
+        self.assertEqual(self.completed_by_fish("polis kv g"), ["get"])
+        self.assertEqual(self.completed_by_fish("polis cell run --protocol "), ["paxos", "raft"])
+        self.assertEqual(self.completed_by_fish("polis kv get --output=js"), ["--output=json"])
+        self.assertEqual(self.completed_by_fish("polis cell run --config /etc/hostnam"), ["/etc/hostname"])
+
+    def completed_by_zsh(self, *words):
+        """As zsh's completion system calls the function, with its own functions replaced by ones that print."""
+        quoted = " ".join(f"'{word}'" for word in (POLIS, *words))
+        script = f"compdef() {{ }}\n{self.polis('completion', 'zsh')}\n" + \
+            f"compadd() {{ shift; print -l -- \"$@\"; }}\n_files() {{ print files \"$@\"; }}\nwords=({quoted}) CURRENT={len(words) + 1}\n_polis"
+        return subprocess.run(["zsh", "-f", "-c", script], capture_output=True, text=True, check=True).stdout.split()
+
+    def test_completion_works_in_zsh(self):
+        self.assertEqual(self.completed_by_zsh("kv", "g"), ["get"])
+        self.assertEqual(self.completed_by_zsh("kv", "get", "k", "-o", ""), ["text", "table", "json"])
+        self.assertEqual(self.completed_by_zsh("kv", "get", "--output=js"), ["--output=json"])
+        self.assertEqual(self.completed_by_zsh("cell", "run", "--config", ""), ["files"])
+        self.assertEqual(self.completed_by_zsh("cell", "run", "--data-dir", ""), ["files", "-/"])
+        self.assertEqual(self.completed_by_zsh("no", "such", ""), [])
+
     def test_completion_goes_on_after_values(self):
         self.assertEqual(self.completed("kv", "get", "--limit", "5", "some key", "--keys"), ["--keys-only"])
         self.assertEqual(self.completed("kv", "get", "-o", "json", "k", "--pre"), ["--prefix"])
@@ -125,7 +152,7 @@ class CliTest(unittest.TestCase):
         self.assertEqual(self.completed("kv", "get", "k", "--output=js"), ["--output=json"])
         self.assertEqual(self.completed("cell", "run", "--protocol", ""), ["raft", "paxos"])
         self.assertEqual(self.completed("cell", "run", "--log-level", "w"), ["warn"])
-        self.assertEqual(self.completed("completion", ""), ["bash", "zsh"])
+        self.assertEqual(self.completed("completion", ""), ["bash", "zsh", "fish"])
         # Members and leases come from the cell, files from the shell.
         self.assertEqual(self.completed("cell", "remove", ""), ["a"])
         self.assertEqual(self.completed("cell", "replace", "-e", self.cell.endpoints, ""), ["a"])

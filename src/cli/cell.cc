@@ -62,6 +62,7 @@ void add_dev(CLI::App& top, Run& run) {
 void add_config_dump(CLI::App& top, Run& run) {
   auto* config = top.add_subcommand("config", "Look at settings");
   config->require_subcommand(1);
+  add_config_example_command(*config, run);
   auto* app =
       config->add_subcommand("dump", "Print the effective settings and where each came from");
   auto flags = std::make_shared<SettingFlags>();

@@ -1,4 +1,4 @@
-// polis completion bash|zsh: a script that asks the command itself what may come next
+// polis completion bash|zsh|fish: a script that asks the command itself what may come next
 // (`polis __complete`), so that it cannot lag behind it.
 
 #include <fmt/format.h>
@@ -17,7 +17,7 @@ namespace {
 // A cell that does not answer at once has no part in completion.
 constexpr double kAskSeconds = 1;
 
-constexpr const char* kScript = R"sh(
+constexpr const char* kBash = R"sh(
 _polis() {
   local IFS=$'\n'
   local current="${COMP_WORDS[COMP_CWORD]}"
@@ -30,6 +30,42 @@ _polis() {
   esac
 }
 complete -F _polis polis
+)sh";
+
+// As a file of its own it is the function _polis, which zsh loads when it is first needed, and
+// calls; otherwise it is read from a start-up file.
+constexpr const char* kZsh = R"sh(#compdef polis
+_polis() {
+  local -a found
+  found=("${(@f)$("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  case "${found[1]}" in
+    :files) _files ;;
+    :dirs) _files -/ ;;
+    ?*) compadd -- "${found[@]}" ;;
+  esac
+}
+if [ "${funcstack[1]}" = _polis ]; then
+  _polis "$@"
+else
+  compdef _polis polis
+fi
+)sh";
+
+constexpr const char* kFish = R"sh(
+function __polis_complete
+    set -l words (commandline -opc)
+    set -l current (commandline -ct)
+    set -l found ($words[1] __complete $words[2..-1] "$current" 2>/dev/null)
+    switch "$found[1]"
+        case :files
+            __fish_complete_path "$current"
+        case :dirs
+            __fish_complete_directories "$current"
+        case '*'
+            printf '%s\n' $found
+    end
+end
+complete -c polis -f -a '(__polis_complete)'
 )sh";
 
 // What the words so far say of where the cell is.
@@ -163,16 +199,15 @@ void add_completion_command(CLI::App& app, Run& run) {
   auto* command = app.add_subcommand("completion", "Print a completion script for a shell");
   command->footer(
       "Examples:\n  source <(polis completion bash)\n  polis completion zsh > ~/.zfunc/_polis\n"
+      "  polis completion fish > ~/.config/fish/completions/polis.fish\n"
       "Values are completed, too: of settings, and members and leases from the cell.");
   auto shell = std::make_shared<std::string>();
-  command->add_option("shell", *shell, "bash or zsh")
+  command->add_option("shell", *shell, "bash, zsh or fish")
       ->required()
-      ->check(CLI::IsMember({"bash", "zsh"}));
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command->callback([=, &run] {
     run = [=] {
-      if (*shell == "zsh")
-        fmt::print("#compdef polis\nautoload -U +X bashcompinit && bashcompinit\n");
-      fmt::print("{}", kScript);
+      fmt::print("{}", *shell == "zsh" ? kZsh : *shell == "fish" ? kFish : kBash);
       return kDone;
     };
   });

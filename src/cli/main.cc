@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "cli/cli.hh"
+#include "cli/manual.hh"
 #include "cli/suggest.hh"
 #include "host/version.hh"
 
@@ -25,6 +26,20 @@ std::string usage(const CLI::App& app, const std::vector<std::string>& words,
                   const CLI::ParseError& error) {
   return fmt::format("{}; `{} --help` shows examples", error.what(),
                      polis::cli::walk(app, words).path);
+}
+
+// polis __manual [COMMAND]: a manual page.
+int print_manual(const CLI::App& app, const std::vector<std::string>& words) {
+  if (words.size() == 1) {
+    fmt::print("{}", polis::cli::manual_of_program(app));
+    return polis::cli::kDone;
+  }
+  for (const CLI::App* command : app.get_subcommands({})) {
+    if (command->get_name() != words[1]) continue;
+    fmt::print("{}", polis::cli::manual_of_command(app, *command));
+    return polis::cli::kDone;
+  }
+  return polis::cli::kWrongUsage;
 }
 
 }  // namespace
@@ -50,6 +65,7 @@ int main(int argc, char** argv) {
   const std::vector<std::string> words(argv + 1, argv + argc);
   if (!words.empty() && words.front() == "__complete")
     return complete(app, {words.begin() + 1, words.end()});
+  if (!words.empty() && words.front() == "__manual") return print_manual(app, words);
   if (asks_for_json(words)) set_error_form(ErrorForm::kJson);
   try {
     app.parse(argc, argv);

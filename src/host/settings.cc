@@ -32,6 +32,7 @@ std::string environment_name(std::string name) {
 Result<void> read_file(SettingTable table, const std::string& file, SettingValues& values) {
   try {
     YAML::Node root = YAML::LoadFile(file);
+    if (root.IsNull()) return {};  // comments alone
     if (!root.IsMap())
       return fail(ErrorCode::kInvalid,
                   file + ": must be a map of settings, for example 'data-dir: /var/lib/polis'");

@@ -10,6 +10,7 @@
 
 #include <memory>
 
+#include "base/metrics.hh"
 #include "io/loop.hh"
 #include "io/worker.hh"
 #include "storage/engine.hh"
@@ -38,6 +39,8 @@ class LmdbEngine final : public Engine {
       const std::function<void(std::string_view, std::string_view)>& use) override;
   void commit_later(WriteBatch batch, io::Done done) override;
   bool commit_under_way() const override { return commit_under_way_; }
+  // How long LMDB took to make each batch durable.
+  const DurationHistogram& commit_times() const { return commit_times_; }
   void save_snapshot_later(const std::string& path, const std::string& name, SnapshotRows also,
                            std::function<void(Result<SnapshotFile>)> done) override;
   void load_snapshot_later(const std::string& path, SnapshotRows also, io::Done done) override;
