@@ -1,9 +1,11 @@
 #pragma once
 
-// The C++ client of a cell: calls with deadlines over a list of endpoints.
+// The C++ client of a cell: calls with deadlines over a list of endpoints, in bytes. What most
+// users want stands on it: client/kv.hh, watch.hh, session.hh, lock.hh, election.hh.
 //
-// An endpoint that cannot be reached is passed over. A request that may have reached a replica is
-// never sent again by itself: then its outcome is unknown, and the status says so.
+// An endpoint that cannot be reached, or that does not answer in time, is passed over. A request
+// that may have reached a replica is never sent again by itself: then its outcome is unknown, and
+// Sent says so.
 //
 // Threads: the loop's. Life: destroying it ends open calls without a word.
 
@@ -12,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "client/endpoint_pool.hh"
 #include "http/client.hh"
 #include "io/loop.hh"
 #include "io/network.hh"
@@ -35,28 +38,43 @@ class Client {
   using Done = http::ClientConnection::UnaryDone;
   // `path` as "/etcdserverpb.KV/Put"; request and response in wire form.
   void call(const std::string& path, std::string request, Duration timeout, Done done);
-  // A stream at the first endpoint that answers.
+  // As call, and says whether a replica may have got the request. kNo: certainly none did.
+  enum class Sent { kNo, kPerhaps };
+  using Ended = std::function<void(const http::GrpcStatus&, Sent, std::string_view response)>;
+  void ask(const std::string& path, std::string request, Duration timeout, Ended ended);
+  // A stream at the current endpoint; `metadata` goes with its request.
   [[nodiscard]] std::unique_ptr<http::ClientCall> stream(
       const std::string& path, std::function<void(std::string_view)> on_message,
-      std::function<void(const http::GrpcStatus&)> closed);
-  // Goes to the next endpoint for whatever comes next.
+      std::function<void(const http::GrpcStatus&)> closed, const http::Fields& metadata = {});
+  // Goes to another endpoint for whatever comes next. Calls that are open go on where they are.
   void move_on();
-  std::size_t endpoints() const { return options_.endpoints.size(); }
-  const io::Address& endpoint() const { return options_.endpoints[current_]; }
+  std::size_t endpoints() const { return pool_.size(); }
+  const io::Address& endpoint() const { return pool_.current(); }
+
+  // Where the members serve clients now: these endpoints are used, and the given ones when none of
+  // them answers. client/member_follower.hh keeps it up to date.
+  void use_members(const std::vector<io::Address>& members);
+  // `f` is called whenever an endpoint is given up; one at a time, nullptr for none.
+  void on_move(std::function<void()> f) { moved_ = std::move(f); }
 
  private:
   void attempt(const std::string& path, const std::string& request, Instant deadline,
-               std::size_t tries, Done done);
+               std::size_t tries, Ended ended);
+  void on_attempt_ended(const http::ClientConnection& used, const http::GrpcStatus& status);
   http::ClientConnection& connection();
   void bury();
+  void prune();
 
   io::Loop& loop_;
   io::Network& network_;
   Options options_;
-  std::size_t current_ = 0;
+  EndpointPool pool_;
+  std::function<void()> moved_;
   std::unique_ptr<http::ClientConnection> connection_;
-  std::vector<std::unique_ptr<http::ClientConnection>>
-      old_;  // until the loop's next event: their callbacks may be on the stack
+  // Until the loop's next event, since their callbacks may be on the stack, and until their calls
+  // have ended.
+  std::vector<std::unique_ptr<http::ClientConnection>> old_;
+  std::unique_ptr<io::Timer> prune_timer_;  // while there are any
   std::shared_ptr<bool> alive_ =
       std::make_shared<bool>(true);  // shared with events that may outlive the client
 };

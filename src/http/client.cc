@@ -186,7 +186,8 @@ struct ClientConnection::Impl final : SessionEvents {
     }
   }
 
-  std::shared_ptr<OpenCall> begin(std::string_view path, Duration timeout, StreamId& id) {
+  std::shared_ptr<OpenCall> begin(std::string_view path, Duration timeout, const Fields& metadata,
+                                  StreamId& id) {
     auto call = std::make_shared<OpenCall>(options.message_bytes_max);
     std::string deadline = timeout > Duration::zero() ? format_grpc_timeout(timeout) : "";
     request_headers.assign({{":method", "POST"},
@@ -201,6 +202,7 @@ struct ClientConnection::Impl final : SessionEvents {
       call->deadline = loop.now() + timeout;
       ++with_deadline;
     }
+    request_headers.insert(request_headers.end(), metadata.begin(), metadata.end());
     id = failed ? 0 : session.request(request_headers, call.get());
     if (id != 0) calls[id] = call;
     mark_dirty();
@@ -294,7 +296,7 @@ void ClientConnection::unary(std::string_view path, std::string_view request, Du
                             "connection to " + impl_->address.text() + " is closed"),
                 {});
   StreamId id;
-  auto call = impl_->begin(path, timeout, id);
+  auto call = impl_->begin(path, timeout, {}, id);
   if (id == 0)
     return done(grpc_status(GrpcCode::kUnavailable, "connection takes no more calls"), {});
   append_grpc_prefix(call->queue, request.size());
@@ -314,7 +316,7 @@ class StreamCall final : public ClientCall {
     impl_.session.reset(id_, kCancel);
     call_->closed = nullptr;
     impl_.end(id_, {});
-    impl_.flush();
+    impl_.mark_dirty();
   }
   void send(std::string_view message) override {
     if (!open()) return;
@@ -343,9 +345,9 @@ class StreamCall final : public ClientCall {
 
 std::unique_ptr<ClientCall> ClientConnection::stream(
     std::string_view path, std::function<void(std::string_view)> on_message,
-    std::function<void(const GrpcStatus&)> closed) {
+    std::function<void(const GrpcStatus&)> closed, const Fields& metadata) {
   StreamId id;
-  auto call = impl_->begin(path, Duration::zero(), id);
+  auto call = impl_->begin(path, Duration::zero(), metadata, id);
   call->on_message = std::move(on_message);
   call->closed = std::move(closed);
   if (id == 0) {
@@ -359,5 +361,10 @@ std::unique_ptr<ClientCall> ClientConnection::stream(
 
 bool ClientConnection::connected() const { return impl_->stream != nullptr; }
 bool ClientConnection::failed() const { return impl_->failed || impl_->going_away; }
+
+bool ClientConnection::idle() const {
+  return std::all_of(impl_->calls.begin(), impl_->calls.end(),
+                     [](const auto& one) { return one.second->ended; });
+}
 
 }  // namespace polis::http

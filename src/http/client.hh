@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 
+#include "http/fields.hh"
 #include "http/grpc.hh"
 #include "http/session.hh"
 #include "io/loop.hh"
@@ -44,12 +45,15 @@ class ClientConnection {
   // timeout of zero: none.
   using UnaryDone = std::function<void(const GrpcStatus&, std::string_view response)>;
   void unary(std::string_view path, std::string_view request, Duration timeout, UnaryDone done);
-  // A stream of messages both ways. `closed` is called once, at the end.
+  // A stream of messages both ways. `closed` is called once, at the end. `metadata` goes with the
+  // request, names in lower case.
   [[nodiscard]] std::unique_ptr<ClientCall> stream(std::string_view path,
                                                    std::function<void(std::string_view)> on_message,
-                                                   std::function<void(const GrpcStatus&)> closed);
+                                                   std::function<void(const GrpcStatus&)> closed,
+                                                   const Fields& metadata = {});
   bool connected() const;  // it stood at some time: what was called may have arrived
   bool failed() const;     // the connection is gone; make another
+  bool idle() const;       // no call is open
 
   struct Impl;
 
