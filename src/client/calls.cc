@@ -77,10 +77,7 @@ void Calls::attempt(const std::shared_ptr<Call>& call) {
 
 void Calls::on_ended(const std::shared_ptr<Call>& call, const http::GrpcStatus& status,
                      Client::Sent sent, std::string_view response) {
-  auto done = [&](Outcome<std::string> outcome) {
-    std::exchange(call->done, {})(std::move(outcome));
-  };
-  if (status.ok()) return done(std::string(response));
+  if (status.ok()) return end(*call, std::string(response));
   Error error = error_of(status, sent);
   const bool refused = error.code != ErrorCode::kUnknown && error.code != ErrorCode::kUnavailable;
   call->unknown |= error.code == ErrorCode::kUnknown;
@@ -90,16 +87,31 @@ void Calls::on_ended(const std::shared_ptr<Call>& call, const http::GrpcStatus& 
     // This attempt came to nothing, but one before may have done it.
     error.code = ErrorCode::kUnknown;
   }
-  if (refused) return done(std::unexpected(std::move(error)));
   const bool harmless = !call->unknown || call->repeat != Repeat::kNever;
-  if (!harmless || loop_.now() + call->retry >= call->deadline)
-    return done(std::unexpected(std::move(error)));
-  // The timer dies with the call's last callback, or with this object.
-  call->timer = loop_.after(call->retry, [this, call, alive = std::weak_ptr(alive_)] {
+  if (refused || !harmless || loop_.now() + call->retry >= call->deadline)
+    return end(*call, std::unexpected(std::move(error)));
+  retry(call);
+}
+
+void Calls::retry(const std::shared_ptr<Call>& call) {
+  waiting_.insert(call);
+  call->timer = loop_.after(call->retry, [this, call = call.get()] {
     auto keep = std::move(call->timer);
-    if (!alive.expired()) attempt(call);
+    auto own = std::find_if(waiting_.begin(), waiting_.end(),
+                            [&](const auto& one) { return one.get() == call; });
+    auto waited = *own;
+    waiting_.erase(own);
+    attempt(waited);
   });
   call->retry = std::min(call->retry * 2, kRetryMax);
+}
+
+// Not within the callback of a connection: whoever is told may end streams of the same one.
+void Calls::end(Call& call, Outcome<std::string> outcome) {
+  loop_.post([done = std::move(call.done), outcome = std::move(outcome),
+              alive = std::weak_ptr(alive_)]() mutable {
+    if (!alive.expired()) done(std::move(outcome));
+  });
 }
 
 }  // namespace polis::client

@@ -16,6 +16,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "client/client.hh"
@@ -47,7 +48,8 @@ class Calls {
   Calls(const Calls&) = delete;
   Calls& operator=(const Calls&) = delete;
 
-  // `done` is called once, later, unless this is destroyed before. After `timeout` at the latest.
+  // `done` is called once, from the loop and never within another call of this client, unless this
+  // is destroyed before; after `timeout` at the latest.
   using Done = std::function<void(Outcome<std::string>)>;
   void call(std::string path, std::string request, Duration timeout, Repeat repeat, Done done);
   Client& client() { return client_; }
@@ -55,12 +57,15 @@ class Calls {
 
  private:
   struct Call;
+  void end(Call& call, Outcome<std::string> outcome);
+  void retry(const std::shared_ptr<Call>& call);
   void attempt(const std::shared_ptr<Call>& call);
   void on_ended(const std::shared_ptr<Call>& call, const http::GrpcStatus& status,
                 Client::Sent sent, std::string_view response);
 
   Client& client_;
   io::Loop& loop_;
+  std::set<std::shared_ptr<Call>> waiting_;  // for their next attempt
   // Held weakly by callbacks that the client still has when this is gone.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -25,8 +25,8 @@
 //   kIo           reads only: the answer could not be read
 //
 // Threads: the loop's.   Life: as many as wanted, on one Client that outlives them. Destroying one
-// drops its calls: no callback comes afterwards. Callbacks come later than the call, never within
-// it, except when this process has no more room on the connection; they may destroy the Kv.
+// drops its calls: no callback comes afterwards. Callbacks come from the loop, never within a call;
+// they may destroy the Kv.
 
 #include <functional>
 #include <memory>
