@@ -152,7 +152,8 @@ TEST(KeepAlive, the_holder_never_counts_on_a_lease_that_the_cell_has_ended) {
         one.on_answer(known ? kTtl : Duration::zero(), now);
       } else {
         // The process itself may stand still for a while.
-        now = output.wake + std::chrono::milliseconds(random.chance(0.001) ? random.below(5000) : 0);
+        now =
+            output.wake + std::chrono::milliseconds(random.chance(0.001) ? random.below(5000) : 0);
         one.on_time(now);
       }
       ASSERT_LE(one.valid_until(), cell_ends) << "seed " << seed;
