@@ -15,14 +15,7 @@
 #include "cell/secure_networks.hh"
 #include "cell/slow_log.hh"
 #include "cell/tls_settings.hh"
-#include "etcd/auth.hh"
-#include "etcd/cluster.hh"
-#include "etcd/kv.hh"
-#include "etcd/leader_guard.hh"
-#include "etcd/lease.hh"
-#include "etcd/maintenance.hh"
-#include "etcd/range_stream.hh"
-#include "etcd/watch.hh"
+#include "etcd/services.hh"
 #include "host/log.hh"
 #include "host/service_manager.hh"
 #include "host/version.hh"
@@ -65,15 +58,7 @@ struct Cell::Impl {
   std::vector<std::string> warnings;  // for the operator: logged once, and told by the status
   bool begun = false;                 // there was a log here before this start
   std::unique_ptr<replica::Replica> replica;
-  etcd::LongReads long_reads{[this] { reactor.post([] {}); }};
-  std::unique_ptr<etcd::LeaderGuard> leader_guard;
-  std::unique_ptr<etcd::KvService> kv;
-  std::unique_ptr<etcd::RangeStreamService> range_stream;
-  std::unique_ptr<etcd::AuthService> auth;
-  std::unique_ptr<etcd::WatchService> watch;
-  std::unique_ptr<etcd::LeaseService> lease;
-  std::unique_ptr<etcd::ClusterService> cluster;
-  std::unique_ptr<etcd::MaintenanceService> maintenance;
+  std::unique_ptr<etcd::Services> services;
   std::unique_ptr<PolisCell> polis;
   std::unique_ptr<Backups> backups;
   replica::MasterChanges master_changes;
@@ -159,10 +144,7 @@ Result<void> Cell::Impl::open_storage() {
        [this](const consensus::RoleState& role) { on_role(role); },
        [this](const consensus::Configuration& c) { on_configuration(c); }, [this] { on_removed(); },
        [this] {
-         long_reads.on_store_replaced();
-         if (kv) kv->on_store_replaced();
-         if (range_stream) range_stream->on_store_replaced();
-         if (watch) watch->on_store_replaced();
+         if (services) services->on_store_replaced();
        },
        [this](const replica::SlowRequest& slow) {
          const std::string line = slow_log.on_request(slow, replica->sync_times(), reactor.now());
@@ -316,22 +298,19 @@ void Cell::Impl::add_services() {
   http::ServerOptions options;
   options.connections_max = connections_max;
   server = std::make_unique<http::Server>(reactor, networks.clients(), options);
-  etcd::Context context{*replica, settings.cell_id, settings.id.value, long_reads};
-  leader_guard = std::make_unique<etcd::LeaderGuard>(context, *server, reactor,
-                                                     2 * settings.election_timeout_max);
-  kv = std::make_unique<etcd::KvService>(context, *server);
-  range_stream = std::make_unique<etcd::RangeStreamService>(context, *server, reactor,
-                                                            options.call_queue_bytes);
-  auth = std::make_unique<etcd::AuthService>(context, *server);
-  watch = std::make_unique<etcd::WatchService>(context, *server, reactor, options.call_queue_bytes,
-                                               settings.watch_progress_interval);
-  lease = std::make_unique<etcd::LeaseService>(context, *server);
-  cluster = std::make_unique<etcd::ClusterService>(context, *server);
-  maintenance = std::make_unique<etcd::MaintenanceService>(context, *server, *engine);
+  services = std::make_unique<etcd::Services>(
+      etcd::ServicesOptions{.cell_id = settings.cell_id,
+                            .member_id = settings.id.value,
+                            .call_queue_bytes = options.call_queue_bytes,
+                            .leader_patience = 2 * settings.election_timeout_max,
+                            .watch_progress_interval = settings.watch_progress_interval,
+                            .seed = io::entropy()},
+      *replica, *server, reactor, *engine);
+  const etcd::Context& context = services->context();
   polis =
       std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links, warnings);
   backups = std::make_unique<Backups>(context, *server, disk, settings);
-  add_probes(metrics, {*replica, master_changes, disk, *engine, *server, *watch});
+  add_probes(metrics, {*replica, master_changes, disk, *engine, *server, services->watch()});
   pages = std::make_unique<HttpPages>(context, *server, reactor, metrics);
   json = std::make_unique<json::Gateway>(
       *server, reactor, json::Gateway::Limits{.message_bytes_max = options.message_bytes_max});
@@ -395,8 +374,7 @@ Result<void> Cell::Impl::open() {
 
 void Cell::Impl::turn_end() {
   replica->turn_end();
-  watch->turn_end();
-  long_reads.turn_end();
+  services->turn_end();
   server->turn_end();
 }
 

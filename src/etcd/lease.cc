@@ -1,7 +1,6 @@
 #include "etcd/lease.hh"
 
 #include "api/etcd/rpc.pb.h"
-#include "io/reactor.hh"
 #include "store/parse.hh"
 
 namespace polis::etcd {
@@ -18,7 +17,8 @@ std::string lease_body(std::int64_t id) {
 
 }  // namespace
 
-LeaseService::LeaseService(Context context, http::Server& server) : context_(context) {
+LeaseService::LeaseService(Context context, http::Server& server, std::uint64_t seed)
+    : context_(context), ids_(seed) {
   server.add_unary("/etcdserverpb.Lease/LeaseGrant",
                    [this](const http::CallPtr& c, std::string_view r) { on_grant(c, r); });
   server.add_unary("/etcdserverpb.Lease/LeaseRevoke",
@@ -45,7 +45,7 @@ void LeaseService::on_grant(const http::CallPtr& call, std::string_view request)
   LeaseGrantRequest grant;
   parse(grant, request);
   // The id has to be the same on every replica, so it is chosen before the log.
-  while (grant.id() == 0) grant.set_id(static_cast<std::int64_t>(io::entropy() >> 1));
+  while (grant.id() == 0) grant.set_id(static_cast<std::int64_t>(ids_.next() >> 1));
   context_.replica.submit(
       store::CommandKind::kLeaseGrant, grant.SerializeAsString(),
       [this, call](const store::Reply& reply) { answer(call, context_, reply); });

@@ -5,13 +5,15 @@
 //
 // Threads: the reactor's.
 
+#include "base/random.hh"
 #include "etcd/common.hh"
 
 namespace polis::etcd {
 
 class LeaseService {
  public:
-  LeaseService(Context context, http::Server& server);
+  // `seed`: of the ids of leases whose clients choose none.
+  LeaseService(Context context, http::Server& server, std::uint64_t seed);
 
  private:
   void on_grant(const http::CallPtr& call, std::string_view request);
@@ -20,6 +22,7 @@ class LeaseService {
   void on_time_to_live(const http::CallPtr& call, std::string_view request);
   void on_list(const http::CallPtr& call);
   Context context_;
+  Random ids_;
 };
 
 }  // namespace polis::etcd
