@@ -25,7 +25,8 @@ KeyRange range_of(const WatchCreateRequest& request) {
 // One stream of one client. Owned by its call's callbacks.
 class WatchService::Stream final : public WatchSink {
  public:
-  Stream(WatchService& service, http::ServerCall& call) : service_(service), call_(call) {}
+  Stream(WatchService& service, http::ServerCall& call)
+      : service_(service), call_(call), number_(service.next_stream_++) {}
   ~Stream() override { release(); }
 
   void on_message(std::string_view bytes) {
@@ -45,7 +46,7 @@ class WatchService::Stream final : public WatchSink {
       case WatchRequest::kCancelRequest:
         return cancel(request.cancel_request().watch_id());
       case WatchRequest::kProgressRequest:
-        service_.asking_.insert(this);  // answered once for all that ask in one turn
+        service_.asking_[number_] = this;  // answered once for all that ask in one turn
         return;
       case WatchRequest::REQUEST_UNION_NOT_SET:
         return;
@@ -86,7 +87,7 @@ class WatchService::Stream final : public WatchSink {
   void release() {
     for (auto& [watch, handle] : handles_) service_.hub_.remove(handle);
     handles_.clear();
-    service_.asking_.erase(this);
+    service_.asking_.erase(number_);
     service_.heavy_.erase(this);
   }
 
@@ -161,6 +162,7 @@ class WatchService::Stream final : public WatchSink {
 
   WatchService& service_;
   http::ServerCall& call_;
+  std::uint64_t number_;
   std::unordered_map<std::int64_t, WatchHub::Handle> handles_;
   std::int64_t next_watch_ = 0;
 };
@@ -204,7 +206,8 @@ void WatchService::turn_end() {
 
 // "This far" may be said of a stream when all its watches are up to date; until then it waits.
 void WatchService::answer_progress() {
-  std::erase_if(asking_, [this](Stream* stream) {
+  std::erase_if(asking_, [this](const auto& asking) {
+    Stream* stream = asking.second;
     if (!hub_.synced(*stream) || !stream->may_write()) return false;
     stream->on_progress(-1, context_.replica.store().revision());
     return true;

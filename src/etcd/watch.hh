@@ -4,6 +4,7 @@
 //
 // Threads: the reactor's.
 
+#include <map>
 #include <set>
 
 #include "etcd/common.hh"
@@ -51,8 +52,9 @@ class WatchService {
   Duration progress_interval_;
   WatchHub hub_;
   // Owned by their calls, and taken out when those end.
-  std::set<Stream*> asking_;  // for progress
+  std::map<std::uint64_t, Stream*> asking_;  // for progress; by number
   std::set<Stream*> heavy_;
+  std::uint64_t next_stream_ = 0;
   std::unique_ptr<io::Timer> progress_timer_;
 };
 

@@ -4,7 +4,9 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
 #include <charconv>
+#include <map>
 
 #include "base/check.hh"
 
@@ -119,6 +121,7 @@ struct ClientConnection::Impl final : SessionEvents {
     for (auto& [id, call] : calls) {
       if (!call->ended && now >= call->deadline) late.push_back(id);
     }
+    std::sort(late.begin(), late.end());
     for (StreamId id : late) {
       session.reset(id, kCancel);
       end(id, grpc_status(GrpcCode::kDeadlineExceeded, "context deadline exceeded"));
@@ -179,7 +182,7 @@ struct ClientConnection::Impl final : SessionEvents {
   void fail(const std::string& reason) {
     if (failed) return;
     failed = true;
-    auto open = std::move(calls);
+    std::map<StreamId, std::shared_ptr<OpenCall>> open(calls.begin(), calls.end());
     calls.clear();
     for (auto& [id, call] : open) {
       if (!call->ended) call->finish(grpc_status(GrpcCode::kUnavailable, reason));

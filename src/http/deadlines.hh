@@ -4,6 +4,7 @@
 
 #include <absl/container/flat_hash_map.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
@@ -14,21 +15,27 @@ namespace polis::http {
 
 class Deadlines {
  public:
-  void add(ServerCall& call, Instant deadline) { calls_[&call] = deadline; }
+  void add(ServerCall& call, Instant deadline) { calls_[&call] = {deadline, ++added_}; }
   // Before the call is destroyed; fine if it was never added.
   void remove(ServerCall& call) { calls_.erase(&call); }
-  // Ends those that are late.
+  // Ends those that are late, in the order in which they were added.
   void expire(Instant now) {
-    std::vector<CallPtr> late;
-    for (const auto& [call, deadline] : calls_) {
-      if (now >= deadline) late.push_back(call->shared_from_this());
+    std::vector<std::pair<std::uint64_t, CallPtr>> late;
+    for (const auto& [call, due] : calls_) {
+      if (now >= due.when) late.emplace_back(due.number, call->shared_from_this());
     }
-    for (const CallPtr& call : late)
+    std::sort(late.begin(), late.end());
+    for (const auto& [number, call] : late)
       call->finish(grpc_status(GrpcCode::kDeadlineExceeded, "context deadline exceeded"));
   }
 
  private:
-  absl::flat_hash_map<ServerCall*, Instant> calls_;
+  struct Due {
+    Instant when;
+    std::uint64_t number;
+  };
+  absl::flat_hash_map<ServerCall*, Due> calls_;
+  std::uint64_t added_ = 0;
 };
 
 }  // namespace polis::http

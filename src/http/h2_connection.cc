@@ -1,6 +1,7 @@
 #include "http/h2_connection.hh"
 
 #include <charconv>
+#include <map>
 
 #include "http/request_rules.hh"
 #include "http/server_impl.hh"
@@ -105,7 +106,8 @@ H2Connection::H2Connection(Connection& connection)
       session_(Session::Role::kServer, connection.server().options.session, *this) {}
 
 H2Connection::~H2Connection() {
-  auto exchanges = std::move(exchanges_);
+  std::map<StreamId, std::shared_ptr<H2Exchange>> exchanges(exchanges_.begin(), exchanges_.end());
+  exchanges_.clear();
   connection_.server().counters.calls_open -= exchanges.size();
   for (auto& [stream, exchange] : exchanges) exchange->close();
 }
