@@ -60,9 +60,13 @@ Node::Node(World& world, SimulatedCell& cell, const CellConfig& config, std::siz
   if (config.upgrades && place < config.replicas) knows_ = store::kCellVersionFirst;
 }
 
-Node::~Node() {
+Node::~Node() { end_process(); }
+
+void Node::end_process() {
+  if (process_) process_->end();
   hub_.reset();
   replica_.reset();
+  process_.reset();
 }
 
 void Node::become(consensus::ReplicaId id) {
@@ -114,18 +118,23 @@ void Node::start() {
   options.consensus.lease.margin = config_.lease_margin;
   options.consensus.lease.drift_max = config_.drift_told();
   options.consensus.append_bytes_max = config_.append_bytes_max;
+  if (config_.process) process_ = config_.process(place_, *this);
+  replica::Transport& transport = process_ ? process_->transport() : *this;
   auto opened =
       replica::Replica::open(options, {machine_,
                                        *disk_,
                                        *engine_,
-                                       *this,
+                                       transport,
                                        [this](const Error& error) { failure_ = error.text; },
                                        {},
-                                       {},
+                                       [this](const consensus::Configuration& now) {
+                                         if (replica_ && process_) process_->on_configuration(now);
+                                       },
                                        [this] { removed_ = true; },
                                        [this] {
                                          if (after_turn) after_turn();
                                          hub_->on_store_replaced();
+                                         if (process_) process_->on_store_replaced();
                                        }});
   if (!opened) {
     failure_ = opened.error().text;
@@ -134,10 +143,12 @@ void Node::start() {
   replica_ = std::move(*opened);
   begun_ = true;
   hub_ = std::make_unique<store::WatchHub>(replica_->store());
+  if (process_) process_->begin(*replica_, *engine_);
   machine_.at_turn_end([this] {
     if (!replica_) return;
     if (!failure_) replica_->turn_end();
     if (!failure_ && hub_->turn_end()) machine_.post([] {});
+    if (!failure_ && process_) process_->turn_end();
     if (after_turn) after_turn();
   });
 }
@@ -146,8 +157,7 @@ void Node::crash() {
   if (!up()) return;
   if (after_turn) after_turn();
   machine_.crash();
-  hub_.reset();
-  replica_.reset();
+  end_process();
   engine_.reset();
   disk_.reset();
   failure_.reset();

@@ -17,6 +17,23 @@
 
 namespace polis::sim {
 
+class Node;
+
+// What stands around a replica in its process and connects it to the others and to its clients.
+// Made for each process anew; without any, replicas have the simulated network of messages.
+class ReplicaProcess {
+ public:
+  virtual ~ReplicaProcess() = default;
+  virtual replica::Transport& transport() = 0;
+  // The replica has recovered and may be served.
+  virtual void begin(replica::Replica& replica, const storage::Engine& engine) = 0;
+  virtual void on_configuration(const consensus::Configuration& configuration) = 0;
+  virtual void on_store_replaced() = 0;
+  virtual void turn_end() = 0;
+  // The replica is destroyed after this, and this object after it.
+  virtual void end() = 0;
+};
+
 // What a seed decides about a run.
 struct CellConfig {
   consensus::Protocol protocol = consensus::Protocol::kRaft;
@@ -43,6 +60,7 @@ struct CellConfig {
   // replicas are told follows from it, unless it is set.
   double clock_drift_max = 0.00025;
   std::optional<double> clock_drift_told;
+  std::function<std::unique_ptr<ReplicaProcess>(std::size_t place, Node& node)> process;
 
   double drift_told() const;
   std::string describe() const;
@@ -90,6 +108,7 @@ class Node final : public replica::Transport {
   void flush() override {}
 
  private:
+  void end_process();
   World& world_;
   SimulatedCell& cell_;
   Network& network_;
@@ -112,6 +131,7 @@ class Node final : public replica::Transport {
   // The process.
   std::unique_ptr<SimulatedDisk> disk_;
   std::unique_ptr<storage::MemoryEngine> engine_;
+  std::unique_ptr<ReplicaProcess> process_;
   std::unique_ptr<replica::Replica> replica_;
   std::unique_ptr<store::WatchHub> hub_;
 };

@@ -8,6 +8,7 @@ using namespace std::chrono_literals;
 void lean_to(Profile profile, Random& random, Plan& plan) {
   switch (profile) {
     case Profile::kMixed:
+    case Profile::kWire:  // has a plan of its own
       return;
     case Profile::kLan:
       plan.cell.network = {.delay_max = 300us};
@@ -144,6 +145,8 @@ const char* to_string(Profile profile) {
       return "clocks";
     case Profile::kMembers:
       return "members";
+    case Profile::kWire:
+      return "wire";
   }
   return "?";
 }

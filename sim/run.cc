@@ -6,6 +6,7 @@
 #include "base/crc32c.hh"
 #include "sim/checkers.hh"
 #include "sim/plan.hh"
+#include "sim/wire_run.hh"
 
 namespace polis::sim {
 namespace {
@@ -511,6 +512,8 @@ class Run {
 
 }  // namespace
 
-RunResult run(const RunOptions& options) { return Run(options).go(); }
+RunResult run(const RunOptions& options) {
+  return options.profile == Profile::kWire ? run_on_the_wire(options) : Run(options).go();
+}
 
 }  // namespace polis::sim

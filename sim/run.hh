@@ -21,10 +21,13 @@ enum class Profile {
   kDisks,    // slow and stalling disks, many crashes
   kClocks,   // clocks at both ends of what is allowed, pauses, reads by lease
   kMembers,  // replicas come and go all the time
+  // Real gRPC over simulated connections, and what becomes of connections (sim/wire_run.hh).
+  kWire,
 };
 const char* to_string(Profile profile);
 inline constexpr Profile kProfiles[] = {Profile::kMixed, Profile::kLan,    Profile::kWan,
-                                        Profile::kDisks, Profile::kClocks, Profile::kMembers};
+                                        Profile::kDisks, Profile::kClocks, Profile::kMembers,
+                                        Profile::kWire};
 
 struct RunOptions {
   std::uint64_t seed = 1;
@@ -46,7 +49,8 @@ struct RunResult {
   std::size_t operations = 0, acknowledged = 0, unknown = 0, crashes = 0, snapshots = 0,
               elections = 0, changes = 0, damages = 0, pauses = 0, leases = 0;
   std::uint64_t revision = 0, events = 0;
-  Duration simulated{};  // virtual time
+  std::uint64_t connections = 0;  // of the profile kWire
+  Duration simulated{};           // virtual time
   std::vector<std::string> trace;
 };
 

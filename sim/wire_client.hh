@@ -1,0 +1,59 @@
+#pragma once
+
+// The real client library in a process of its own, on a machine of its own whose clock is right.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/etcd/rpc.pb.h"
+#include "client/client.hh"
+#include "sim/history.hh"
+#include "sim/stream_network.hh"
+
+namespace polis::sim {
+
+class WireClient {
+ public:
+  WireClient(StreamNetwork& network, const std::string& name, std::vector<io::Address> endpoints)
+      : machine_(network.world(), 0),
+        host_(network.add_host(machine_, name)),
+        client_(machine_, *host_, {.endpoints = std::move(endpoints)}) {}
+
+  client::Client& client() { return client_; }
+  Machine& machine() { return machine_; }
+  StreamHost& host() { return *host_; }
+
+  template <typename Response>
+  using Done = std::function<void(const http::GrpcStatus& status, const Response& response)>;
+  template <typename Response, typename Request>
+  void call(const char* path, const Request& request, Duration timeout, Done<Response> done) {
+    client_.call(path, request.SerializeAsString(), timeout,
+                 [done = std::move(done)](const http::GrpcStatus& status, std::string_view bytes) {
+                   Response response;
+                   response.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+                   done(status, response);
+                 });
+  }
+
+ private:
+  Machine machine_;
+  std::unique_ptr<StreamHost> host_;
+  client::Client client_;
+};
+
+// What a client knows of a write that was answered with this. The client library says of a request
+// that it never left; of everything else that ends so, nobody knows.
+Outcome outcome_of(const http::GrpcStatus& status);
+
+inline constexpr char kPutPath[] = "/etcdserverpb.KV/Put", kRangePath[] = "/etcdserverpb.KV/Range",
+                      kTxnPath[] = "/etcdserverpb.KV/Txn",
+                      kDeletePath[] = "/etcdserverpb.KV/DeleteRange",
+                      kCompactPath[] = "/etcdserverpb.KV/Compact",
+                      kGrantPath[] = "/etcdserverpb.Lease/LeaseGrant",
+                      kRevokePath[] = "/etcdserverpb.Lease/LeaseRevoke",
+                      kKeepAlivePath[] = "/etcdserverpb.Lease/LeaseKeepAlive",
+                      kWatchPath[] = "/etcdserverpb.Watch/Watch";
+
+}  // namespace polis::sim
