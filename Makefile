@@ -53,8 +53,8 @@ tour: build ## run the commands of the README's tour
 package: build ## make a Debian package of the binary, with service, manual pages and completions
 	@packaging/build.py --polis $(BUILD)/polis --out $(BUILD)
 
-machines: package ## try the package on Debian machines that are started for it; VMLAB names the tool that starts them
-	@POLIS=$(CURDIR)/$(BUILD)/polis VMLAB=$(VMLAB) test/machines_test.py
+machines: package ## try the package on Debian machines; VMLAB names the tool that starts them (test/machines_test.py)
+	@VMLAB=$(VMLAB) PACKAGE=$$(ls -t $(CURDIR)/$(BUILD)/polis_*.deb | head -1) test/machines_test.py
 
 soak: build ## thousands of simulated runs (SOAK_SEEDS, default 5000) and ten minutes of faults with real processes
 	@set -o pipefail; for profile in mixed lan wan disks clocks members; do \
