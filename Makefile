@@ -57,7 +57,7 @@ machines: package ## try the package on Debian machines; VMLAB names the tool th
 	@VMLAB=$(VMLAB) PACKAGE=$$(ls -t $(CURDIR)/$(BUILD)/polis_*.deb | head -1) test/machines_test.py
 
 soak: build ## thousands of simulated runs (SOAK_SEEDS, default 5000) and ten minutes of faults with real processes
-	@set -o pipefail; for profile in mixed lan wan disks clocks members; do \
+	@set -o pipefail; for profile in mixed lan wan disks clocks members wire; do \
 	  $(BUILD)/polis sim --protocol $(PROTOCOL) --profile $$profile --seed 1000 --seeds $${SOAK_SEEDS:-5000} | { grep -v ' ok:' || true; } || exit 1; done
 	@cd $(BUILD) && FAULT_SECONDS=$${FAULT_SECONDS:-600} ctest -R faults_test.*$(PROTOCOL) --verbose --no-tests=error
 

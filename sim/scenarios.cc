@@ -9,6 +9,7 @@
 #include "sim/log_scenarios.hh"
 #include "sim/snapshot_scenarios.hh"
 #include "sim/stage.hh"
+#include "sim/wire_scenarios.hh"
 
 namespace polis::sim {
 namespace {
@@ -323,10 +324,8 @@ Scenario scenario(const char* name, const char* about, std::function<void()> pla
           }};
 }
 
-}  // namespace
-
-const std::vector<Scenario>& scenarios() {
-  static const std::vector<Scenario> all{
+std::vector<Scenario> scenarios_of_replicas() {
+  return {
       scenario("a_single_replica_loses_no_acknowledged_write_in_a_crash",
                "etcd 3.5.0 to 3.5.2: acknowledged before the write-ahead log had it",
                single_replica_crash),
@@ -416,6 +415,16 @@ const std::vector<Scenario>& scenarios() {
       scenario("a_restart_does_not_break_a_promise", "Raft thesis 6.4.1; Chubby 2.8",
                restarted_voter_keeps_its_promise),
   };
+}
+
+}  // namespace
+
+const std::vector<Scenario>& scenarios() {
+  static const std::vector<Scenario> all = [] {
+    std::vector<Scenario> both = scenarios_of_replicas();
+    for (Scenario& one : wire_scenarios()) both.push_back(std::move(one));
+    return both;
+  }();
   return all;
 }
 

@@ -158,6 +158,19 @@ MUTANTS = [
     ("drop_slots_behind_a_reset", "src/storage/wal_recovery.cc",
      "recovered.accepted.erase(recovered.accepted.begin(), recovered.accepted.upper_bound(index));",
      "recovered.accepted.erase(recovered.accepted.begin(), MUTANT ? recovered.accepted.end() : recovered.accepted.upper_bound(index));"),
+    # --- what only clients on the wire can see
+    ("drop_the_answers_to_keep_alives_at_the_half_close", "src/etcd/lease.cc",
+     "    if (state->unanswered == 0) call->finish({});", "    call->finish({});"),
+    ("end_a_watch_at_the_half_close", "src/etcd/watch.cc",
+     "    call->on_close = [stream] {};", "    call->on_close = [stream] {};\n    if (MUTANT) call->on_half_close = [one = call.get()] { one->finish({}); };"),
+    ("send_a_request_again_that_may_have_arrived", "src/client/client.cc",
+     "const bool reached = used.connected();", "const bool reached = !MUTANT && used.connected();"),
+    ("drop_the_requests_that_are_under_way_when_the_client_moves_on", "src/client/client.cc",
+     "return connection->idle();", "return MUTANT || connection->idle();"),
+    ("believe_a_peer_that_has_not_answered", "src/peers/lane.cc",
+     "if (stream_ && events_.never_answers()) become_up();", "if (stream_ && (MUTANT || events_.never_answers())) become_up();"),
+    ("forget_a_client_that_had_no_room", "src/http/connection.cc",
+     "                    blocked_ = false;\n", "                    blocked_ = MUTANT;\n"),
 ]
 
 
