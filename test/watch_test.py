@@ -89,7 +89,7 @@ class WatchTest(unittest.TestCase):
         revision = self.put("w", "0")
         watch = Watch("w", "--start", str(revision), "-o", "json", "-e", a.client)
         self.addCleanup(watch.process.kill)
-        watch.wait_for(lambda w: len(w.lines) > 1)
+        watch.wait_for(lambda w: len(w.lines) > 0)
         # The watch does not run until the replica that it goes on at has compacted.
         watch.process.send_signal(signal.SIGSTOP)
         a.kill()
@@ -109,6 +109,24 @@ class WatchTest(unittest.TestCase):
         watch.end()
         notes = [json.loads(note)["note"] for note in watch.notes]
         self.assertIn(f"revisions {revision + 1} to {newest - 1} were compacted before this watch could see them; their changes are missed", notes)
+
+    def test_a_first_revision_that_is_compacted_is_refused_with_the_oldest_that_is_not(self):
+        first = self.put("w", "0")
+        newest = self.put("w", "1")
+        subprocess.run([POLIS, "kv", "compact", str(newest), "-e", self.cell.endpoints, "--timeout", "30"], check=True, capture_output=True)
+        watch = Watch("w", "--start", str(first), "-e", self.cell.endpoints)
+        self.assertEqual(watch.ended(), 1)
+        self.assertEqual(watch.lines, [])
+        self.assertIn(f"revision {first} has been compacted; the oldest one that can be watched is {newest}", watch.notes[0])
+
+    def test_json_is_etcds_and_names_what_was_there_before(self):
+        first = self.put("w", "0")
+        self.put("w", "1")
+        watch = Watch("w", "--start", str(first), "--events", "2", "--prev-kv", "-o", "json", "-e", self.cell.endpoints)
+        self.assertEqual(watch.ended(), 0)
+        events = [event for line in watch.lines for event in json.loads(line)["events"]]
+        self.assertEqual([event["kv"]["value"] for event in events], ["MA==", "MQ=="])
+        self.assertEqual(events[1]["prev_kv"]["value"], "MA==")
 
     def test_an_endpoint_that_is_not_there_is_passed_over_or_named(self):
         self.put("w", "x")

@@ -51,6 +51,11 @@ TEST(Keys, a_prefix_ends_before_the_next_one) {
   EXPECT_TRUE(Keys::with_prefix("\xff").contains("\xff\xff"));
 }
 
+TEST(Keys, a_range_with_an_empty_end_is_empty) {
+  EXPECT_FALSE(Keys::between("a", "").contains("a"));
+  EXPECT_EQ(Keys::as_etcd("a", ""), Keys::one("a"));
+}
+
 TEST(Keys, behind_a_key_comes_the_next_possible_one) {
   EXPECT_EQ(Keys::with_prefix("a").behind("ab"), Keys::between(std::string("ab\0", 3), "b"));
   EXPECT_FALSE(Keys::one("a").behind("a").contains("a"));

@@ -66,11 +66,17 @@ class Keys {
   // From `first` on, up to `end`, which is not part of it. The cell refuses a watch of an empty
   // range; reads of one find nothing.
   static Keys between(std::string first, std::string end) {
+    // An empty end would mean one key to the cell; and nothing lies before the first possible one.
+    if (end.empty()) end = first;
     return {std::move(first), std::move(end)};
   }
   // `first` and everything behind it.
   static Keys from(std::string first);
   static Keys all() { return from({}); }
+  // As etcd's API has them: see first() and end().
+  static Keys as_etcd(std::string first, std::string end) {
+    return {std::move(first), std::move(end)};
+  }
 
   // As etcd's API has them: an empty end means one key, and "\0" means everything behind.
   const std::string& first() const { return first_; }
