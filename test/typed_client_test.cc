@@ -300,6 +300,20 @@ TEST_F(TypedClientTest, a_watch_leaves_a_replica_that_is_stopped) {
   EXPECT_EQ(seen.values, numbers(0, 2));
 }
 
+TEST_F(TypedClientTest, a_watch_does_not_stay_at_a_replica_without_a_master) {
+  Client one(reactor_, reactor_.network(), {.endpoints = {cell_->clients()[0]}});
+  Seen seen;
+  Watch watch(one, reactor_, {.keys = Keys::one("alone")}, seen.handlers());
+  ASSERT_TRUE(until([&] { return watch.next().has_value(); }));
+  cell_->pause(1);
+  cell_->pause(2);
+  // Sooner than by silence.
+  ASSERT_TRUE(until([&] { return seen.interruptions == 1; }, 9s));
+  cell_->mend();
+  must_put("alone", "0");
+  ASSERT_TRUE(until([&] { return seen.values.size() == 1; }));
+}
+
 TEST_F(TypedClientTest, a_paused_watch_takes_little_and_goes_on_where_it_was) {
   Seen seen;
   Watch watch(*client_, reactor_, {.keys = Keys::with_prefix("slow/"), .waiting_bytes_max = 20'000},

@@ -7,7 +7,8 @@
 // that may have reached a replica is never sent again by itself: then its outcome is unknown, and
 // Sent says so.
 //
-// Threads: the loop's. Life: destroying it ends open calls without a word.
+// Threads: the loop's.   Life: construct (nothing is connected yet) -> calls at any time ->
+// destroy, which ends open calls without a word; not within a callback of a call or stream.
 
 #include <functional>
 #include <memory>
@@ -22,13 +23,13 @@
 namespace polis::client {
 
 struct Options {
-  std::vector<io::Address> endpoints;
-  Duration connect_timeout = std::chrono::seconds(2);
+  std::vector<io::Address> endpoints;                  // at least one, the first to be tried first
+  Duration connect_timeout = std::chrono::seconds(2);  // of each attempt
 };
 
 // "HOST:PORT,HOST:PORT". kInvalid: names the wrong one.
-Result<std::vector<io::Address>> parse_endpoints(
-    const std::string& text, io::NoScheme no_scheme = io::NoScheme::kPlain);
+Result<std::vector<io::Address>> parse_endpoints(const std::string& text,
+                                                 io::NoScheme no_scheme = io::NoScheme::kPlain);
 
 class Client {
  public:
@@ -36,13 +37,17 @@ class Client {
   ~Client();
 
   using Done = http::ClientConnection::UnaryDone;
-  // `path` as "/etcdserverpb.KV/Put"; request and response in wire form.
+  // `path` as "/etcdserverpb.KV/Put"; request and response in wire form. `done` is called once,
+  // after `timeout` at the latest: with the answer, with what the replica says, or with the codes
+  // of http::GrpcCode that a connection gives (UNAVAILABLE, DEADLINE_EXCEEDED).
   void call(const std::string& path, std::string request, Duration timeout, Done done);
   // As call, and says whether a replica may have got the request. kNo: certainly none did.
   enum class Sent { kNo, kPerhaps };
   using Ended = std::function<void(const http::GrpcStatus&, Sent, std::string_view response)>;
   void ask(const std::string& path, std::string request, Duration timeout, Ended ended);
-  // A stream at the current endpoint; `metadata` goes with its request.
+  // A stream at the current endpoint; `metadata` goes with its request. It ends with its
+  // connection: whoever wants to go on calls move_on, unless endpoint() has changed since, and
+  // begins another.
   [[nodiscard]] std::unique_ptr<http::ClientCall> stream(
       const std::string& path, std::function<void(std::string_view)> on_message,
       std::function<void(const http::GrpcStatus&)> closed, const http::Fields& metadata = {});
@@ -62,8 +67,8 @@ class Client {
                std::size_t tries, Ended ended);
   void on_attempt_ended(const http::ClientConnection& used, const http::GrpcStatus& status);
   http::ClientConnection& connection();
-  void bury();
-  void prune();
+  void bury();   // the connection is used no more
+  void prune();  // forgets those whose calls have ended
 
   io::Loop& loop_;
   io::Network& network_;

@@ -80,7 +80,8 @@ class Watch {
   // What waited comes later, not within this call.
   void resume();
   // With what it would go on: everything before was told, or waits for resume. Nothing: it is not
-  // known yet. A later Watch with `from` set to it goes on where this one was.
+  // known yet; it is as soon as a replica has made the watch. To go on in another process, keep
+  // Changes::through and Progress::through instead, and begin with the revision behind it.
   std::optional<Revision> next() const;
 
  private:

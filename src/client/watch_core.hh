@@ -63,7 +63,7 @@ class WatchCore {
   struct Output {
     bool close = false;    // end the stream; nothing that comes from it may be handed in later
     bool move_on = false;  // its endpoint is suspected: the next stream goes to another one
-    bool open = false;     // begin a stream with a watch from start() on
+    bool open = false;     // begin a stream with a watch from next() on
     bool probe = false;    // ask on the stream for its progress
     bool read = false;     // ask for the next page of the picture: from the beginning if fresh
     bool read_fresh = false;
