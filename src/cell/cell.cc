@@ -57,6 +57,7 @@ struct Cell::Impl {
   bool links_started = false;
   std::vector<std::string> warnings;  // for the operator: logged once, and told by the status
   bool begun = false;                 // there was a log here before this start
+  SlowLog slow_log;
   std::unique_ptr<replica::Replica> replica;
   std::unique_ptr<etcd::Services> services;
   std::unique_ptr<PolisCell> polis;
@@ -70,7 +71,6 @@ struct Cell::Impl {
   bool ready = false;  // and the service manager has been told
   Instant look_due{};
   Duration looked_at_busy{};
-  SlowLog slow_log;
   std::uint64_t connections_max = 0;  // of clients
   io::MemoryLimit memory_limit;
   bool short_of_memory = false;
@@ -312,6 +312,10 @@ void Cell::Impl::add_services() {
   backups = std::make_unique<Backups>(context, *server, disk, settings);
   add_probes(metrics, {*replica, master_changes, disk, *engine, *server, services->watch()});
   pages = std::make_unique<HttpPages>(context, *server, reactor, metrics);
+  server->calls().on_slow = [this](const http::SlowCall& slow) {
+    const std::string line = slow_log.on_call(slow, reactor.now());
+    if (!line.empty()) host::log_warn("{}", line);
+  };
   json = std::make_unique<json::Gateway>(
       *server, reactor, json::Gateway::Limits{.message_bytes_max = options.message_bytes_max});
   json::add_etcd_routes(*json);

@@ -37,6 +37,16 @@ std::string SlowLog::on_request(const replica::SlowRequest& slow, const replica:
       seconds(slow.for_apply), seconds(syncs.average), seconds(syncs.worst), others(requests_));
 }
 
+std::string SlowLog::on_call(const http::SlowCall& slow, Instant now) {
+  if (!may_say(calls_, now)) return {};
+  return fmt::format(
+      "a call of {} {} {:.3f} s: {:.3f} s until the client had sent the request, {:.3f} s until it "
+      "was answered, {:.3f} s for the client until it had taken the answer{}",
+      slow.method, slow.answered ? "took" : "was given up by the client after", seconds(slow.total),
+      seconds(slow.for_request), seconds(slow.for_answer), seconds(slow.for_client),
+      others(calls_));
+}
+
 std::string SlowLog::on_late(Duration late, Duration busy, Instant now) {
   if (late < kStallMin || !may_say(stalls_, now)) return {};
   const char* why = busy > late / 2    ? "a request or the upkeep was long work"

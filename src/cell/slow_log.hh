@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/time.hh"
+#include "http/exchange_call.hh"
 #include "replica/replica.hh"
 
 namespace polis::cell {
@@ -22,6 +23,7 @@ class SlowLog {
   // The line to write now; empty: none. Syncs: those of the write-ahead log here.
   std::string on_request(const replica::SlowRequest& slow, const replica::SyncTimes& syncs,
                          Instant now);
+  std::string on_call(const http::SlowCall& slow, Instant now);
   // The loop was to come back by itself and did so `late`; meanwhile its thread had the processor
   // for `busy`.
   std::string on_late(Duration late, Duration busy, Instant now);
@@ -33,7 +35,7 @@ class SlowLog {
   };
   static bool may_say(Kind& kind, Instant now);
   static std::string others(Kind& kind);
-  Kind requests_, stalls_;
+  Kind requests_, calls_, stalls_;
 };
 
 }  // namespace polis::cell

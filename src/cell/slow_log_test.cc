@@ -34,6 +34,21 @@ TEST(SlowLog, many_make_one_line_in_ten_seconds_that_counts_the_others) {
   EXPECT_EQ(log.on_request({}, {}, kNow + 22s).find("others"), std::string::npos);
 }
 
+TEST(SlowLog, a_slow_call_says_what_the_client_took) {
+  SlowLog log;
+  const http::SlowCall slow{.method = "/t.T/Echo",
+                            .total = 5s,
+                            .for_request = 1s,
+                            .for_answer = 500ms,
+                            .for_client = 3500ms,
+                            .answered = true};
+  EXPECT_EQ(log.on_call(slow, kNow),
+            "a call of /t.T/Echo took 5.000 s: 1.000 s until the client had sent the request, "
+            "0.500 s until it was answered, 3.500 s for the client until it had taken the answer");
+  EXPECT_TRUE(log.on_call(slow, kNow + 1s).empty());
+  EXPECT_FALSE(log.on_request({}, {}, kNow + 1s).empty()) << "the kinds do not hide each other";
+}
+
 TEST(SlowLog, a_stall_says_whether_the_process_was_busy) {
   EXPECT_TRUE(SlowLog().on_late(kStallMin - 1ms, 0ms, kNow).empty());
   EXPECT_NE(SlowLog().on_late(2s, 1900ms, kNow).find("long work"), std::string::npos);

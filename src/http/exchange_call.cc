@@ -56,6 +56,7 @@ void ExchangeCall::on_request_end() {
   const auto keep = shared_from_this();
   request_complete_ = true;
   if (streams()) return maybe_tell_half_close();
+  complete_ = shared_.loop.now();
   reading_ = true;
   on_unary_end();
   reading_ = false;
@@ -77,6 +78,7 @@ void ExchangeCall::on_exchange_close() {
   const auto keep = shared_from_this();
   count_end(static_cast<int>(GrpcCode::kCancelled));  // unless it was finished
   shared_.deadlines.remove(*this);
+  if (!streams()) maybe_report_slow();
   exchange_ = nullptr;
   if (!reading_) forget_unread();
   count_held();
@@ -92,6 +94,7 @@ bool ExchangeCall::begin_finish(int code) {
   if (!open()) return false;
   finished_ = true;
   count_end(code);
+  if (!streams()) answered_ = shared_.loop.now();
   if (!reading_) forget_unread();
   count_held();
   return true;
@@ -146,6 +149,20 @@ void ExchangeCall::maybe_tell_half_close() {
   told_half_close_ = true;
   on_stream_end();
   if (open() && on_half_close) on_half_close();
+}
+
+void ExchangeCall::maybe_report_slow() {
+  const Instant now = shared_.loop.now();
+  if (!shared_.on_slow || now - begun_ < shared_.slow_min) return;
+  // What has not come to pass took all of the time.
+  const Instant answered = finished_ ? answered_ : now;
+  const Instant complete = request_complete_ ? complete_ : answered;
+  shared_.on_slow({.method = method_.path,
+                   .total = now - begun_,
+                   .for_request = complete - begun_,
+                   .for_answer = answered - complete,
+                   .for_client = now - answered,
+                   .answered = finished_});
 }
 
 }  // namespace polis::http

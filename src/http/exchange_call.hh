@@ -12,12 +12,14 @@
 #include <absl/container/flat_hash_set.h>
 
 #include <cstddef>
+#include <functional>
 #include <string>
 #include <string_view>
 
 #include "http/deadlines.hh"
 #include "http/exchange.hh"
 #include "http/methods.hh"
+#include "io/loop.hh"
 
 namespace polis::http {
 
@@ -44,19 +46,39 @@ struct Traffic {
   std::uint64_t received = 0, sent = 0;
 };
 
+// Where the time of a unary call went, as the server sees it: from the request's head to the
+// answer's last byte.
+struct SlowCall {
+  std::string_view method;
+  Duration total{};
+  Duration for_request{};  // until the client had sent all of the request
+  Duration for_answer{};   // from then until the answer was known
+  Duration for_client{};   // from then until the client had let all of it be sent
+  bool answered = false;   // false: the client went before that, and for_client is nothing
+};
+
 // What all calls of a server share.
 struct CallsShared {
+  const io::Loop& loop;
   std::size_t queue_bytes_max;  // of answers that a stream's client does not read
   HeldRequests held;
   Deadlines deadlines;
   Traffic traffic;
+  // Told of unary calls that took at least as long; may be empty.
+  std::function<void(const SlowCall&)> on_slow;
+  Duration slow_min = std::chrono::milliseconds(500);
 };
 
 class ExchangeCall : public ServerCall, public ExchangeHandler {
  public:
   // `shared` and `method` outlive the exchange.
   ExchangeCall(CallsShared& shared, ExchangePtr exchange, const Method& method)
-      : shared_(shared), exchange_(std::move(exchange)), method_(method) {
+      : shared_(shared),
+        exchange_(std::move(exchange)),
+        method_(method),
+        begun_(shared.loop.now()),
+        complete_(begun_),
+        answered_(begun_) {
     ++method_.counts.started;
   }
 
@@ -107,7 +129,9 @@ class ExchangeCall : public ServerCall, public ExchangeHandler {
   void count_held();
   void count_end(int code);
   void maybe_tell_half_close();
+  void maybe_report_slow();
 
+  Instant begun_, complete_, answered_;  // of a unary call; the latter two when it has come to that
   std::size_t held_ = 0;
   std::size_t received_ = 0;  // bytes of the body that were not given back yet
   bool finished_ = false, request_complete_ = false;

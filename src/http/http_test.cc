@@ -6,7 +6,9 @@ namespace polis::http {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::grpc_message;
 using testing::HttpTest;
+using testing::RawClient;
 
 TEST(Grpc, timeouts_are_read_and_written) {
   EXPECT_EQ(parse_grpc_timeout("100m"), Duration(100ms));
@@ -78,6 +80,55 @@ TEST_F(HttpTest, a_large_answer_is_made_while_it_is_sent) {
   auto [status, response] = call("/t.T/Large", "");
   EXPECT_TRUE(status.ok());
   EXPECT_EQ(response.size(), 50u << 20);
+}
+
+class SlowCallTest : public HttpTest {
+ protected:
+  SlowCallTest() {
+    server_->calls().slow_min = 50ms;
+    server_->calls().on_slow = [this](const SlowCall& slow) { slow_.push_back(slow); };
+  }
+  void pass(Duration time) {
+    bool passed = false;
+    auto timer = reactor_.after(time, [&] { passed = true; });
+    run_until([&] { return passed; });
+  }
+
+  std::vector<SlowCall> slow_;
+};
+
+TEST_F(SlowCallTest, what_the_client_took_to_send_is_told_apart) {
+  call("/t.T/Echo", "quick");
+  RawClient client(reactor_, server_->port());
+  const StreamId id = client.request("/t.T/Echo", "", {}, false);
+  pass(100ms);
+  client.send(id, grpc_message("hello"), true);
+  run_until([&] { return client.answer(id).ended; });
+  ASSERT_EQ(slow_.size(), 1u);
+  EXPECT_EQ(slow_[0].method, "/t.T/Echo");
+  EXPECT_TRUE(slow_[0].answered);
+  EXPECT_GE(slow_[0].for_request, 50ms);
+  EXPECT_LT(slow_[0].for_answer + slow_[0].for_client, 50ms);
+}
+
+TEST_F(SlowCallTest, what_the_client_took_to_read_is_told_apart) {
+  auto client = std::make_unique<RawClient>(reactor_, server_->port());
+  run_until([&] { return client->connected(); });
+  client->request("/t.T/Large", grpc_message(""));
+  client->stop_reading();
+  pass(100ms);
+  client.reset();
+  run_until([&] { return !slow_.empty(); });
+  EXPECT_TRUE(slow_[0].answered);
+  EXPECT_GE(slow_[0].for_client, 50ms);
+  EXPECT_LT(slow_[0].for_request + slow_[0].for_answer, 50ms);
+}
+
+TEST_F(SlowCallTest, what_was_not_answered_took_the_server_all_of_the_time) {
+  call("/t.T/Never", "", 100ms);
+  run_until([&] { return !slow_.empty(); });
+  EXPECT_GE(slow_[0].for_answer, 50ms);
+  EXPECT_EQ(slow_[0].total, slow_[0].for_request + slow_[0].for_answer + slow_[0].for_client);
 }
 
 TEST_F(HttpTest, a_stream_goes_both_ways_until_the_client_ends_it) {

@@ -73,6 +73,7 @@ struct MethodCounts {
 };
 
 struct Method {
+  std::string path;
   UnaryHandler unary;
   StreamHandler stream;
   Streams streams = Streams::kNobody;
@@ -89,11 +90,11 @@ class MethodTable {
  public:
   // `path` is "/package.Service/Method".
   void add_unary(const std::string& path, UnaryHandler handler) {
-    methods_[path].unary = std::move(handler);
+    add(path).unary = std::move(handler);
   }
   void add_stream(const std::string& path, StreamHandler handler,
                   Streams streams = Streams::kBoth) {
-    Method& method = methods_[path];
+    Method& method = add(path);
     method.stream = std::move(handler);
     method.streams = streams;
   }
@@ -125,6 +126,11 @@ class MethodTable {
       return std::hash<std::string_view>()(text);
     }
   };
+  Method& add(const std::string& path) {
+    Method& method = methods_[path];
+    method.path = path;
+    return method;
+  }
   std::unordered_map<std::string, Method, Hash, std::equal_to<>> methods_;
   std::vector<Interceptor> interceptors_;
 };

@@ -27,7 +27,7 @@ Server::Impl::Impl(io::Loop& l, io::Network& n, ServerOptions o)
     : loop(l),
       network(n),
       options(std::move(o)),
-      calls{options.call_queue_bytes, HeldRequests(options.request_bytes_max), {}, {}},
+      calls{loop, options.call_queue_bytes, HeldRequests(options.request_bytes_max), {}, {}, {}},
       grpc(loop, calls, options.message_bytes_max) {
   router.set_grpc([this](const ExchangePtr& exchange, const Request& request) {
     grpc.begin(exchange, request);
