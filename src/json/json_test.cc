@@ -41,6 +41,50 @@ TEST(Translate, requests_are_read_as_etcds_gateway_reads_them) {
     EXPECT_FALSE(to_message(*PutRequest::descriptor(), wrong).has_value()) << wrong;
 }
 
+std::string refusal(std::string_view text) {
+  auto message = to_message(*PutRequest::descriptor(), text);
+  return message ? "" : message.error().text;
+}
+
+TEST(Translate, what_two_readers_could_take_for_different_requests_is_refused_in_etcds_words) {
+  EXPECT_EQ(refusal(R"({"key":"YQ==","key":"Yg=="})"),
+            "proto:\u00a0(line 1:15): duplicate field \"key\"");
+  EXPECT_EQ(refusal("{\"prev_kv\":true,\n \"prevKv\":true}"),
+            "proto:\u00a0(line 2:2): duplicate field \"prevKv\"");
+  EXPECT_NE(refusal(R"({"key":"YQ==","k\u0065y":"Yg=="})"), "");
+  EXPECT_EQ(refusal("{'key':'YQ=='}"),
+            "invalid character '\\'' looking for beginning of object key string");
+  EXPECT_EQ(refusal(R"({"key":"YQ==",})"),
+            "invalid character '}' looking for beginning of object key string");
+  EXPECT_EQ(refusal(R"({key:"YQ=="})"),
+            "invalid character 'k' looking for beginning of object key string");
+  EXPECT_EQ(refusal(R"({"key":"YQ==")"), "unexpected EOF");
+  EXPECT_EQ(refusal(R"({"lease":)"), "unexpected EOF");
+  EXPECT_EQ(refusal("null"), "proto:\u00a0syntax error (line 1:1): unexpected token null");
+  EXPECT_EQ(refusal("[]"), "proto:\u00a0syntax error (line 1:1): unexpected token [");
+  EXPECT_EQ(refusal(R"("x")"), "proto:\u00a0syntax error (line 1:1): unexpected token \"x\"");
+  for (auto wrong : {R"({"lease":01})", R"({"lease":+1})", R"({"lease":1.})", R"({"lease":0x1})",
+                     R"({"a":[1,]})", R"({"a":tru})", R"({"a":"\x"})", R"({"a":"\u12g4"})",
+                     "{\"a\":\"\n\"}", R"({"a" 1})", R"({"a":1 "b":2})", R"({} {})", "{/**/}"})
+    EXPECT_NE(refusal(wrong), "") << wrong;
+  EXPECT_EQ(refusal("{\"a\":" + std::string(100'000, '[')),
+            "invalid character '[' exceeded max depth");
+  const auto* txn = etcdserverpb::TxnRequest::descriptor();
+  EXPECT_EQ(to_message(*txn, R"({"success":[null]})").error().text,
+            "proto:\u00a0syntax error (line 1:13): unexpected token null");
+  EXPECT_EQ(to_message(*txn, R"({"success":{}})").error().text,
+            "proto:\u00a0syntax error (line 1:12): unexpected token {");
+}
+
+TEST(Translate, every_form_of_json_is_taken) {
+  EXPECT_EQ(refusal(" {\r\n\t\"key\" : \"YQ==\" , \"lease\" : -0 } "), "");
+  EXPECT_EQ(
+      refusal(R"({"a":{"b":1,"b":[[],{},[1.5e+3,-2E-1,0.1]]},"c":"\u00e4\"\\\/\n","c":null})"), "")
+      << "fields that are not known may be anything";
+  EXPECT_EQ(refusal(R"({"key":null,"prev_kv":false,"lease":1e2})"), "");
+  EXPECT_TRUE(to_message(*etcdserverpb::TxnRequest::descriptor(), R"({"success":null})"));
+}
+
 TEST(Translate, answers_are_printed_as_etcd_prints_them) {
   RangeResponse response;
   response.mutable_header()->set_cluster_id(14841639068965178418u);

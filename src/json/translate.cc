@@ -6,6 +6,8 @@
 
 #include <memory>
 
+#include "json/strict.hh"
+
 namespace polis::json {
 namespace {
 
@@ -18,6 +20,7 @@ std::unique_ptr<google::protobuf::Message> make(const google::protobuf::Descript
 
 Result<std::string> to_message(const google::protobuf::Descriptor& type, std::string_view text) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return std::string();
+  if (auto strict = check_strict(type, text); !strict) return std::unexpected(strict.error());
   auto message = make(type);
   google::protobuf::util::JsonParseOptions options;
   options.ignore_unknown_fields = true;
