@@ -48,9 +48,9 @@ std::string refusal(std::string_view text) {
 
 TEST(Translate, what_two_readers_could_take_for_different_requests_is_refused_in_etcds_words) {
   EXPECT_EQ(refusal(R"({"key":"YQ==","key":"Yg=="})"),
-            "proto:\u00a0(line 1:15): duplicate field \"key\"");
+            "proto: (line 1:15): duplicate field \"key\"");
   EXPECT_EQ(refusal("{\"prev_kv\":true,\n \"prevKv\":true}"),
-            "proto:\u00a0(line 2:2): duplicate field \"prevKv\"");
+            "proto: (line 2:2): duplicate field \"prevKv\"");
   EXPECT_NE(refusal(R"({"key":"YQ==","k\u0065y":"Yg=="})"), "");
   EXPECT_EQ(refusal("{'key':'YQ=='}"),
             "invalid character '\\'' looking for beginning of object key string");
@@ -60,9 +60,9 @@ TEST(Translate, what_two_readers_could_take_for_different_requests_is_refused_in
             "invalid character 'k' looking for beginning of object key string");
   EXPECT_EQ(refusal(R"({"key":"YQ==")"), "unexpected EOF");
   EXPECT_EQ(refusal(R"({"lease":)"), "unexpected EOF");
-  EXPECT_EQ(refusal("null"), "proto:\u00a0syntax error (line 1:1): unexpected token null");
-  EXPECT_EQ(refusal("[]"), "proto:\u00a0syntax error (line 1:1): unexpected token [");
-  EXPECT_EQ(refusal(R"("x")"), "proto:\u00a0syntax error (line 1:1): unexpected token \"x\"");
+  EXPECT_EQ(refusal("null"), "proto: syntax error (line 1:1): unexpected token null");
+  EXPECT_EQ(refusal("[]"), "proto: syntax error (line 1:1): unexpected token [");
+  EXPECT_EQ(refusal(R"("x")"), "proto: syntax error (line 1:1): unexpected token \"x\"");
   for (auto wrong : {R"({"lease":01})", R"({"lease":+1})", R"({"lease":1.})", R"({"lease":0x1})",
                      R"({"a":[1,]})", R"({"a":tru})", R"({"a":"\x"})", R"({"a":"\u12g4"})",
                      "{\"a\":\"\n\"}", R"({"a" 1})", R"({"a":1 "b":2})", R"({} {})", "{/**/}"})
@@ -71,9 +71,9 @@ TEST(Translate, what_two_readers_could_take_for_different_requests_is_refused_in
             "invalid character '[' exceeded max depth");
   const auto* txn = etcdserverpb::TxnRequest::descriptor();
   EXPECT_EQ(to_message(*txn, R"({"success":[null]})").error().text,
-            "proto:\u00a0syntax error (line 1:13): unexpected token null");
+            "proto: syntax error (line 1:13): unexpected token null");
   EXPECT_EQ(to_message(*txn, R"({"success":{}})").error().text,
-            "proto:\u00a0syntax error (line 1:12): unexpected token {");
+            "proto: syntax error (line 1:12): unexpected token {");
 }
 
 TEST(Translate, every_form_of_json_is_taken) {

@@ -94,8 +94,7 @@ bool Reader::unexpected_token() {
   } else {
     at_ = std::min(text_.find_first_of(" \t\r\n,]}", at_), text_.size());
   }
-  // etcd puts a no-break space behind the colon.
-  return fail(fmt::format("proto:\u00a0syntax error ({}): unexpected token {}", place(begin),
+  return fail(fmt::format("proto: syntax error ({}): unexpected token {}", place(begin),
                           text_.substr(begin, std::min(at_ - begin, kTokenShownMax))));
 }
 
@@ -139,7 +138,7 @@ bool Reader::object(const Descriptor* type, int depth) {
     const FieldDescriptor* field = find_field(type, name);
     if (field != nullptr && std::ranges::find(seen, field) != seen.end())
       return fail(
-          fmt::format("proto:\u00a0({}): duplicate field \"{}\"", place(begin), plain_name(name)));
+          fmt::format("proto: ({}): duplicate field \"{}\"", place(begin), plain_name(name)));
     if (field != nullptr) seen.push_back(field);
     skip_blanks();
     if (!take(':')) return wrong_character("after object key");
