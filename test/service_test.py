@@ -106,6 +106,20 @@ class ServiceTest(unittest.TestCase):
         self.assertEqual(put.wait(PATIENCE), 0)
         self.until(lambda: re.search(r"a write took [1-6]\.\d+ s: .* until a quorum had it on disk", master.log()), master.log)
 
+    def test_what_a_client_took_is_a_stage_of_its_own(self):
+        self.cell = Cell(POLIS, self.directory, 1)
+        self.cell.start()
+        self.cell.wait_ready()
+        replica = self.cell.replicas[0]
+        host, port = replica.client.split(":")
+        with socket.create_connection((host, int(port)), timeout=PATIENCE) as client:
+            client.sendall(b"POST /v3/kv/range HTTP/1.1\r\nHost: x\r\nContent-Length: 14\r\n\r\n{")
+            time.sleep(0.7)  # the slowness that is to be told
+            client.sendall(b'"key":"YQ=="}')
+            self.assertTrue(client.recv(1000).startswith(b"HTTP/1.1 200 "))
+        self.until(lambda: re.search(r"a call of /etcdserverpb.KV/Range took \d\.\d+ s: (0\.[7-9]|[1-9]\.)\d+ s until the client had sent the request", replica.log()),
+                   replica.log)
+
     def test_a_pause_is_told_apart_from_long_work(self):
         self.cell = Cell(POLIS, self.directory, 1)
         self.cell.start()
