@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "api/etcd/rpc.pb.h"
 #include "base/check.hh"
 #include "json/call.hh"
 
@@ -54,9 +55,12 @@ void Gateway::add(const std::string& path, const std::string& grpc_path) {
     route.request = method->input_type();
     route.response = method->output_type();
   }
-  // A method that reads no request and gives no answer but a status.
-  if (route.request == nullptr)
-    route.request = route.response = google::protobuf::Empty::descriptor();
+  // The Auth service is not in the .proto files: it reads no request, and what it answers is a
+  // status, or begins with a header as AuthStatusResponse does.
+  if (route.request == nullptr) {
+    route.request = google::protobuf::Empty::descriptor();
+    route.response = etcdserverpb::AuthStatusResponse::descriptor();
+  }
   const auto handler = [this, route](const http::ExchangePtr& exchange,
                                      const http::Request& request) {
     begin(route, exchange, request);

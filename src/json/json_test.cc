@@ -140,6 +140,13 @@ class JsonTest : public http::testing::HttpTest {
     server_->add_unary("/etcdserverpb.KV/Put", [this](const http::CallPtr& call, std::string_view) {
       kept_.push_back(call);
     });
+    server_->add_unary("/etcdserverpb.Auth/AuthStatus",
+                       [](const http::CallPtr& call, std::string_view) {
+                         etcdserverpb::AuthStatusResponse response;
+                         response.mutable_header()->set_revision(7);
+                         response.set_authrevision(1);
+                         call->reply(response.SerializeAsString());
+                       });
     // A watch that says for each request the key that it asked for.
     server_->add_stream("/etcdserverpb.Watch/Watch", [this](const http::CallPtr& call) {
       call->on_message = [call = call.get()](std::string_view bytes) {
@@ -187,6 +194,8 @@ TEST_F(JsonTest, a_unary_method_is_served_and_its_errors_carry_etcds_codes) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 404 Not Found")) << answer;
   answer = raw("GET /v3/kv/range HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
   EXPECT_TRUE(answers(answer, 501, R"({"code":12, "message":"Method Not Allowed"})")) << answer;
+  answer = post("/v3/auth/status", "{}");
+  EXPECT_TRUE(answers(answer, 200, R"({"header":{"revision":"7"},"authRevision":"1"})")) << answer;
   answer = post("/v3/auth/enable", "{}");
   EXPECT_TRUE(answers(answer, 501,
                       R"({"code":12, "message":"unknown method /etcdserverpb.Auth/AuthEnable"})"))
