@@ -40,6 +40,10 @@ class PatroniTest(unittest.TestCase):
     def say(self, text):
         print(text, flush=True)
 
+    def assert_short(self, pause, most):
+        """With what the replicas say of their masters: a new one gives each lease its full time again."""
+        self.assertLess(pause, most, "\n".join(line for r in self.cell.replicas for line in r.log().splitlines() if "master" in line or "slow" in line))
+
     def check(self):
         self.cluster.stop_writing()
         lost, two = self.cluster.verdict(self.psycopg)
@@ -80,12 +84,11 @@ class PatroniTest(unittest.TestCase):
         self.cluster.write(self.psycopg)
         self.cluster.wait_written(time.monotonic())
         primary, pause = self.lose(primary)
-        self.assertLess(pause, TTL + 15)
+        self.assert_short(pause, TTL + 15)
         primary = self.switch_over(primary)
         master = self.cell.master()
         primary, pause = self.lose(primary, master)
-        # A new master of the cell gives each lease its full time again.
-        self.assertLess(pause, 2 * TTL + 15)
+        self.assert_short(pause, 2 * TTL + 15)
         master.start()
         # The cell's master alone: nothing is seen of it.
         begun = time.monotonic()
@@ -93,7 +96,7 @@ class PatroniTest(unittest.TestCase):
         self.cluster.wait_written(begun + 10)
         pause = self.cluster.pause_since(begun)
         self.say(f"kill -9 of the master: {pause:.1f} s without a primary")
-        self.assertLess(pause, 3)
+        self.assert_short(pause, 3)
         self.check()
 
 

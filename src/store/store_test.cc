@@ -244,6 +244,7 @@ TEST(Store, a_transaction_takes_one_path_and_one_revision) {
   EXPECT_TRUE(response.succeeded());
   EXPECT_EQ(response.responses(1).response_range().kvs(0).value(), "2");  // sees its own write
   EXPECT_TRUE(response.responses(2).response_txn().succeeded());
+  EXPECT_TRUE(response.responses(2).response_txn().has_header());
   EXPECT_EQ(text(f.all()), "a=2@2/3v2 b=@3/3v1 ");
   response.ParseFromString(f.run(CommandKind::kTxn, txn).body);
   EXPECT_FALSE(response.succeeded());

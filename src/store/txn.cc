@@ -220,7 +220,11 @@ void Store::run_op(const RequestOp& op, const std::vector<bool>& path, std::size
     field = kResponseRange;
     begin_to_read(query_of(op.request_range()), {});
   } else if (op.has_request_txn()) {
-    if (answer != nullptr) answer->open(kResponseTxn);
+    if (answer != nullptr) {
+      answer->open(kResponseTxn);
+      answer->open(kHeader);  // an empty one, as in etcd: programs in Go read it without a look
+      answer->close();
+    }
     run_txn(op.request_txn(), path, at, answer);
     if (answer != nullptr) answer->close();
     return;
