@@ -53,7 +53,8 @@ class MachinesTest(unittest.TestCase):
     def on(self, machine, line, status=0):
         """What a line of bash prints there."""
         done = self.lab.run("exec", machine, line, check=False)
-        self.assertEqual(done.returncode, status, f"{machine}: {line}\n{done.stdout}{done.stderr}\n" + self.journal(machine))
+        if done.returncode != status:
+            self.fail(f"{machine}: {line}\nended with {done.returncode}\n{done.stdout}{done.stderr}\n{self.journal(machine)}")
         return done.stdout.strip()
 
     def journal(self, machine):
