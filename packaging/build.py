@@ -137,7 +137,7 @@ def main():
         root.path.mkdir()
         add_files(root, polis)
         add_control(root, version, architecture)
-        subprocess.run(["dpkg-deb", "--root-owner-group", "-Zxz", "--build", root.path, package], check=True, stdout=subprocess.DEVNULL,
+        subprocess.run(["dpkg-deb", "--root-owner-group", "-Zzstd", "-z9", "--build", root.path, package], check=True, stdout=subprocess.DEVNULL,
                        env=dict(os.environ, SOURCE_DATE_EPOCH=seconds_of_changelog()))
     print(package)
     return 0
