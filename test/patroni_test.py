@@ -84,7 +84,8 @@ class PatroniTest(unittest.TestCase):
         self.cluster.write(self.psycopg)
         self.cluster.wait_written(time.monotonic())
         primary, pause = self.lose(primary)
-        self.assert_short(pause, TTL + 15)
+        # 20 s where nothing else happens; on a machine that is short of processors the cell's master may change, too.
+        self.assert_short(pause, 2 * TTL + 15)
         primary = self.switch_over(primary)
         master = self.cell.master()
         primary, pause = self.lose(primary, master)
