@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "api/polis/cell.pb.h"
 #include "base/crc32c.hh"
 #include "sim/checkers.hh"
 #include "sim/plan.hh"
@@ -12,6 +11,20 @@ namespace polis::sim {
 namespace {
 
 using namespace std::chrono_literals;
+
+std::string describe(const replica::MemberChange& change) {
+  using Kind = replica::MemberChange::Kind;
+  const char* kind = change.kind == Kind::kAdd      ? "ADD"
+                     : change.kind == Kind::kRemove ? "REMOVE"
+                                                    : "PROMOTE";
+  std::string text = fmt::format("kind: {}", kind);
+  if (change.id != consensus::kNoReplica) text += fmt::format(" id: {}", change.id.value);
+  if (!change.peer.empty()) text += fmt::format(" peer: \"{}\"", change.peer);
+  if (change.promote) text += " promote: true";
+  if (change.replaces != consensus::kNoReplica)
+    text += fmt::format(" replaces: {}", change.replaces.value);
+  return text;
+}
 
 class Run {
  public:
@@ -154,31 +167,31 @@ class Run {
     const auto everyone = now.everyone();
     if (everyone.empty()) return;
     consensus::ReplicaId member = everyone[random_.below(everyone.size())];
-    v1::ChangeRequest request;
+    replica::MemberChange change;
     std::size_t spare = 0;
     while (spare < cell_.size() && cell_.is_member(spare)) ++spare;
     if (random_.chance(0.5) && spare < cell_.size()) {
-      request.set_kind(v1::ChangeRequest::ADD);
-      request.set_peer(SimulatedCell::address_of(spare));
-      request.set_promote(random_.chance(0.8));
-      if (random_.chance(0.4)) request.set_replaces(member.value);
+      change.kind = replica::MemberChange::Kind::kAdd;
+      change.peer = SimulatedCell::address_of(spare);
+      change.promote = random_.chance(0.8);
+      if (random_.chance(0.4)) change.replaces = member;
     } else {
-      request.set_kind(random_.chance(0.7) ? v1::ChangeRequest::REMOVE
-                                           : v1::ChangeRequest::PROMOTE);
-      request.set_id(member.value);
+      change.kind = random_.chance(0.7) ? replica::MemberChange::Kind::kRemove
+                                        : replica::MemberChange::Kind::kPromote;
+      change.id = member;
     }
-    ask_for(place, request);
+    ask_for(place, change);
   }
 
-  void ask_for(std::size_t place, const v1::ChangeRequest& request) {
+  void ask_for(std::size_t place, const replica::MemberChange& change) {
     if (!cell_.node(place).up()) return;
-    note(fmt::format("ask {} for: {}", place + 1, request.ShortDebugString()));
-    cell_.node(place).machine().deliver([this, place, bytes = request.SerializeAsString()] {
+    note(fmt::format("ask {} for: {}", place + 1, describe(change)));
+    cell_.node(place).machine().deliver([this, place, change] {
       if (!cell_.node(place).up()) return;
-      cell_.node(place).replica().ask(replica::Question::kChange, bytes,
-                                      [this](const store::Status& status, const std::string&) {
-                                        if (status.ok()) ++result_.changes;
-                                      });
+      cell_.node(place).replica().change_members(change,
+                                                 [this](const replica::ChangeOutcome& outcome) {
+                                                   if (outcome.status.ok()) ++result_.changes;
+                                                 });
     });
   }
 
@@ -279,12 +292,11 @@ class Run {
     for (const consensus::Member& member : now.members) {
       if (member.peer == peer && member.id != repairing_->was) return;
     }
-    v1::ChangeRequest request;
-    request.set_kind(v1::ChangeRequest::ADD);
-    request.set_peer(peer);
-    request.set_promote(true);
-    request.set_replaces(repairing_->was.value);
-    ask_for(random_.below(cell_.size()), request);
+    const replica::MemberChange change{.kind = replica::MemberChange::Kind::kAdd,
+                                       .peer = peer,
+                                       .promote = true,
+                                       .replaces = repairing_->was};
+    ask_for(random_.below(cell_.size()), change);
   }
 
   void crash(std::size_t place) {

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "api/polis/cell.pb.h"
 #include "replica/wire.hh"
 #include "sim/etcd_scenarios.hh"
 #include "sim/lease_scenarios.hh"
@@ -206,11 +205,9 @@ void replaced_on_both_sides_of_a_cut() {
     Stage stage({.replicas = 3, .spares = 1}, {}, seed);
     const std::size_t master = stage.master(), stays = (master + 1) % 3, leaves = (master + 2) % 3,
                       comes = 3;
-    v1::ChangeRequest add;
-    add.set_kind(v1::ChangeRequest::ADD);
-    add.set_peer(SimulatedCell::address_of(comes));
-    add.set_replaces(stage.node(leaves).id().value);
-    stage.ask_for(master, add);
+    stage.ask_for(master, {.kind = replica::MemberChange::Kind::kAdd,
+                           .peer = SimulatedCell::address_of(comes),
+                           .replaces = stage.node(leaves).id()});
     auto learners = [&] { return stage.status(master).configuration.learners; };
     stage.until("there is a learner", [&] { return learners().size() == 1; });
     const consensus::ReplicaId id = learners().front();
@@ -219,10 +216,7 @@ void replaced_on_both_sides_of_a_cut() {
     stage.until("it has caught up",
                 [&] { return stage.status(comes).last == stage.status(master).last; });
     stage.run_for(60ms);
-    v1::ChangeRequest promote;
-    promote.set_kind(v1::ChangeRequest::PROMOTE);
-    promote.set_id(id.value);
-    stage.ask_for(master, promote);
+    stage.ask_for(master, {.kind = replica::MemberChange::Kind::kPromote, .id = id});
     for (std::size_t a : {master, comes}) {
       for (std::size_t b : {stays, leaves}) stage.cut(a, b);
     }

@@ -1,6 +1,5 @@
 #include "sim/snapshot_scenarios.hh"
 
-#include "api/polis/cell.pb.h"
 #include "sim/stage.hh"
 
 namespace polis::sim {
@@ -14,10 +13,8 @@ void removed_in_a_snapshot() {
   const std::size_t master = stage.master(), leaves = (master + 1) % 4;
   stage.cut_off(leaves);
   for (int i = 0; i < 40; ++i) stage.put(master, "k", std::to_string(i) + std::string(100, 'v'));
-  v1::ChangeRequest remove;
-  remove.set_kind(v1::ChangeRequest::REMOVE);
-  remove.set_id(stage.node(leaves).id().value);
-  stage.ask_for(master, remove);
+  stage.ask_for(master,
+                {.kind = replica::MemberChange::Kind::kRemove, .id = stage.node(leaves).id()});
   stage.until("it is removed, durably", [&] {
     const auto& mark = stage.node(master).replica().store().durable_mark();
     return mark.configuration.voters.size() == 3 && !mark.configuration.joint();

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "api/etcd/rpc.pb.h"
-#include "api/polis/cell.pb.h"
 #include "consensus/paxos/message.hh"
 #include "consensus/raft/message.hh"
 #include "replica/wire.hh"
@@ -205,11 +204,10 @@ std::optional<std::uint64_t> Stage::put(std::size_t place, const std::string& ke
   return done ? std::optional(done->revision) : std::nullopt;
 }
 
-void Stage::ask_for(std::size_t place, const v1::ChangeRequest& request) {
-  node(place).machine().deliver([this, place, bytes = request.SerializeAsString()] {
+void Stage::ask_for(std::size_t place, const replica::MemberChange& change) {
+  node(place).machine().deliver([this, place, change] {
     if (!node(place).up()) return;
-    node(place).replica().ask(replica::Question::kChange, bytes,
-                              [](const store::Status&, const std::string&) {});
+    node(place).replica().change_members(change, [](const replica::ChangeOutcome&) {});
   });
 }
 

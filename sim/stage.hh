@@ -7,10 +7,6 @@
 #include "sim/checkers.hh"
 #include "sim/workload.hh"
 
-namespace polis::v1 {
-class ChangeRequest;
-}
-
 namespace polis::sim {
 
 class Stage {
@@ -51,7 +47,7 @@ class Stage {
   void begin_get(std::size_t place, const std::string& key);
 
   // A request for a change of who takes part; its answer is not waited for.
-  void ask_for(std::size_t place, const v1::ChangeRequest& request);
+  void ask_for(std::size_t place, const replica::MemberChange& change);
 
   void crash(std::size_t place) { node(place).crash(); }
   void start(std::size_t place);

@@ -16,6 +16,9 @@ enum class ErrorCode {
   kCorrupt,      // stored bytes fail their checksum or contradict each other
   kNoSpace,      // the disk is full; writes may work again later
   kUnavailable,  // not now, nothing was done; trying again may help
+  kExists,       // what is to be made, or to be taken, is there already
+  kBehind,       // not now: who is to take part in it has not caught up
+  kNoQuorum,     // not now: too few would be left that answer
   kUnknown,      // outcome unknown: it may or may not take effect
   kIo,           // the system refused
 };

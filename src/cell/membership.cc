@@ -1,6 +1,5 @@
 #include "cell/membership.hh"
 
-#include "api/polis/cell.pb.h"
 #include "host/log.hh"
 
 namespace polis::cell {
@@ -35,22 +34,20 @@ void Membership::maybe_publish() {
   if (own->name == settings_.name && own->client == settings_.client_text) return;
   if (replica_->status_role().master == consensus::kNoReplica) return;
   publishing_ = true;
-  v1::ChangeRequest request;
-  request.set_kind(v1::ChangeRequest::UPDATE);
-  request.set_id(settings_.id.value);
-  request.set_name(settings_.name);
-  request.set_client(settings_.client_text);
+  const replica::MemberChange wanted{.kind = replica::MemberChange::Kind::kUpdate,
+                                     .id = settings_.id,
+                                     .name = settings_.name,
+                                     .client = settings_.client_text};
   // Not here: this may be the middle of the replica's turn.
-  loop_.post([this, bytes = request.SerializeAsString()] {
-    replica_->ask(replica::Question::kChange, bytes,
-                  [this](const store::Status& status, const std::string&) {
-                    publishing_ = false;
-                    if (status.ok()) return maybe_publish();
-                    publish_timer_ = loop_.after(kPublishInterval, [this] {
-                      publish_timer_.reset();
-                      maybe_publish();
-                    });
-                  });
+  loop_.post([this, wanted] {
+    replica_->change_members(wanted, [this](const replica::ChangeOutcome& outcome) {
+      publishing_ = false;
+      if (outcome.status.ok()) return maybe_publish();
+      publish_timer_ = loop_.after(kPublishInterval, [this] {
+        publish_timer_.reset();
+        maybe_publish();
+      });
+    });
   });
 }
 

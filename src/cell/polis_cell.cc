@@ -13,6 +13,26 @@ std::int64_t microseconds(Duration d) {
   return std::chrono::duration_cast<std::chrono::microseconds>(d).count();
 }
 
+replica::MemberChange change_in(const v1::ChangeRequest& request) {
+  using Kind = replica::MemberChange::Kind;
+  static constexpr std::pair<v1::ChangeRequest::Kind, Kind> kinds[] = {
+      {v1::ChangeRequest::ADD, Kind::kAdd},
+      {v1::ChangeRequest::PROMOTE, Kind::kPromote},
+      {v1::ChangeRequest::REMOVE, Kind::kRemove},
+      {v1::ChangeRequest::UPDATE, Kind::kUpdate}};
+  replica::MemberChange change{.id = consensus::ReplicaId(request.id()),
+                               .name = request.name(),
+                               .peer = request.peer(),
+                               .client = request.client(),
+                               .promote = request.promote(),
+                               .replaces = consensus::ReplicaId(request.replaces()),
+                               .place = request.place()};
+  for (const auto& [asked, kind] : kinds) {
+    if (request.kind() == asked) change.kind = kind;
+  }
+  return change;
+}
+
 }  // namespace
 
 PolisCell::PolisCell(etcd::Context context, http::Server& server, const io::Loop& reactor,
@@ -79,12 +99,12 @@ void PolisCell::on_change(const http::CallPtr& call, std::string_view bytes) {
     }
     request.set_peer(peer->text());  // one form for all
   }
-  context_.replica.ask(replica::Question::kChange, request.SerializeAsString(),
-                       [this, call](const store::Status& status, const std::string& body) {
-                         if (!status.ok()) return call->finish(etcd::to_grpc(status));
-                         Reader in(body);
-                         answer_with_members(call, in.u64());
-                       });
+  context_.replica.change_members(change_in(request),
+                                  [this, call](const replica::ChangeOutcome& outcome) {
+                                    if (!outcome.status.ok())
+                                      return call->finish(etcd::to_grpc(outcome.status));
+                                    answer_with_members(call, outcome.member.value);
+                                  });
 }
 
 void PolisCell::on_status(const http::CallPtr& call) {

@@ -22,7 +22,7 @@ std::unexpected<Error> no_such_member(ReplicaId id) {
 }
 
 std::unexpected<Error> address_taken(const Member& by) {
-  return fail(ErrorCode::kInvalid,
+  return fail(ErrorCode::kExists,
               fmt::format("{} is the address of member {} already", by.peer, by.name));
 }
 
@@ -66,7 +66,7 @@ Result<Configuration> with_promoted(const Configuration& from, ReplicaId id) {
   const Member* member = from.find(id);
   if (member == nullptr) return no_such_member(id);
   if (!contains(from.learners, id)) {
-    return fail(ErrorCode::kInvalid, fmt::format("member {} is no learner", member->name));
+    return fail(ErrorCode::kExists, fmt::format("member {} is no learner", member->name));
   }
   Configuration to = from;
   std::erase(to.learners, id);
@@ -142,7 +142,7 @@ Result<void> may_change(const Configuration& from, const Configuration& to, LogI
     const Standing one = standing(id);
     if (!one.caught_up) {
       return fail(
-          ErrorCode::kUnavailable,
+          ErrorCode::kBehind,
           fmt::format("member {} has not caught up: its log ends at entry {}, the master's at {}",
                       to.name_of(id), one.log_end.value, log_end.value));
     }
@@ -166,7 +166,7 @@ Result<void> keeps_quorum(const Configuration& from, const Configuration& to,
     if (!answers(id)) silent_after.push_back(id);
   }
   return fail(
-      ErrorCode::kUnavailable,
+      ErrorCode::kNoQuorum,
       fmt::format("after this change {} of {} voters would have to answer, and {} does not; "
                   "allowed is to bring back, remove or replace: {}",
                   to.quorum.kind == QuorumKind::kMajority

@@ -18,17 +18,17 @@
 
 namespace polis::consensus {
 
-// `from` with `member` as one more learner. kInvalid: its id or its peer address is taken, there
-// are too many members, or it has a place in a cell that was founded without places.
+// `from` with `member` as one more learner. kExists: its peer address is taken. kInvalid: its id is
+// taken, there are too many members, or it has a place in a cell that was founded without places.
 Result<Configuration> with_learner(const Configuration& from, Member member);
 // `from` with this learner as a voter. If the learner replaces a voter (Member::replaces), that
-// voter is taken out. kNotFound: there is no such member. kInvalid: it is no learner, or there
-// would be too many voters.
+// voter is taken out. kNotFound: there is no such member. kExists: it is no learner. kInvalid:
+// there would be too many voters.
 Result<Configuration> with_promoted(const Configuration& from, ReplicaId id);
 // `from` without the member. kNotFound: there is no such member. kInvalid: it is the last voter.
 Result<Configuration> without(const Configuration& from, ReplicaId id);
 // `from` with `member` in place of what was known of the member of that id. kNotFound: there is no
-// such member. kInvalid: another member has its peer address.
+// such member. kExists: another member has its peer address.
 Result<Configuration> with_known(const Configuration& from, Member member);
 
 // The first step from `from` to `to`: a joint configuration if the voters differ, else `to` itself.
@@ -48,13 +48,13 @@ struct Standing {
 };
 
 // Whether the master may begin a change from `from` to `to`. kInvalid: this change is never allowed
-// (a new voter is no learner, or the quorums of a step would not meet). kUnavailable: not now (a
-// new voter has not caught up, or too few voters of `to` answer); the text says why. `log_end`: the
-// end of the master's log, for the text. `standing` is asked for voters of `from` and of `to`.
+// (a new voter is no learner, or the quorums of a step would not meet). kBehind: a new voter has
+// not caught up. kNoQuorum: as keeps_quorum. `log_end`: the end of the master's log, for the text.
+// `standing` is asked for voters of `from` and of `to`.
 Result<void> may_change(const Configuration& from, const Configuration& to, LogIndex log_end,
                         const std::function<Standing(ReplicaId)>& standing);
 
-// Whether the voters of `to` that answer are a quorum, for either phase. kUnavailable: names the
+// Whether the voters of `to` that answer are a quorum, for either phase. kNoQuorum: names the
 // voters that do not answer, and what would be allowed instead. `answers` is asked for voters of
 // `from` and of `to`.
 Result<void> keeps_quorum(const Configuration& from, const Configuration& to,

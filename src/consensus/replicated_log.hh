@@ -182,7 +182,8 @@ class ReplicatedLog {
   // Makes `target` the configuration, in one or two steps (Raft thesis 4.3; membership.hh). The
   // result is the index of the first step. The change is done when a configuration that is not
   // joint is committed at that index or a later one. kInvalid: this change is never allowed.
-  // kUnavailable: not now; the text says why. Precondition: `target` is not joint.
+  // kBehind and kNoQuorum: not now, as may_change in membership.hh. kUnavailable: not now, for
+  // another reason. Precondition: `target` is not joint.
   [[nodiscard]] virtual Result<LogIndex> change(Configuration target, Instant now) = 0;
 
   // The transport believes that the peer's process has ended. This is a hint: it may be wrong, and

@@ -1,7 +1,6 @@
 #include "etcd/cluster.hh"
 
 #include "api/etcd/rpc.pb.h"
-#include "api/polis/cell.pb.h"
 #include "io/network.hh"
 #include "store/parse.hh"
 
@@ -11,6 +10,9 @@ namespace {
 using namespace etcdserverpb;
 using consensus::Configuration;
 using consensus::ReplicaId;
+using replica::ChangeOutcome;
+using replica::ChangeRefusal;
+using replica::MemberChange;
 using store::parse;
 using store::Status;
 
@@ -46,42 +48,43 @@ void fill_all(Response& response, const Configuration& configuration) {
 }
 
 // What etcd's clients match on; everything else keeps the text that says more.
-Status in_etcds_words(const Status& status) {
-  if (status.code == store::Code::kNotFound) return not_found();
-  auto says = [&](std::string_view part) { return status.text.find(part) != std::string::npos; };
-  if (says("is the address of member"))
-    return {status.code, "etcdserver: Peer URLs already exists"};
-  if (says("is no learner")) return {status.code, "etcdserver: can only promote a learner member"};
-  if (says("has not caught up"))
-    return {status.code,
-            "etcdserver: can only promote a learner member which is in sync with leader"};
-  if (says("would have to answer"))
-    return {status.code, "etcdserver: re-configuration failed due to not enough started members"};
-  return status;
+Status in_etcds_words(const ChangeOutcome& outcome) {
+  const store::Code code = outcome.status.code;
+  if (code == store::Code::kNotFound) return not_found();
+  switch (outcome.refusal) {
+    case ChangeRefusal::kOther:
+    case ChangeRefusal::kNoSuchMember:
+      break;
+    case ChangeRefusal::kAddressTaken:
+      return {code, "etcdserver: Peer URLs already exists"};
+    case ChangeRefusal::kNoLearner:
+      return {code, "etcdserver: can only promote a learner member"};
+    case ChangeRefusal::kNotCaughtUp:
+      return {code, "etcdserver: can only promote a learner member which is in sync with leader"};
+    case ChangeRefusal::kNoQuorum:
+      return {code, "etcdserver: re-configuration failed due to not enough started members"};
+  }
+  return outcome.status;
 }
 
 // Asks the master for the change; then answers with everyone.
 template <typename Response>
-void change(const Context& context, const http::CallPtr& call, const v1::ChangeRequest& request,
+void change(const Context& context, const http::CallPtr& call, const MemberChange& wanted,
             std::function<void(Response&, const Configuration&, ReplicaId)> fill_in = nullptr) {
-  context.replica.ask(
-      replica::Question::kChange, request.SerializeAsString(),
-      [context, call, fill_in](const Status& status, const std::string& body) {
-        if (!status.ok()) return call->finish(to_grpc(in_etcds_words(status)));
-        auto show = [context, call, fill_in, body](const Status& readable) {
-          if (!readable.ok()) return call->finish(to_grpc(readable));
-          const Configuration& now = context.replica.store().applied_mark().configuration;
-          Response response;
-          Reader in(body);
-          if (fill_in) fill_in(response, now, ReplicaId(in.u64()));
-          fill_all(response, now);
-          answer(call, context,
-                 {{}, response.SerializeAsString(), context.replica.store().revision()});
-        };
-        // What the master has decided is to be seen here, too; a replica that has just removed
-        // itself has seen it.
-        context.replica.removed() ? show({}) : context.replica.read_barrier(show);
-      });
+  context.replica.change_members(wanted, [context, call, fill_in](const ChangeOutcome& outcome) {
+    if (!outcome.status.ok()) return call->finish(to_grpc(in_etcds_words(outcome)));
+    auto show = [context, call, fill_in, member = outcome.member](const Status& readable) {
+      if (!readable.ok()) return call->finish(to_grpc(readable));
+      const Configuration& now = context.replica.store().applied_mark().configuration;
+      Response response;
+      if (fill_in) fill_in(response, now, member);
+      fill_all(response, now);
+      answer(call, context, {{}, response.SerializeAsString(), context.replica.store().revision()});
+    };
+    // What the master has decided is to be seen here, too; a replica that has just removed
+    // itself has seen it.
+    context.replica.removed() ? show({}) : context.replica.read_barrier(show);
+  });
 }
 
 }  // namespace
@@ -117,12 +120,9 @@ void ClusterService::on_add(const http::CallPtr& call, std::string_view bytes) {
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   auto peer = address_in(request.peerurls());
   if (!peer) return call->finish(to_grpc(bad_urls()));
-  v1::ChangeRequest wanted;
-  wanted.set_kind(v1::ChangeRequest::ADD);
-  wanted.set_peer(*peer);
-  wanted.set_promote(!request.islearner());
   change<MemberAddResponse>(
-      context_, call, wanted,
+      context_, call,
+      {.kind = MemberChange::Kind::kAdd, .peer = *peer, .promote = !request.islearner()},
       [](MemberAddResponse& response, const Configuration& now, ReplicaId id) {
         if (const consensus::Member* added = now.find(id))
           fill(response.mutable_member(), now, *added);
@@ -132,10 +132,8 @@ void ClusterService::on_add(const http::CallPtr& call, std::string_view bytes) {
 void ClusterService::on_remove(const http::CallPtr& call, std::string_view bytes) {
   MemberRemoveRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
-  v1::ChangeRequest wanted;
-  wanted.set_kind(v1::ChangeRequest::REMOVE);
-  wanted.set_id(request.id());
-  change<MemberRemoveResponse>(context_, call, wanted);
+  change<MemberRemoveResponse>(
+      context_, call, {.kind = MemberChange::Kind::kRemove, .id = ReplicaId(request.id())});
 }
 
 void ClusterService::on_update(const http::CallPtr& call, std::string_view bytes) {
@@ -143,20 +141,16 @@ void ClusterService::on_update(const http::CallPtr& call, std::string_view bytes
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   auto peer = address_in(request.peerurls());
   if (!peer) return call->finish(to_grpc(bad_urls()));
-  v1::ChangeRequest wanted;
-  wanted.set_kind(v1::ChangeRequest::UPDATE);
-  wanted.set_id(request.id());
-  wanted.set_peer(*peer);
-  change<MemberUpdateResponse>(context_, call, wanted);
+  change<MemberUpdateResponse>(
+      context_, call,
+      {.kind = MemberChange::Kind::kUpdate, .id = ReplicaId(request.id()), .peer = *peer});
 }
 
 void ClusterService::on_promote(const http::CallPtr& call, std::string_view bytes) {
   MemberPromoteRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
-  v1::ChangeRequest wanted;
-  wanted.set_kind(v1::ChangeRequest::PROMOTE);
-  wanted.set_id(request.id());
-  change<MemberPromoteResponse>(context_, call, wanted);
+  change<MemberPromoteResponse>(
+      context_, call, {.kind = MemberChange::Kind::kPromote, .id = ReplicaId(request.id())});
 }
 
 }  // namespace polis::etcd

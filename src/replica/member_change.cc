@@ -91,4 +91,27 @@ std::optional<MemberChange> decode_member_change(std::string_view bytes) {
   return change;
 }
 
+std::string encode_rest(const ChangeOutcome& outcome) {
+  std::string bytes;
+  Writer out(bytes);
+  if (outcome.status.ok()) {
+    out.u64(outcome.member.value);
+  } else {
+    out.u8(static_cast<std::uint8_t>(outcome.refusal));
+  }
+  return bytes;
+}
+
+ChangeOutcome decode_outcome(store::Status status, std::string_view rest) {
+  Reader in(rest);
+  ChangeOutcome outcome{.status = std::move(status)};
+  if (outcome.status.ok()) {
+    outcome.member = consensus::ReplicaId(in.u64());
+  } else if (auto refusal = static_cast<ChangeRefusal>(in.u8());
+             refusal <= ChangeRefusal::kNoQuorum) {
+    outcome.refusal = refusal;
+  }
+  return outcome;
+}
+
 }  // namespace polis::replica

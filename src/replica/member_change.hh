@@ -1,7 +1,7 @@
 #pragma once
 
-// A change of who takes part, as it is asked for at any replica. How replicas send it to the
-// master is described in docs/formats/peer.md; it is not the message of the public API.
+// A change of who takes part, as it is asked for at any replica, and its outcome. How replicas send
+// both to each other is described in docs/formats/peer.md; it is not the message of the public API.
 //
 // Threads: plain values and pure functions.
 
@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "consensus/types.hh"
+#include "store/status.hh"
 
 namespace polis::replica {
 
@@ -37,5 +38,25 @@ std::string encode(const MemberChange& change);
 // Nothing: malformed. Fields that this release does not know are skipped; a kind that it does not
 // know becomes kNone.
 std::optional<MemberChange> decode_member_change(std::string_view bytes);
+
+// Why a change was refused, where somebody reacts to it. Sent: DO NOT CHANGE the numbers.
+enum class ChangeRefusal : std::uint8_t {
+  kOther = 0,  // the text says why; also every refusal by a master of an earlier release
+  kNoSuchMember = 1,
+  kAddressTaken = 2,
+  kNoLearner = 3,    // who is to be promoted votes already
+  kNotCaughtUp = 4,  // who is to be promoted
+  kNoQuorum = 5,     // too few voters would answer
+};
+
+struct ChangeOutcome {
+  store::Status status;
+  consensus::ReplicaId member = consensus::kNoReplica;  // that the change was about; if it was made
+  ChangeRefusal refusal = ChangeRefusal::kOther;        // if it was not
+};
+
+// What goes beside the status of an answer.
+std::string encode_rest(const ChangeOutcome& outcome);
+ChangeOutcome decode_outcome(store::Status status, std::string_view rest);
 
 }  // namespace polis::replica

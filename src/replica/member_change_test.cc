@@ -9,6 +9,7 @@ namespace polis::replica {
 namespace {
 
 using consensus::ReplicaId;
+using store::Status;
 
 MemberChange everything() {
   return {.kind = MemberChange::Kind::kAdd,
@@ -66,6 +67,19 @@ TEST(MemberChange, a_kind_of_a_later_release_is_none) {
     ASSERT_TRUE(change.has_value());
     EXPECT_EQ(change->kind, MemberChange::Kind::kNone) << kind;
   }
+}
+
+TEST(ChangeOutcome, comes_back_as_it_was) {
+  const Status made, refused{store::Code::kFailedPrecondition, "no"};
+  EXPECT_EQ(decode_outcome(made, encode_rest({made, ReplicaId(9)})).member, ReplicaId(9));
+  const auto why = ChangeRefusal::kNoQuorum;
+  EXPECT_EQ(decode_outcome(refused, encode_rest({refused, {}, why})).refusal, why);
+}
+
+TEST(ChangeOutcome, what_another_release_says_of_a_refusal_or_does_not_is_other) {
+  const Status refused{store::Code::kFailedPrecondition, "no"};
+  EXPECT_EQ(decode_outcome(refused, "").refusal, ChangeRefusal::kOther);
+  EXPECT_EQ(decode_outcome(refused, "\x77").refusal, ChangeRefusal::kOther);
 }
 
 TEST(MemberChange, refuses_what_is_cut_short_or_makes_no_sense) {

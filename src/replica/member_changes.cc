@@ -23,10 +23,29 @@ ReplicaId new_id(const storage::Identity& identity, std::string_view peer, LogIn
   return ReplicaId(id == 0 ? 1 : id);
 }
 
-Status refusal(const Error& error) {
-  return {error.code == ErrorCode::kNotFound ? store::Code::kNotFound
-                                             : store::Code::kFailedPrecondition,
-          "polis: " + error.text};
+ChangeRefusal reason_of(const Error& error, MemberChange::Kind kind) {
+  switch (error.code) {
+    case ErrorCode::kNotFound:
+      return ChangeRefusal::kNoSuchMember;
+    case ErrorCode::kExists:
+      return kind == MemberChange::Kind::kPromote ? ChangeRefusal::kNoLearner
+                                                  : ChangeRefusal::kAddressTaken;
+    case ErrorCode::kBehind:
+      return ChangeRefusal::kNotCaughtUp;
+    case ErrorCode::kNoQuorum:
+      return ChangeRefusal::kNoQuorum;
+    default:
+      return ChangeRefusal::kOther;
+  }
+}
+
+void refuse(const Answered& done, const Error& error, MemberChange::Kind kind) {
+  const ChangeOutcome outcome{
+      .status = {error.code == ErrorCode::kNotFound ? store::Code::kNotFound
+                                                    : store::Code::kFailedPrecondition,
+                 "polis: " + error.text},
+      .refusal = reason_of(error, kind)};
+  done(outcome.status, encode_rest(outcome));
 }
 
 consensus::Member updated(const Configuration& from, const MemberChange& change) {
@@ -46,7 +65,10 @@ MemberChanges::MemberChanges(const Options& options, Needs needs)
 
 void MemberChanges::add(std::string_view body, Answered done) {
   auto change = decode_member_change(body);
-  if (!change) return done(refusal({ErrorCode::kInvalid, "the request cannot be read"}), {});
+  if (!change) {
+    const Error unreadable{ErrorCode::kInvalid, "the request cannot be read"};
+    return refuse(done, unreadable, MemberChange::Kind::kNone);
+  }
   if (pending_.size() >= kChangesMax) return done(store::status::too_many_requests(), {});
   pending_.push_back(
       {std::move(*change), std::move(done), needs_.loop.now() + options_.request_timeout, {}, {}});
@@ -67,9 +89,9 @@ void MemberChanges::maybe_begin() {
       return;
     }
     if (worth_patience(front, begun.error())) return;
-    Answered done = std::move(front.done);
+    const Pending refused = std::move(front);
     pending_.pop_front();
-    done(refusal(begun.error()), {});
+    refuse(refused.done, begun.error(), refused.change.kind);
   }
 }
 
@@ -103,8 +125,9 @@ Result<Configuration> MemberChanges::target_of(const consensus::Status& status,
 
 bool MemberChanges::worth_patience(const Pending& pending, const Error& refused) const {
   const Instant asked = pending.deadline - options_.request_timeout;
-  return refused.code == ErrorCode::kUnavailable &&
-         pending.change.kind == MemberChange::Kind::kPromote &&
+  const bool may_pass = refused.code == ErrorCode::kUnavailable ||
+                        refused.code == ErrorCode::kBehind || refused.code == ErrorCode::kNoQuorum;
+  return may_pass && pending.change.kind == MemberChange::Kind::kPromote &&
          needs_.loop.now() - asked < kPromotionPatience;
 }
 
@@ -113,9 +136,7 @@ void MemberChanges::on_configuration_applied(const SnapshotMark& applied) {
   if (applied.index < *pending_.front().begun || applied.configuration.joint()) return;
   Pending ended = std::move(pending_.front());
   pending_.pop_front();
-  std::string body;
-  Writer(body).u64(ended.member.value);
-  ended.done({}, std::move(body));
+  ended.done({}, encode_rest({.member = ended.member}));
 }
 
 void MemberChanges::give_up() {

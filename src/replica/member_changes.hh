@@ -28,9 +28,9 @@ class MemberChanges {
   // Of the options: the identity, for the ids of new members, and request_timeout.
   MemberChanges(const Options& options, Needs needs);
 
-  // `body`: a MemberChange in wire form. `done` is called once: with the member's id (u64); with
-  // leader_changed, when nobody knows whether a change that had begun will be made; with timed_out;
-  // with too_many_requests; or with why the change is refused.
+  // `body`: a MemberChange in wire form. `done` is called once, with what encode_rest() makes of
+  // the outcome: the change was made, or is refused; leader_changed, when nobody knows whether a
+  // change that had begun will be made; timed_out; too_many_requests.
   void add(std::string_view body, Answered done);
   // Hands the next change to the log, if this is the master and no other is under way.
   void maybe_begin();

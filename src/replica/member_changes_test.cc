@@ -38,9 +38,14 @@ class MemberChangesTest : public PartTest {
     log_.now.last = index;
     changes_.on_configuration_applied({index, Term(3), log_.changes.back()});
   }
-  void expect_refused(std::size_t at, store::Code code, const std::string& part) {
+  ChangeOutcome outcome(std::size_t at) {
+    return decode_outcome(outcomes_.at(at)->status, outcomes_.at(at)->body);
+  }
+  void expect_refused(std::size_t at, store::Code code, ChangeRefusal why,
+                      const std::string& part) {
     ASSERT_TRUE(outcomes_[at].has_value());
     EXPECT_EQ(outcomes_[at]->status.code, code);
+    EXPECT_EQ(outcome(at).refusal, why);
     EXPECT_NE(outcomes_[at]->status.text.find(part), std::string::npos)
         << outcomes_[at]->status.text;
   }
@@ -70,8 +75,7 @@ TEST_F(MemberChangesTest, the_answer_names_the_new_member_whose_id_nobody_ever_h
   add_member("a:2");
   changes_.maybe_begin();
   apply(LogIndex(12));
-  const ReplicaId first(Reader(outcomes_[0]->body).u64());
-  const ReplicaId second(Reader(outcomes_[1]->body).u64());
+  const ReplicaId first = outcome(0).member, second = outcome(1).member;
   EXPECT_NE(first, second);
   EXPECT_TRUE(log_.now.configuration.is_learner(first));
   EXPECT_TRUE(log_.now.configuration.is_learner(second));
@@ -105,15 +109,33 @@ TEST_F(MemberChangesTest, refusals_say_why_and_the_next_one_has_its_turn) {
   add_bytes("\x03");
   add_member("a:1");
   changes_.maybe_begin();
-  expect_refused(0, store::Code::kNotFound, "polis: ");
-  expect_refused(1, store::Code::kFailedPrecondition, "no learner");
-  expect_refused(2, store::Code::kFailedPrecondition, "no such change");
-  expect_refused(3, store::Code::kFailedPrecondition, "cannot be read");
+  const auto code = store::Code::kFailedPrecondition;
+  expect_refused(0, store::Code::kNotFound, ChangeRefusal::kNoSuchMember, "polis: ");
+  expect_refused(1, code, ChangeRefusal::kNoLearner, "no learner");
+  expect_refused(2, code, ChangeRefusal::kOther, "no such change");
+  expect_refused(3, code, ChangeRefusal::kOther, "cannot be read");
   EXPECT_EQ(log_.changes.size(), 1u);
 }
 
+// A member may be called anything: the text of a refusal says nothing of its kind.
+TEST_F(MemberChangesTest, why_a_change_is_refused_does_not_depend_on_the_names_in_its_text) {
+  const std::string name = "one that would have to answer, is no learner and has not caught up";
+  log_.now.configuration.put({.id = kOther, .name = name, .peer = "a:1"});
+  add_member("a:1");
+  changes_.maybe_begin();
+  expect_refused(0, store::Code::kFailedPrecondition, ChangeRefusal::kAddressTaken, name);
+  log_.now.configuration.voters = {kOther};
+  add({.kind = MemberChange::Kind::kRemove, .id = kOther});
+  changes_.maybe_begin();
+  expect_refused(1, store::Code::kFailedPrecondition, ChangeRefusal::kOther, name);
+  log_.refusal = Error{ErrorCode::kNoQuorum, "has not caught up"};
+  add_member("b:1");
+  changes_.maybe_begin();
+  expect_refused(2, store::Code::kFailedPrecondition, ChangeRefusal::kNoQuorum, "");
+}
+
 TEST_F(MemberChangesTest, a_promotion_that_has_to_wait_is_tried_for_a_while) {
-  log_.refusal = Error{ErrorCode::kUnavailable, "has not caught up"};
+  log_.refusal = Error{ErrorCode::kBehind, "its log ends early"};
   add({.kind = MemberChange::Kind::kPromote, .id = kThird});
   changes_.maybe_begin();
   pass(1s);
@@ -122,7 +144,7 @@ TEST_F(MemberChangesTest, a_promotion_that_has_to_wait_is_tried_for_a_while) {
   EXPECT_EQ(log_.changes_asked, 2);
   pass(1s);
   changes_.maybe_begin();
-  expect_refused(0, store::Code::kFailedPrecondition, "has not caught up");
+  expect_refused(0, store::Code::kFailedPrecondition, ChangeRefusal::kNotCaughtUp, "ends early");
 }
 
 TEST_F(MemberChangesTest, who_is_not_master_any_more_gives_up) {

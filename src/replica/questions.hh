@@ -23,7 +23,7 @@ enum class Question : std::uint8_t {
   kLeaseRenew = 1,      // body: lease id i64; answer: ttl i64
   kLeaseRemaining = 2,  // body: lease id i64; answer: remaining i64 seconds
   kTransfer = 3,        // body: target u64; answer: empty, once it is the master
-  kChange = 4,          // body: MemberChange (member_change.hh); answer: id u64 of the member
+  kChange = 4,          // body: MemberChange (member_change.hh); answer: of ChangeOutcome
 };
 
 class Questions {

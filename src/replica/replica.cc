@@ -22,10 +22,10 @@ constexpr std::size_t kCompactRecords = 1000;
 // --- taken in
 
 void Replica::change_members(const MemberChange& change,
-                             std::function<void(Status, ReplicaId)> done) {
+                             std::function<void(const ChangeOutcome&)> done) {
   ask(Question::kChange, encode(change),
       [done = std::move(done)](Status status, const std::string& body) {
-        done(std::move(status), ReplicaId(Reader(body).u64()));
+        done(decode_outcome(std::move(status), body));
       });
 }
 

@@ -95,9 +95,8 @@ class Replica final : private store::ApplySink, private OutputSteps {
   void ask(Question question, std::string body, Answered done) {
     questions_.ask(question, std::move(body), std::move(done));
   }
-  // Asks the master to change who takes part. `done` once: with the id of the member that the
-  // change was about, or why it was not made.
-  void change_members(const MemberChange& change, std::function<void(Status, ReplicaId)> done);
+  // Asks the master to change who takes part. `done` once.
+  void change_members(const MemberChange& change, std::function<void(const ChangeOutcome&)> done);
 
   // --- from the transport
   void on_message(ReplicaId from, std::string_view bytes);
