@@ -343,11 +343,13 @@ void Store::unpin(std::uint64_t revision) {
 // A record with revision < compacted makes the key's previous record unreadable; a tombstone is
 // unreadable itself. So one pass over the records of the compacted span finds everything, and each
 // record is looked at once.
+//
+// Those of the compacted revision itself are looked at twice: a watcher may begin there and has to
+// see all that happened, a deletion above all. So they stay for now, and only what came before them
+// goes.
 bool Store::compact_some(std::size_t records_max) {
-  if (compacted_ == 0 || compaction_done_ >= compacted_ - 1) return false;
-  // A watcher may begin at the compacted revision itself and has to see a deletion there: its
-  // tombstone stays.
-  std::uint64_t limit = compacted_ - 1;
+  if (compacted_ == 0 || compaction_reached_ == compacted_) return false;
+  std::uint64_t limit = compacted_;
   if (!pins_.empty()) limit = std::min(limit, pins_.begin()->first);
   if (!tail_.empty()) limit = std::min(limit, tail_.front().key.revision - 1);
   if (limit <= compaction_done_)
@@ -362,8 +364,9 @@ bool Store::compact_some(std::size_t records_max) {
       return false;
     }
     ++looked;
-    if (record.previous.revision != 0) removed_.push_back(record.previous);
-    if (record.tombstone) {
+    if (record.previous.revision != 0 && record.previous.revision < compacted_)
+      removed_.push_back(record.previous);
+    if (record.tombstone && key.revision < compacted_) {
       removed_.push_back(key);
       dead_keys.emplace_back(record.key, key);
     }
@@ -373,8 +376,9 @@ bool Store::compact_some(std::size_t records_max) {
     auto found = index_.find(name);
     if (found != index_.end() && found->info.newest() == at) index_.erase(found);
   }
-  compaction_done_ = through;
-  return compaction_done_ < compacted_ - 1;
+  compaction_done_ = std::min(through, compacted_ - 1);
+  compaction_reached_ = through;
+  return compaction_reached_ < compacted_;
 }
 
 }  // namespace polis::store

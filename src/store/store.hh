@@ -337,8 +337,12 @@ class Store {
   std::map<std::string, std::optional<std::string>> named_, named_saving_;
   std::vector<RecordKey> removed_, removed_saving_;
 
-  // Physical compaction: records through this one have been looked at. Not replicated.
+  // Physical compaction: what could go of the records through this revision is gone; always below
+  // compacted_. Not replicated.
   std::uint64_t compaction_done_ = 0;
+  // The same, or compacted_ itself when its records have been looked at for the first time. Not
+  // stored: after a restart that is done once more.
+  std::uint64_t compaction_reached_ = 0;
   std::map<std::uint64_t, int> pins_;
   std::size_t sorted_items_ = 0;
 };

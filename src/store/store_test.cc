@@ -323,6 +323,48 @@ TEST(Store, a_deletion_at_the_compacted_revision_stays_for_watchers) {
   EXPECT_EQ(tombstones, 1);
 }
 
+// Deleting everything and compacting at that revision is how people make space.
+TEST(Store, compaction_at_a_change_frees_what_came_before_it) {
+  Fixture f;
+  f.put("a", "large");
+  f.put("b", "1");
+  f.put("b", "2");
+  f.del("a");  // 5
+  f.compact(5);
+  f.save();
+  while (f.store->compact_some(100)) f.save();
+  f.save();
+  // b=2 and the tombstone.
+  EXPECT_EQ(f.state->records.size(), 2u);
+  EXPECT_FALSE(f.store->compact_some(100));
+  f.restart();
+  EXPECT_EQ(text(f.all(5)), "b=2@3/4v2 ");
+  f.put("b", "3");  // 6
+  f.compact(6);
+  f.save();
+  while (f.store->compact_some(100)) f.save();
+  f.save();
+  EXPECT_EQ(f.state->records.size(), 1u);
+  EXPECT_EQ(f.store->index().size(), 1u);
+}
+
+TEST(Store, all_changes_of_the_compacted_revision_stay_for_watchers_that_begin_there) {
+  Fixture f;
+  f.put("a", "1");
+  TxnRequest txn;
+  txn.add_success()->mutable_request_delete_range()->set_key("a");
+  txn.add_success()->mutable_request_txn()->add_success()->mutable_request_put()->set_key("b");
+  f.run(CommandKind::kTxn, txn);  // 3
+  f.compact(3);
+  f.save();
+  while (f.store->compact_some(100)) f.save();
+  f.save();
+  int records = 0;
+  f.store->scan_records({3, 0}, [&](RecordKey, const RecordView&) { return ++records, true; });
+  EXPECT_EQ(records, 2);
+  EXPECT_EQ(f.state->records.size(), 2u);
+}
+
 TEST(Store, a_reader_of_an_old_revision_holds_compaction_back) {
   Fixture f;
   for (int i = 0; i < 100; ++i) f.put("k" + std::to_string(1000 + i), "old");
