@@ -4,6 +4,7 @@
 
 #include "api/etcd/rpc.pb.h"
 #include "host/version.hh"
+#include "store/hash_cursor.hh"
 #include "store/parse.hh"
 
 namespace polis::etcd {
@@ -11,6 +12,37 @@ namespace {
 
 using namespace etcdserverpb;
 using store::parse;
+
+// HashKV, in slices.
+class HashJob final : public LongReads::Job {
+ public:
+  HashJob(const Context& context, http::CallPtr call, std::uint64_t revision)
+      : context_(context), call_(std::move(call)), revision_(revision) {
+    cursor_.emplace(context_.replica.store(), revision);
+  }
+  bool run(std::uint64_t& work) override {
+    if (!call_->open()) return true;
+    if (!cursor_->run(work)) return false;
+    const store::Store& store = context_.replica.store();
+    HashKVResponse response;
+    response.set_hash(cursor_->hash());
+    response.set_hash_revision(static_cast<std::int64_t>(revision_));
+    response.set_compact_revision(
+        store.compacted() == 0 ? -1 : static_cast<std::int64_t>(store.compacted()));
+    answer(call_, context_, {{}, response.SerializeAsString(), store.revision()});
+    return true;
+  }
+  void on_store_replaced() override {
+    cursor_.reset();
+    call_->finish(to_grpc(store::status::leader_changed()));
+  }
+
+ private:
+  Context context_;
+  http::CallPtr call_;
+  std::uint64_t revision_;
+  std::optional<store::HashCursor> cursor_;
+};
 
 }  // namespace
 
@@ -73,14 +105,8 @@ void MaintenanceService::on_hash_kv(const http::CallPtr& call, std::string_view 
       request.revision() <= 0 ? store.revision() : static_cast<std::uint64_t>(request.revision());
   if (store::Status refused = store.readable(revision); !refused.ok())
     return call->finish(to_grpc(refused));
-  auto hash = store.hash_at(revision);
-  if (!hash) return call->finish(to_grpc({store::Code::kInternal, hash.error().text}));
-  HashKVResponse response;
-  response.set_hash(*hash);
-  response.set_hash_revision(static_cast<std::int64_t>(revision));
-  response.set_compact_revision(
-      store.compacted() == 0 ? -1 : static_cast<std::int64_t>(store.compacted()));
-  answer(call, context_, {{}, response.SerializeAsString(), store.revision()});
+  if (!context_.long_reads.add(std::make_unique<HashJob>(context_, call, revision)))
+    call->finish(to_grpc(store::status::too_many_requests()));
 }
 
 void MaintenanceService::on_move_leader(const http::CallPtr& call, std::string_view bytes) {

@@ -6,6 +6,7 @@
 
 #include "base/check.hh"
 #include "base/crc32c.hh"
+#include "store/hash_cursor.hh"
 
 namespace polis::store {
 namespace {
@@ -249,13 +250,11 @@ bool Store::previous_of(RecordKey& at) const {
 }
 
 Result<std::uint32_t> Store::hash_at(std::uint64_t revision) const {
-  std::uint32_t crc = 0;
-  for (const auto& [key, info] : index_) {
-    auto at = find_before(info, {revision + 1, 0});
-    if (!at) continue;
-    read_record(*at, [&](const RecordView& record) { crc = crc32c(record.key_value, crc); });
-  }
-  return crc;
+  // A cursor only pins, which changes nothing that can be seen.
+  HashCursor cursor(const_cast<Store&>(*this), revision);
+  std::uint64_t work = UINT64_MAX;
+  CHECK(cursor.run(work));
+  return cursor.hash();
 }
 
 // --- the engine
