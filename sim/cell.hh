@@ -30,6 +30,8 @@ class ReplicaProcess {
   virtual void on_configuration(const consensus::Configuration& configuration) = 0;
   virtual void on_store_replaced() = 0;
   virtual void turn_end() = 0;
+  // The process is to stop in order: it takes no more calls, and ends those that it has.
+  virtual void drain() = 0;
   // The replica is destroyed after this, and this object after it.
   virtual void end() = 0;
 };
@@ -93,6 +95,7 @@ class Node final : public replica::Transport {
   bool removed() const { return removed_; }
   const std::string& failure() const { return *failure_; }
   replica::Replica& replica() { return *replica_; }
+  ReplicaProcess* process() { return process_.get(); }
   store::WatchHub& watches() { return *hub_; }
   Machine& machine() { return machine_; }
   DiskFaults& disk_faults() { return *disk_faults_; }

@@ -33,7 +33,7 @@ std::map<std::uint64_t, const Operation*> match_changes(
   std::set<const Operation*> used;
   for (const auto& [revision, changes] : history.changes) {
     for (const Change& change : changes) {
-      if (change.erased) continue;
+      if (change.erased || change.key.starts_with(kUntold)) continue;
       auto found = by_value.find(change.value);
       if (found == by_value.end())
         broken(fmt::format("revision {} holds '{}', which nobody wrote", revision, change.value));
@@ -90,6 +90,11 @@ void check_reads(const History& history) {
           state[c.key] = c.value;
         }
       }
+    }
+    if (op->read_all) {
+      if (*op->read_all != state)
+        broken("all keys were read and differ from what was: " + name_of(*op));
+      continue;
     }
     auto there = state.find(op->key);
     std::optional<std::string> expected =

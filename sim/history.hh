@@ -28,7 +28,13 @@ struct Operation {
   std::uint64_t revision = 0;       // of the answer's header
   bool succeeded = true;            // kCompareAndSet: it was set; kDelete: something was deleted
   std::optional<std::string> read;  // kGet: what was there
+  // kGet of all keys, instead of `key`: what was there.
+  std::optional<std::map<std::string, std::string>> read_all;
 };
+
+// Keys that begin with this are written without an operation of the history: nothing is known of
+// who wrote them.
+inline constexpr char kUntold[] = "untold/";
 
 // One change, as a replica applied it.
 struct Change {

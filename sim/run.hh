@@ -49,8 +49,10 @@ struct RunResult {
   std::size_t operations = 0, acknowledged = 0, unknown = 0, crashes = 0, snapshots = 0,
               elections = 0, changes = 0, damages = 0, pauses = 0, leases = 0;
   std::uint64_t revision = 0, events = 0;
-  std::uint64_t connections = 0;  // of the profile kWire
-  Duration simulated{};           // virtual time
+  // Of the profile kWire: connections, renewals that were answered on a stream, streams of watches,
+  // and how often somebody came to hold a lock of the client library.
+  std::uint64_t connections = 0, renewals = 0, streams = 0, locks_held = 0;
+  Duration simulated{};  // virtual time
   std::vector<std::string> trace;
 };
 

@@ -13,6 +13,8 @@ using namespace std::chrono_literals;
 
 constexpr Duration kStep = 5ms;
 constexpr std::uint64_t kCellId = 1;
+// cell/cell.cc: how long calls may take to end.
+constexpr Duration kDrainPatience = 500ms;
 
 }  // namespace
 
@@ -72,6 +74,8 @@ class WireCell::WireProcess final : public ReplicaProcess {
     services_->turn_end();
     server_->turn_end();
   }
+
+  void drain() override { server_->drain_and_stop(); }
 
   void end() override {
     server_.reset();
@@ -156,6 +160,23 @@ void WireCell::cut_off(std::size_t place) {
     network_.cut(host(place), host(other));
     network_.cut(host(other), host(place));
   }
+}
+
+void WireCell::stop(std::size_t place) {
+  Node& one = node(place);
+  if (!one.up()) return;
+  one.machine().deliver([this, &one, place, incarnation = one.incarnation()] {
+    if (!one.up()) return;
+    one.replica().hand_over([this, &one, place, incarnation] {
+      one.machine().post([this, &one, place, incarnation] {
+        one.replica().save_state();
+        one.process()->drain();
+        world_.after(kDrainPatience, [this, &one, place, incarnation] {
+          if (one.up() && one.incarnation() == incarnation) crash(place, Ending::kKilled);
+        });
+      });
+    });
+  });
 }
 
 void WireCell::look(std::size_t place) {

@@ -38,6 +38,8 @@ class WireCell {
 
   void start(std::size_t place);
   void crash(std::size_t place, Ending ending);
+  // As by SIGTERM: it hands mastership over, lets calls end, and is gone after a while.
+  void stop(std::size_t place);
   // In both directions, from all other replicas; clients still reach it.
   void cut_off(std::size_t place);
   void run_for(Duration time) { world_.run_until(world_.now() + time); }

@@ -14,6 +14,10 @@
 
 namespace polis::sim {
 
+// What a client knows of a write that ended with this status. The client library says of a request
+// whether it may have arrived, and a replica that it refuses it.
+Outcome outcome_of(const http::GrpcStatus& status, client::Client::Sent sent);
+
 class WireClient {
  public:
   WireClient(StreamNetwork& network, const std::string& name, std::vector<io::Address> endpoints)
@@ -26,28 +30,30 @@ class WireClient {
   StreamHost& host() { return *host_; }
 
   template <typename Response>
-  using Done = std::function<void(const http::GrpcStatus& status, const Response& response)>;
+  using Done = std::function<void(Outcome outcome, const Response& response)>;
   template <typename Response, typename Request>
   void call(const char* path, const Request& request, Duration timeout, Done<Response> done) {
-    client_.call(path, request.SerializeAsString(), timeout,
-                 [done = std::move(done)](const http::GrpcStatus& status, std::string_view bytes) {
-                   Response response;
-                   response.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-                   done(status, response);
-                 });
+    client_.ask(path, request.SerializeAsString(), timeout,
+                [this, done = std::move(done)](const http::GrpcStatus& status,
+                                               client::Client::Sent sent, std::string_view bytes) {
+                  Response response;
+                  response.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+                  status_ = status;
+                  done(outcome_of(status, sent), response);
+                });
   }
+  // With which the newest call ended.
+  const http::GrpcStatus& status() const { return status_; }
 
  private:
   Machine machine_;
   std::unique_ptr<StreamHost> host_;
   client::Client client_;
+  http::GrpcStatus status_;
 };
 
-// What a client knows of a write that was answered with this. The client library says of a request
-// that it never left; of everything else that ends so, nobody knows.
-Outcome outcome_of(const http::GrpcStatus& status);
-
 inline constexpr char kPutPath[] = "/etcdserverpb.KV/Put", kRangePath[] = "/etcdserverpb.KV/Range",
+                      kRangeStreamPath[] = "/etcdserverpb.KV/RangeStream",
                       kTxnPath[] = "/etcdserverpb.KV/Txn",
                       kDeletePath[] = "/etcdserverpb.KV/DeleteRange",
                       kCompactPath[] = "/etcdserverpb.KV/Compact",

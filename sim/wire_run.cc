@@ -4,6 +4,7 @@
 
 #include "base/crc32c.hh"
 #include "sim/forwarder.hh"
+#include "sim/typed_workload.hh"
 #include "sim/wire_cell.hh"
 #include "sim/wire_workload.hh"
 
@@ -17,10 +18,12 @@ using namespace std::chrono_literals;
 struct WirePlan {
   CellConfig cell;
   WireQuality quality;
-  std::size_t keys_clients = 3, lease_clients = 3, watches = 2;
+  std::size_t keys_clients = 3, lease_clients = 3, watches = 2, locks = 0;
+  std::size_t value_bytes_max = 20'000;
   bool compactions = false;
   // How often each fault comes, per second of virtual time.
-  double crashes = 0, pauses = 0, stalls = 0, cuts = 0, resets = 0, mutes = 0, moves = 0, lies = 0;
+  double crashes = 0, stops = 0, pauses = 0, stalls = 0, cuts = 0, resets = 0, mutes = 0, moves = 0,
+         lies = 0;
 };
 
 WirePlan draw(Random& random, const RunOptions& options) {
@@ -48,6 +51,12 @@ WirePlan draw(Random& random, const RunOptions& options) {
   if (random.chance(0.4)) plan.mutes = 0.3;
   if (random.chance(0.4)) plan.moves = 0.1;
   if (random.chance(0.5)) plan.lies = 0.5;
+  if (random.chance(0.5)) plan.locks = 2 + random.below(3);
+  if (random.chance(0.4)) plan.stops = 0.2;
+  // As much as fits through connections with so little room in the time that clients wait.
+  if (random.chance(0.3))
+    plan.value_bytes_max = std::min<std::size_t>(
+        {200'000, 10 * plan.quality.room_bytes_max, 200 * plan.quality.segment_bytes_max});
   return plan;
 }
 
@@ -62,12 +71,12 @@ class WireRun {
     result_.config = fmt::format(
         "{} delay={}us loss={} segments={} room={} crashes={} pauses={} stalls={} cuts={} "
         "resets={} "
-        "mutes={} moves={} lies={}",
+        "mutes={} moves={} lies={} stops={} locks={}",
         plan_.cell.describe(),
         std::chrono::duration_cast<std::chrono::microseconds>(plan_.quality.delay_max).count(),
         plan_.quality.loss, plan_.quality.segment_bytes_max, plan_.quality.room_bytes_max,
         plan_.crashes, plan_.pauses, plan_.stalls, plan_.cuts, plan_.resets, plan_.mutes,
-        plan_.moves, plan_.lies);
+        plan_.moves, plan_.lies, plan_.stops, plan_.locks);
   }
 
   RunResult go() {
@@ -105,9 +114,11 @@ class WireRun {
                                                    WireCell::address_of(place)));
     History& history = wire_.history();
     for (std::size_t i = 0; i < plan_.keys_clients; ++i)
-      keys_.push_back(std::make_unique<WireKeys>(
-          network, draw_endpoints(), history,
-          WireKeys::Options{.number = i, .compactions = plan_.compactions}));
+      keys_.push_back(
+          std::make_unique<WireKeys>(network, draw_endpoints(), history,
+                                     WireKeys::Options{.number = i,
+                                                       .value_bytes_max = plan_.value_bytes_max,
+                                                       .compactions = plan_.compactions}));
     for (std::size_t i = 0; i < plan_.lease_clients; ++i)
       leases_.push_back(std::make_unique<WireLeases>(
           network, draw_endpoints(), history,
@@ -116,9 +127,15 @@ class WireRun {
       watches_.push_back(std::make_unique<WireWatch>(
           network, draw_endpoints(), history,
           WireWatch::Options{.number = i, .half_closes = random_.chance(0.4)}));
+    if (plan_.locks > 0)
+      locks_ = std::make_unique<TypedLocks>(
+          network, draw_endpoints(),
+          TypedLocks::Options{.clients = plan_.locks, .drift_max = plan_.cell.clock_drift_max});
+    typed_watch_ = std::make_unique<TypedWatch>(network, draw_endpoints(), history);
     for (auto& one : keys_) one->start();
     for (auto& one : leases_) one->start();
     for (auto& one : watches_) one->start();
+    if (locks_) locks_->start();
   }
 
   // Each replica by its name, or by the forwarder in front of it.
@@ -130,10 +147,13 @@ class WireRun {
   }
 
   StreamHost& any_client() {
-    const std::size_t n = random_.below(keys_.size() + leases_.size() + watches_.size());
-    if (n < keys_.size()) return keys_[n]->process().host();
-    if (n < keys_.size() + leases_.size()) return leases_[n - keys_.size()]->process().host();
-    return watches_[n - keys_.size() - leases_.size()]->process().host();
+    std::vector<StreamHost*> all{&typed_watch_->process().host()};
+    for (auto& one : keys_) all.push_back(&one->process().host());
+    for (auto& one : leases_) all.push_back(&one->process().host());
+    for (auto& one : watches_) all.push_back(&one->process().host());
+    for (std::size_t i = 0; locks_ && i < locks_->size(); ++i)
+      all.push_back(&locks_->process(i).host());
+    return *all[random_.below(all.size())];
   }
   StreamHost& anybody() {
     return random_.chance(0.5) ? any_client() : wire_.host(random_.below(wire_.size()));
@@ -149,6 +169,7 @@ class WireRun {
     while (wire_.world().now() < end) {
       wire_.run_for(20ms);
       if (comes(plan_.crashes)) crash(random_.below(wire_.size()));
+      if (comes(plan_.stops)) stop(random_.below(wire_.size()));
       if (comes(plan_.pauses)) pause(wire_.host(random_.below(wire_.size())));
       if (comes(plan_.stalls)) pause(any_client());
       if (comes(plan_.cuts)) cut();
@@ -167,6 +188,13 @@ class WireRun {
     ++result_.crashes;
     wire_.crash(place, ending);
     wire_.world().after(below(random_.chance(0.7) ? 2s : 8s), [this, place] { restart(place); });
+  }
+
+  void stop(std::size_t place) {
+    if (!wire_.node(place).up()) return;
+    note(fmt::format("stop {}", place + 1));
+    wire_.stop(place);
+    wire_.world().after(3s + below(2s), [this, place] { restart(place); });
   }
 
   void restart(std::size_t place) {
@@ -222,6 +250,7 @@ class WireRun {
     for (auto& door : doors_) door->set_mode(Forwarder::Mode::kForwards);
     for (auto& one : keys_) one->stop();
     for (auto& one : leases_) one->stop();
+    if (locks_) locks_->stop();
     const Instant deadline = wire_.world().now() + kProgressWithin;
     wire_.run_for(10s);  // machines that are away come back; requests end
     for (std::size_t place = 0; place < wire_.size(); ++place) {
@@ -240,8 +269,8 @@ class WireRun {
   void probe(std::size_t place, int attempt) {
     probes_[place]->process().machine().post([this, place, attempt] {
       probes_[place]->put(fmt::format("probe{}", place), fmt::format("p{}-{}", place, attempt),
-                          [this, place, attempt](const http::GrpcStatus& status) {
-                            if (status.ok())
+                          [this, place, attempt](Outcome outcome) {
+                            if (outcome == Outcome::kOk)
                               ++served_;
                             else
                               probe(place, attempt + 1);
@@ -251,7 +280,8 @@ class WireRun {
 
   bool watches_complete() {
     const std::uint64_t revision = wire_.node(0).replica().store().revision();
-    return std::all_of(watches_.begin(), watches_.end(),
+    return typed_watch_->seen() >= revision &&
+           std::all_of(watches_.begin(), watches_.end(),
                        [&](const auto& watch) { return watch->seen() >= revision; });
   }
 
@@ -267,6 +297,9 @@ class WireRun {
     result_.leases = wire_.history().leases.size();
     result_.events = wire_.world().events();
     result_.connections = wire_.network().connections();
+    for (auto& one : leases_) result_.renewals += one->renewals();
+    for (auto& one : watches_) result_.streams += one->streams();
+    if (locks_) result_.locks_held = locks_->held();
     result_.simulated = wire_.world().now().time_since_epoch();
     result_.digest = digest_;
   }
@@ -280,6 +313,8 @@ class WireRun {
   std::vector<std::unique_ptr<WireKeys>> keys_, probes_;
   std::vector<std::unique_ptr<WireLeases>> leases_;
   std::vector<std::unique_ptr<WireWatch>> watches_;
+  std::unique_ptr<TypedLocks> locks_;
+  std::unique_ptr<TypedWatch> typed_watch_;
   std::size_t served_ = 0;
   RunResult result_;
   std::uint32_t digest_ = 0;

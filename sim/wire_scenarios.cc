@@ -30,26 +30,23 @@ struct WireStage {
   }
 
   // What became of it, within ten seconds.
-  http::GrpcStatus put(WireKeys& by, const std::string& key, const std::string& value) {
+  Outcome put(WireKeys& by, const std::string& key, const std::string& value) {
     auto told = begin_put(by, key, value);
     wire.until("a put is answered", [told] { return told->has_value(); });
     return **told;
   }
-  http::GrpcStatus put(const std::string& key, const std::string& value) {
-    return put(client, key, value);
-  }
+  Outcome put(const std::string& key, const std::string& value) { return put(client, key, value); }
   // Shared with the callback.
-  std::shared_ptr<std::optional<http::GrpcStatus>> begin_put(WireKeys& by, const std::string& key,
-                                                             const std::string& value) {
-    auto told = std::make_shared<std::optional<http::GrpcStatus>>();
+  std::shared_ptr<std::optional<Outcome>> begin_put(WireKeys& by, const std::string& key,
+                                                    const std::string& value) {
+    auto told = std::make_shared<std::optional<Outcome>>();
     by.process().machine().post([&by, key, value, told] {
-      by.put(key, value, [told](const http::GrpcStatus& status) { *told = status; });
+      by.put(key, value, [told](Outcome outcome) { *told = outcome; });
     });
     return told;
   }
   void must_put(const std::string& key, const std::string& value) {
-    const auto status = put(key, value);
-    expect(status.ok(), "a put fails: " + status.message);
+    expect(put(key, value) == Outcome::kOk, "a put fails: " + client.process().status().message);
   }
   bool holds(std::size_t place, const std::string& value) {
     for (const auto& [revision, changes] : wire.history().changes) {
@@ -96,7 +93,7 @@ void half_closed_keep_alives(Protocol protocol, std::uint64_t seed) {
     request.set_ttl(5);
     client.call<LeaseGrantResponse>(
         kGrantPath, request, 5s,
-        [&](const http::GrpcStatus& status, const LeaseGrantResponse&) { granted = status.ok(); });
+        [&](Outcome outcome, const LeaseGrantResponse&) { granted = outcome == Outcome::kOk; });
   });
   stage.wire.until("a lease is granted", [&] { return granted; });
   client.machine().post([&] {
@@ -145,8 +142,9 @@ void slow_reader(Protocol protocol, std::uint64_t seed) {
   slow.process().machine().pause(15s);
   for (int i = 0; i < 200; ++i) {
     const Instant before = stage.wire.world().now();
-    const auto status = stage.put(writer, "k", fmt::format("{}-{}", i, std::string(10'000, 'x')));
-    expect(status.ok(), "a put beside a slow reader fails: " + status.message);
+    expect(
+        stage.put(writer, "k", fmt::format("{}-{}", i, std::string(10'000, 'x'))) == Outcome::kOk,
+        "a put beside a slow reader fails: " + writer.process().status().message);
     expect(stage.wire.world().now() - before < 500ms, "a put waits for somebody who does not read");
   }
   const std::uint64_t newest = history.changes.rbegin()->first;
@@ -215,14 +213,14 @@ void forwarder_lies_to_replicas(Protocol protocol, std::uint64_t seed) {
   wire.crash(master, Ending::kKilled);
   WireKeys others(wire.network(), clients, wire.history(), {.number = 2});
   const Instant before = wire.world().now();
-  std::optional<http::GrpcStatus> status;
-  do status = stage.put(others, "k", fmt::format("{}", wire.world().events()));
-  while (!status->ok() && wire.world().now() < before + 10s);
-  expect(status->ok() && wire.world().now() < before + 5s,
-         "two replicas without their master do not serve within 5 s: " + status->message);
+  Outcome outcome;
+  do outcome = stage.put(others, "k", fmt::format("{}", wire.world().events()));
+  while (outcome != Outcome::kOk && wire.world().now() < before + 10s);
+  expect(outcome == Outcome::kOk && wire.world().now() < before + 5s,
+         "two replicas without their master do not serve within 5 s");
   wire.start(master);
   wire.run_for(2s);
-  expect(stage.put(others, "k", "while it is outside").ok(), "a put fails");
+  expect(stage.put(others, "k", "while it is outside") == Outcome::kOk, "a put fails");
   doors[master]->set_mode(Forwarder::Mode::kForwards);
   wire.until(
       "the restarted replica is back", [&] { return stage.holds(master, "while it is outside"); },
@@ -238,7 +236,7 @@ void address_changes(Protocol protocol, std::uint64_t seed) {
   WireKeys client(stage.wire.network(), {WireCell::address_of(moved)}, history, {.number = 2});
   WireWatch watch(stage.wire.network(), {WireCell::address_of(moved)}, history, {.number = 1});
   watch.start();
-  expect(stage.put(client, "k", "before").ok(), "a put fails");
+  expect(stage.put(client, "k", "before") == Outcome::kOk, "a put fails");
   stage.wire.crash(moved, Ending::kPowerFails);
   stage.wire.network().move(stage.wire.host(moved));
   stage.wire.start(moved);
@@ -250,7 +248,7 @@ void address_changes(Protocol protocol, std::uint64_t seed) {
   // The connection to the old address is silent: the library has to notice that.
   bool served = false;
   for (int i = 0; i < 5 && !served; ++i)
-    served = stage.put(client, "k", fmt::format("after {}", i)).ok();
+    served = stage.put(client, "k", fmt::format("after {}", i)) == Outcome::kOk;
   expect(served, "a client does not find a replica that has moved");
   stage.wire.until(
       "a watch follows its replica",
@@ -274,13 +272,13 @@ void reset_in_an_answer(Protocol protocol, std::uint64_t seed) {
         answered += bytes.size();
         return answered >= seed ? Fate::kResets : Fate::kPasses;
       });
-  const auto status = stage.put("k", "asked once");
+  const Outcome outcome = stage.put("k", "asked once");
   stage.wire.network().set_look({});
   expect(stage.wire.network().resets() > 0, "nothing was reset");
-  expect(!status.ok(), "a put is acknowledged although its answer never came");
-  expect(outcome_of(status) == Outcome::kUnknown &&
-             status.message.find("is not known") != std::string::npos,
-         "an unknown outcome is not told as such: " + status.message);
+  const std::string words = stage.client.process().status().message;
+  expect(outcome != Outcome::kOk, "a put is acknowledged although its answer never came");
+  expect(outcome == Outcome::kUnknown && words.find("is not known") != std::string::npos,
+         "an unknown outcome is not told as such: " + words);
   stage.must_put("k", "after");  // and the first one has happened once, as the checkers see
   stage.finish();
 }
@@ -308,8 +306,7 @@ void endpoint_refuses_many(Protocol protocol, std::uint64_t seed) {
   auto first = stage.begin_put(stage.client, "a", "first");
   auto second = stage.begin_put(stage.client, "b", "second");
   stage.wire.until("both are answered", [&] { return first->has_value() && second->has_value(); });
-  expect((*first)->ok() && (*second)->ok(),
-         "one of two requests fails: " + (*first)->message + (*second)->message);
+  expect(**first == Outcome::kOk && **second == Outcome::kOk, "one of two requests fails");
   stage.finish();
 }
 
@@ -322,7 +319,7 @@ void open_calls_outlive_a_move(Protocol protocol, std::uint64_t seed) {
   client.machine().post([&client] { client.client().move_on(); });
   auto next = stage.begin_put(stage.client, "k", "at the next one");
   stage.wire.until("both are answered", [&] { return told->has_value() && next->has_value(); });
-  expect((*told)->ok() && (*next)->ok(), "a put fails when its client moves on");
+  expect(**told == Outcome::kOk && **next == Outcome::kOk, "a put fails when its client moves on");
   stage.finish();
 }
 

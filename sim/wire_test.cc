@@ -15,7 +15,7 @@ class Wire : public ::testing::TestWithParam<consensus::Protocol> {};
 
 TEST_P(Wire, no_seed_breaks_a_promise) {
   std::size_t acknowledged = 0, crashes = 0, leases = 0;
-  std::uint64_t connections = 0;
+  std::uint64_t connections = 0, renewals = 0, streams = 0, locks_held = 0;
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
     RunResult result = run({.seed = seed, .protocol = GetParam(), .profile = Profile::kWire});
     ASSERT_FALSE(result.violation.has_value())
@@ -26,12 +26,18 @@ TEST_P(Wire, no_seed_breaks_a_promise) {
     crashes += result.crashes;
     leases += result.leases;
     connections += result.connections;
+    renewals += result.renewals;
+    streams += result.streams;
+    locks_held += result.locks_held;
   }
   // The runs did what they are for.
   EXPECT_GT(acknowledged, 300 * kSeeds);
   EXPECT_GT(crashes, kSeeds);
   EXPECT_GT(leases, 5 * kSeeds);
   EXPECT_GT(connections, 20 * kSeeds);
+  EXPECT_GT(renewals, 20 * kSeeds);
+  EXPECT_GT(streams, 4 * kSeeds);
+  EXPECT_GT(locks_held, kSeeds);
 }
 
 TEST_P(Wire, the_same_seed_gives_the_same_run) {

@@ -16,21 +16,27 @@ Duration below(Random& random, Duration max) {
   return Duration(static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(max.count()))));
 }
 
+RangeRequest range_of_all() {
+  RangeRequest request;
+  request.set_key(std::string(1, '\0'));
+  request.set_range_end(std::string(1, '\0'));
+  return request;
+}
+
 bool says(const http::GrpcStatus& status, http::GrpcCode code) {
   return status.code == static_cast<int>(code);
 }
 
 }  // namespace
 
-Outcome outcome_of(const http::GrpcStatus& status) {
+Outcome outcome_of(const http::GrpcStatus& status, client::Client::Sent sent) {
   if (status.ok()) return Outcome::kOk;
-  if (says(status, http::GrpcCode::kDeadlineExceeded) || says(status, http::GrpcCode::kCancelled))
-    return Outcome::kUnknown;
-  if (!says(status, http::GrpcCode::kUnavailable)) return Outcome::kRefused;
-  return status.message.starts_with("none of the endpoints") ||
-                 status.message.starts_with("cannot connect")
-             ? Outcome::kRefused
-             : Outcome::kUnknown;
+  if (sent == client::Client::Sent::kNo) return Outcome::kRefused;
+  const bool unknown = says(status, http::GrpcCode::kDeadlineExceeded) ||
+                       says(status, http::GrpcCode::kCancelled) ||
+                       (says(status, http::GrpcCode::kUnavailable) &&
+                        status.message != "etcdserver: server stopped");
+  return unknown ? Outcome::kUnknown : Outcome::kRefused;
 }
 
 // --- keys
@@ -52,11 +58,14 @@ void WireKeys::next() {
     if (options_.compactions && random_.chance(0.01)) compact();
     Operation op;
     op.client = options_.number;
-    op.key = fmt::format("k{}", random_.below(options_.keys));
-    op.kind = static_cast<Operation::Kind>(random_.below(4));
+    const bool all = random_.chance(0.08);
+    if (all) op.read_all.emplace();
+    op.key = all ? "(all)" : fmt::format("k{}", random_.below(options_.keys));
+    op.kind = all ? Operation::Kind::kGet : static_cast<Operation::Kind>(random_.below(4));
     if (op.kind == Operation::Kind::kPut || op.kind == Operation::Kind::kCompareAndSet)
-      op.value = fmt::format("v{}-{}-{}", options_.number, ++next_value_,
-                             std::string(random_.below(random_.chance(0.05) ? 20'000 : 64), 'x'));
+      op.value = fmt::format(
+          "v{}-{}-{}", options_.number, ++next_value_,
+          std::string(random_.below(random_.chance(0.05) ? options_.value_bytes_max : 64), 'x'));
     op.invoked = world_.now();
     history_.operations.push_back(op);
     const std::size_t index = history_.operations.size() - 1;
@@ -69,7 +78,8 @@ void WireKeys::run(std::size_t index) {
     case Operation::Kind::kPut:
       return put(index);
     case Operation::Kind::kGet:
-      return get(index);
+      if (!history_.operations[index].read_all) return get(index);
+      return random_.chance(0.5) ? get_all(index) : get_all_in_pieces(index);
     case Operation::Kind::kDelete:
       return erase(index);
     case Operation::Kind::kCompareAndSet:
@@ -81,25 +91,67 @@ void WireKeys::put(std::size_t index) {
   PutRequest request;
   request.set_key(history_.operations[index].key);
   request.set_value(history_.operations[index].value);
-  process_.call<PutResponse>(
-      kPutPath, request, options_.timeout,
-      [this, index](const http::GrpcStatus& status, const PutResponse& response) {
-        end(index, status, response.header().revision());
-      });
+  process_.call<PutResponse>(kPutPath, request, options_.timeout,
+                             [this, index](Outcome outcome, const PutResponse& response) {
+                               end(index, outcome, response.header().revision());
+                             });
 }
 
 void WireKeys::get(std::size_t index) {
   RangeRequest request;
   request.set_key(history_.operations[index].key);
-  process_.call<RangeResponse>(
-      kRangePath, request, options_.timeout,
-      [this, index](const http::GrpcStatus& status, const RangeResponse& response) {
-        Operation& op = history_.operations[index];
-        if (response.kvs_size() > 0) op.read = response.kvs(0).value();
-        if (status.ok())
-          last_revision_[op.key] = response.kvs_size() > 0 ? response.kvs(0).mod_revision() : 0;
-        end(index, status, response.header().revision());
+  process_.call<RangeResponse>(kRangePath, request, options_.timeout,
+                               [this, index](Outcome outcome, const RangeResponse& response) {
+                                 Operation& op = history_.operations[index];
+                                 if (response.kvs_size() > 0) op.read = response.kvs(0).value();
+                                 if (outcome == Outcome::kOk)
+                                   last_revision_[op.key] =
+                                       response.kvs_size() > 0 ? response.kvs(0).mod_revision() : 0;
+                                 end(index, outcome, response.header().revision());
+                               });
+}
+
+// A large answer is read from the store while it is sent, and the store goes on.
+void WireKeys::get_all(std::size_t index) {
+  process_.call<RangeResponse>(kRangePath, range_of_all(), options_.timeout,
+                               [this, index](Outcome outcome, const RangeResponse& response) {
+                                 take_all(index, response);
+                                 end(index, outcome, response.header().revision());
+                               });
+}
+
+void WireKeys::get_all_in_pieces(std::size_t index) {
+  struct Pieces {
+    RangeResponse all;
+    bool over = false;
+  };
+  auto pieces = std::make_shared<Pieces>();  // shared by the callbacks
+  auto finish = [this, index, pieces](Outcome outcome) {
+    if (std::exchange(pieces->over, true)) return;
+    take_all(index, pieces->all);
+    end(index, outcome, pieces->all.header().revision());
+  };
+  stream_ = process_.client().stream(
+      kRangeStreamPath,
+      [pieces](std::string_view bytes) {
+        RangeStreamResponse piece;
+        if (!piece.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())))
+          throw Violation("a piece of a range cannot be read");
+        pieces->all.MergeFrom(piece.range_response());
+      },
+      [finish](const http::GrpcStatus& status) {
+        finish(outcome_of(status, client::Client::Sent::kPerhaps));
       });
+  stream_->send(range_of_all().SerializeAsString());
+  stream_->half_close();
+  world_.after(options_.timeout, [this, finish] {
+    process_.machine().deliver([finish] { finish(Outcome::kUnknown); });
+  });
+}
+
+void WireKeys::take_all(std::size_t index, const RangeResponse& response) {
+  auto& all = *history_.operations[index].read_all;
+  for (const auto& one : response.kvs()) all[one.key()] = one.value();
 }
 
 void WireKeys::erase(std::size_t index) {
@@ -107,9 +159,9 @@ void WireKeys::erase(std::size_t index) {
   request.set_key(history_.operations[index].key);
   process_.call<DeleteRangeResponse>(
       kDeletePath, request, options_.timeout,
-      [this, index](const http::GrpcStatus& status, const DeleteRangeResponse& response) {
+      [this, index](Outcome outcome, const DeleteRangeResponse& response) {
         history_.operations[index].succeeded = response.deleted() > 0;
-        end(index, status, response.header().revision());
+        end(index, outcome, response.header().revision());
       });
 }
 
@@ -124,25 +176,26 @@ void WireKeys::compare_and_set(std::size_t index) {
   write->set_key(op.key);
   write->set_value(op.value);
   request.add_failure()->mutable_request_range()->set_key(op.key);
-  process_.call<TxnResponse>(
-      kTxnPath, request, options_.timeout,
-      [this, index](const http::GrpcStatus& status, const TxnResponse& response) {
-        Operation& done = history_.operations[index];
-        done.succeeded = response.succeeded();
-        if (status.ok() && !response.succeeded()) {
-          const auto& range = response.responses(0).response_range();
-          last_revision_[done.key] = range.kvs_size() > 0 ? range.kvs(0).mod_revision() : 0;
-        }
-        end(index, status, response.header().revision());
-      });
+  process_.call<TxnResponse>(kTxnPath, request, options_.timeout,
+                             [this, index](Outcome outcome, const TxnResponse& response) {
+                               Operation& done = history_.operations[index];
+                               done.succeeded = response.succeeded();
+                               if (outcome == Outcome::kOk && !response.succeeded()) {
+                                 const auto& range = response.responses(0).response_range();
+                                 last_revision_[done.key] =
+                                     range.kvs_size() > 0 ? range.kvs(0).mod_revision() : 0;
+                               }
+                               end(index, outcome, response.header().revision());
+                             });
 }
 
-void WireKeys::end(std::size_t index, const http::GrpcStatus& status, std::int64_t revision) {
+void WireKeys::end(std::size_t index, Outcome outcome, std::int64_t revision) {
   Operation& op = history_.operations[index];
-  op.outcome = outcome_of(status);
+  op.outcome = outcome;
   op.returned = world_.now();
   op.revision = static_cast<std::uint64_t>(revision);
-  if (status.ok() && op.succeeded && !op.value.empty()) last_revision_[op.key] = revision;
+  if (outcome == Outcome::kOk && op.succeeded && !op.value.empty())
+    last_revision_[op.key] = revision;
   // As people do who got no answer.
   if (op.outcome == Outcome::kUnknown) process_.client().move_on();
   next();
@@ -154,11 +207,11 @@ void WireKeys::compact() {
   request.set_revision(
       static_cast<std::int64_t>(1 + random_.below(history_.changes.rbegin()->first)));
   process_.call<CompactionResponse>(kCompactPath, request, options_.timeout,
-                                    [](const http::GrpcStatus&, const CompactionResponse&) {});
+                                    [](Outcome, const CompactionResponse&) {});
 }
 
 void WireKeys::put(const std::string& key, const std::string& value,
-                   std::function<void(const http::GrpcStatus&)> done) {
+                   std::function<void(Outcome)> done) {
   Operation op{.client = 1000 + options_.number,
                .kind = Operation::Kind::kPut,
                .key = key,
@@ -169,16 +222,15 @@ void WireKeys::put(const std::string& key, const std::string& value,
   PutRequest request;
   request.set_key(key);
   request.set_value(value);
-  process_.call<PutResponse>(kPutPath, request, options_.timeout,
-                             [this, index, done = std::move(done)](const http::GrpcStatus& status,
-                                                                   const PutResponse& response) {
-                               Operation& written = history_.operations[index];
-                               written.outcome = outcome_of(status);
-                               written.returned = world_.now();
-                               written.revision =
-                                   static_cast<std::uint64_t>(response.header().revision());
-                               done(status);
-                             });
+  process_.call<PutResponse>(
+      kPutPath, request, options_.timeout,
+      [this, index, done = std::move(done)](Outcome outcome, const PutResponse& response) {
+        Operation& written = history_.operations[index];
+        written.outcome = outcome;
+        written.returned = world_.now();
+        written.revision = static_cast<std::uint64_t>(response.header().revision());
+        done(outcome);
+      });
 }
 
 // --- leases
@@ -212,9 +264,9 @@ void WireLeases::grant() {
   const Duration ttl = std::chrono::seconds(request.ttl());
   process_.call<LeaseGrantResponse>(kGrantPath, request, 2s,
                                     [this, id, ttl, step = ++step_, sent = world_.now()](
-                                        const http::GrpcStatus& status, const LeaseGrantResponse&) {
+                                        Outcome outcome, const LeaseGrantResponse&) {
                                       if (!is_at(step)) return;
-                                      if (status.ok()) return on_lease(id, sent, ttl);
+                                      if (outcome == Outcome::kOk) return on_lease(id, sent, ttl);
                                       process_.client().move_on();
                                       rest();  // a lease that nobody knows of ends by itself
                                     });
@@ -309,16 +361,16 @@ void WireLeases::write(Operation operation) {
   operation.invoked = world_.now();
   history_.operations.push_back(operation);
   const std::size_t index = history_.operations.size() - 1;
-  process_.client().call(kTxnPath, txn_of(operation), 3s,
-                         [this, index](const http::GrpcStatus& status, std::string_view bytes) {
-                           Operation& op = history_.operations[index];
-                           TxnResponse response;
-                           response.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
-                           op.returned = world_.now();
-                           op.outcome = outcome_of(status);
-                           op.succeeded = response.succeeded();
-                           op.revision = static_cast<std::uint64_t>(response.header().revision());
-                         });
+  TxnRequest request;
+  request.ParseFromString(txn_of(operation));
+  process_.call<TxnResponse>(
+      kTxnPath, request, 3s, [this, index](Outcome outcome, const TxnResponse& response) {
+        Operation& op = history_.operations[index];
+        op.returned = world_.now();
+        op.outcome = outcome;
+        op.succeeded = response.succeeded();
+        op.revision = static_cast<std::uint64_t>(response.header().revision());
+      });
 }
 
 void WireLeases::let_go() {
@@ -327,7 +379,7 @@ void WireLeases::let_go() {
     LeaseRevokeRequest request;
     request.set_id(lease_);
     process_.call<LeaseRevokeResponse>(kRevokePath, request, 2s,
-                                       [](const http::GrpcStatus&, const LeaseRevokeResponse&) {});
+                                       [](Outcome, const LeaseRevokeResponse&) {});
   }
   rest();
 }

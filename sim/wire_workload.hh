@@ -22,6 +22,7 @@ class WireKeys {
     std::size_t keys = 4;
     Duration think_max = std::chrono::milliseconds(60);
     Duration timeout = std::chrono::seconds(3);
+    std::size_t value_bytes_max = 20'000;  // of one in twenty; the others are small
     bool compactions = false;
   };
   WireKeys(StreamNetwork& network, std::vector<io::Address> endpoints, History& history,
@@ -29,17 +30,19 @@ class WireKeys {
   void start() { next(); }
   void stop() { stopping_ = true; }
   // One write, outside of the others.
-  void put(const std::string& key, const std::string& value,
-           std::function<void(const http::GrpcStatus&)> done);
+  void put(const std::string& key, const std::string& value, std::function<void(Outcome)> done);
   WireClient& process() { return process_; }
 
  private:
   void next();
   void run(std::size_t index);
   void compact();
-  void end(std::size_t index, const http::GrpcStatus& status, std::int64_t revision);
+  void end(std::size_t index, Outcome outcome, std::int64_t revision);
   void put(std::size_t index);
   void get(std::size_t index);
+  void get_all(std::size_t index);
+  void get_all_in_pieces(std::size_t index);
+  void take_all(std::size_t index, const etcdserverpb::RangeResponse& response);
   void erase(std::size_t index);
   void compare_and_set(std::size_t index);
 
@@ -49,6 +52,7 @@ class WireKeys {
   Options options_;
   WireClient process_;
   std::map<std::string, std::int64_t> last_revision_;  // as this client knows it
+  std::unique_ptr<http::ClientCall> stream_;           // of the newest read in pieces
   std::uint64_t next_value_ = 0;
   bool stopping_ = false;
 };
