@@ -26,6 +26,11 @@ class WireClient {
         client_(machine_, *host_, {.endpoints = std::move(endpoints)}) {}
 
   client::Client& client() { return client_; }
+  // `tried` did not answer as it should: another one comes next, unless the client has left it
+  // already.
+  void leave(const io::Address& tried) {
+    if (client_.endpoint() == tried) client_.move_on();
+  }
   Machine& machine() { return machine_; }
   StreamHost& host() { return *host_; }
 

@@ -186,7 +186,9 @@ void forwarder_lies_to_clients(Protocol protocol, std::uint64_t seed) {
   stage.wire.until(
       "a watch leaves a forwarder that lies",
       [&] { return watch.seen() == history.changes.rbegin()->first; }, 20s);
-  expect(leases.renewals() > 10, "nothing was kept alive");
+  // Behind honest forwarders there are twenty, and a lease is given up as soon as its client is
+  // stuck.
+  expect(leases.renewals() > 5, fmt::format("only {} leases were kept alive", leases.renewals()));
   stage.finish();
 }
 

@@ -196,8 +196,6 @@ void WireKeys::end(std::size_t index, Outcome outcome, std::int64_t revision) {
   op.revision = static_cast<std::uint64_t>(revision);
   if (outcome == Outcome::kOk && op.succeeded && !op.value.empty())
     last_revision_[op.key] = revision;
-  // As people do who got no answer.
-  if (op.outcome == Outcome::kUnknown) process_.client().move_on();
   next();
 }
 
@@ -267,7 +265,6 @@ void WireLeases::grant() {
                                         Outcome outcome, const LeaseGrantResponse&) {
                                       if (!is_at(step)) return;
                                       if (outcome == Outcome::kOk) return on_lease(id, sent, ttl);
-                                      process_.client().move_on();
                                       rest();  // a lease that nobody knows of ends by itself
                                     });
 }
@@ -298,8 +295,8 @@ void WireLeases::keep_alive(std::uint64_t step) {
 
 void WireLeases::renew() {
   if (stream_ && !stream_->asked.empty() && world_.now() - stream_->asked.front() > 2s) {
-    stream_.reset();  // nobody waits for ever for an answer
-    process_.client().move_on();
+    process_.leave(stream_->endpoint);  // nobody waits for ever for an answer
+    stream_.reset();
   }
   if (stream_ && stream_->half_closed) {
     if (!stream_->asked.empty()) return;
@@ -318,6 +315,7 @@ void WireLeases::renew() {
 
 std::shared_ptr<WireLeases::Stream> WireLeases::open() {
   auto stream = std::make_shared<Stream>();
+  stream->endpoint = process_.client().endpoint();
   const std::weak_ptr<Stream> weak = stream;  // the stream holds its call, and that its callbacks
   stream->call = process_.client().stream(
       kKeepAlivePath,
@@ -333,7 +331,7 @@ std::shared_ptr<WireLeases::Stream> WireLeases::open() {
                           ended->asked.size()));
         if (stream_ != ended) return;
         stream_.reset();
-        if (!status.ok()) process_.client().move_on();
+        if (!status.ok()) process_.leave(ended->endpoint);
       });
   return stream;
 }
@@ -397,6 +395,7 @@ WireWatch::WireWatch(StreamNetwork& network, std::vector<io::Address> endpoints,
 
 void WireWatch::open() {
   ++streams_;
+  endpoint_ = process_.client().endpoint();
   call_ = process_.client().stream(
       kWatchPath,
       [this](std::string_view bytes) {
@@ -421,7 +420,7 @@ void WireWatch::open() {
 
 void WireWatch::move_on() {
   call_.reset();
-  process_.client().move_on();
+  process_.leave(endpoint_);
   world_.after(kRetryMax, [this] {
     process_.machine().deliver([this] {
       if (!call_) open();

@@ -78,6 +78,7 @@ class WireLeases {
   // A stream and what was asked on it.
   struct Stream {
     std::unique_ptr<http::ClientCall> call;
+    io::Address endpoint;       // that it was opened at
     std::deque<Instant> asked;  // when what is not answered yet was sent
     bool half_closed = false;
   };
@@ -134,6 +135,7 @@ class WireWatch {
   Options options_;
   WireClient process_;
   std::unique_ptr<http::ClientCall> call_;
+  io::Address endpoint_;        // that it was opened at
   std::uint64_t next_ = 2;      // the first revision that was not seen yet
   std::uint64_t promised_ = 0;  // it was told that everything up to here has been sent
   std::uint64_t streams_ = 0;
