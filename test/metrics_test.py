@@ -23,7 +23,7 @@ polis_is_master polis_has_master polis_term polis_commit_index polis_applied_ind
 polis_compacted_revision polis_keys polis_leases polis_watches polis_unsaved_bytes polis_engine_disk_bytes polis_disk_full
 polis_short_of_memory polis_full_members polis_client_connections polis_client_calls polis_build_info
 etcd_server_has_leader etcd_server_is_leader etcd_server_is_learner etcd_server_proposals_committed_total
-etcd_server_proposals_applied_total etcd_mvcc_db_total_size_in_bytes etcd_mvcc_db_total_size_in_use_in_bytes
+etcd_server_proposals_applied_total etcd_server_proposals_pending etcd_mvcc_db_total_size_in_bytes etcd_mvcc_db_total_size_in_use_in_bytes
 etcd_debugging_mvcc_keys_total etcd_debugging_mvcc_current_revision etcd_debugging_mvcc_compact_revision
 etcd_debugging_mvcc_watcher_total
 process_resident_memory_bytes process_virtual_memory_bytes process_open_fds process_max_fds process_start_time_seconds
@@ -33,7 +33,7 @@ COUNTERS = """
 polis_commands polis_entries_proposed polis_syncs polis_peer_messages_sent polis_peer_messages_received polis_role_changes
 polis_slow_disk_hand_overs polis_snapshots_sent polis_snapshots_installed polis_client_connections_refused
 polis_client_calls polis_client_bytes_received polis_client_bytes_sent
-etcd_server_leader_changes_seen etcd_network_client_grpc_received_bytes etcd_network_client_grpc_sent_bytes
+etcd_server_leader_changes_seen etcd_server_proposals_failed etcd_network_client_grpc_received_bytes etcd_network_client_grpc_sent_bytes
 grpc_server_started grpc_server_handled grpc_server_msg_received grpc_server_msg_sent process_cpu_seconds
 """.split()
 # Where OpenMetrics has one name for two: the counter's type is left open there.
@@ -152,6 +152,17 @@ class MetricsTest(unittest.TestCase):
                    before["etcd_disk_backend_commit_duration_seconds_count", ()], "the engine has taken them")
         bounds = [dict(labels)["le"] for name, labels in after if name == "etcd_disk_wal_fsync_duration_seconds_bucket"]
         self.assertEqual(bounds, [f"{0.001 * 2 ** i:g}" for i in range(14)] + ["+Inf"])  # etcd's
+
+    def test_a_write_without_a_quorum_is_pending_and_then_failed(self):
+        left, *others = self.cell.replicas
+        for replica in others:
+            replica.kill()
+        writer = subprocess.Popen([POLIS, "kv", "put", "a", "b", "-e", left.client, "--timeout", "20"], stderr=subprocess.DEVNULL)
+        self.until(lambda: self.value(left, "etcd_server_proposals_pending") == 1, "it waits")
+        self.assertEqual(self.value(left, "etcd_server_proposals_failed_total"), 0)
+        self.assertEqual(writer.wait(PATIENCE), 1)
+        self.assertEqual(self.value(left, "etcd_server_proposals_pending"), 0)
+        self.assertEqual(self.value(left, "etcd_server_proposals_failed_total"), 1)
 
     def test_a_refused_call_is_counted_by_its_code(self):
         replica = self.cell.replicas[0]

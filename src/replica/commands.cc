@@ -187,8 +187,16 @@ void Commands::expire() {
 
 void Commands::end_all(std::vector<Done>& requests, const Status& status) {
   for (Done& request : requests) {
-    if (request) request({status, {}, needs_.store.revision()});
+    if (!request) continue;  // it has ended, or nobody wants to know
+    ++needs_.counters.commands_failed;
+    request({status, {}, needs_.store.revision()});
   }
+}
+
+std::size_t Commands::pending() const {
+  std::size_t pending = collecting_requests_.size();
+  for (const auto& [number, bundle] : bundles_) pending += bundle.requests.size() - bundle.answered;
+  return pending;
 }
 
 // Its outcome is known, or nobody waits for it any more.

@@ -78,6 +78,9 @@ class Commands {
   // have been lost. Call every few milliseconds.
   void expire();
 
+  // Commands without an outcome.
+  std::size_t pending() const;
+
   // --- while entries are applied; as in store::ApplySink
   void on_applying() { applying_since_ = loop_now(); }  // the log handed over entries
   bool wants_replies(const store::Origin& origin) const;

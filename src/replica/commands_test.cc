@@ -135,8 +135,11 @@ TEST_F(CommandsTest, what_waits_too_long_times_out) {
   submit("a");
   turn_end();
   pass(options_.request_timeout);
+  EXPECT_EQ(commands_.pending(), 1u);
   commands_.expire();
   EXPECT_TRUE(ended(0, store::status::timed_out()));
+  EXPECT_EQ(commands_.pending(), 0u);
+  EXPECT_EQ(counters_.commands_failed, 1u);
   ASSERT_EQ(slow_.size(), 1u);
   EXPECT_TRUE(slow_[0].timed_out);
   const std::size_t sent = transport_.sent.size();

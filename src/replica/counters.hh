@@ -9,6 +9,7 @@ namespace polis::replica {
 
 struct Counters {
   std::uint64_t entries_proposed = 0, commands_applied = 0;  // Commands
+  std::uint64_t commands_failed = 0;  // Commands: accepted, and ended without their outcome
   std::uint64_t syncs = 0;                                   // LogWriter
   std::uint64_t snapshots_sent = 0;                          // SnapshotSender
   std::uint64_t slow_hand_overs = 0;                         // HandOvers

@@ -74,6 +74,10 @@ void report_as_etcd(const Replica& replica, const consensus::Status& log,
             "The total number of consensus proposals committed.", log.commit.value);
   out.gauge("etcd_server_proposals_applied_total",
             "The total number of consensus proposals applied.", store.applied().value);
+  out.gauge("etcd_server_proposals_pending", "The current number of pending proposals to commit.",
+            replica.commands_pending());
+  out.counter("etcd_server_proposals_failed_total", "The total number of failed proposals seen.",
+              replica.counters().commands_failed);
   out.gauge("etcd_debugging_mvcc_keys_total", "Total number of keys.", store.index().total().alive);
   out.gauge("etcd_debugging_mvcc_current_revision", "The current revision of store.",
             store.revision());

@@ -128,6 +128,8 @@ class Replica final : private store::ApplySink, private OutputSteps {
 
   // --- for people and measurements
   const Counters& counters() const { return counters_; }
+  // Commands that were submitted here and have no outcome yet.
+  std::size_t commands_pending() const { return commands_.pending(); }
   const storage::Wal& wal() const { return log_writer_.wal(); }
   std::uint64_t wal_bytes() const { return wal().bytes(); }
   const SyncTimes& sync_times() const { return log_writer_.sync_times(); }
