@@ -10,9 +10,10 @@
 namespace polis::cli {
 
 void Target::add_to(CLI::App& app) {
-  app.add_option("--endpoints,-e", endpoints,
-                 "HOST:PORT, https://HOST:PORT or unix:///PATH of one or more replicas, with commas "
-                 "between")
+  app.add_option(
+         "--endpoints,-e", endpoints,
+         "HOST:PORT, https://HOST:PORT or unix:///PATH of one or more replicas, with commas "
+         "between")
       ->envname("POLIS_ENDPOINTS")
       ->capture_default_str();
   app.add_option("--timeout", timeout_seconds, "seconds to wait for an answer")
@@ -124,22 +125,21 @@ int complain(const http::GrpcStatus& status) {
 Result<std::unique_ptr<Session>> Session::open(const Target& target) {
   const bool tls =
       !target.cacert.empty() || !target.cert.empty() || target.insecure_skip_tls_verify;
-  auto endpoints = client::parse_endpoints(target.endpoints,
-                                           tls ? io::NoScheme::kTls : io::NoScheme::kPlain);
+  auto endpoints =
+      client::parse_endpoints(target.endpoints, tls ? io::NoScheme::kTls : io::NoScheme::kPlain);
   if (!endpoints) return std::unexpected(endpoints.error());
   auto session = std::make_unique<Session>();
   // Only where they are needed: to read the authorities of the system takes longer than a call.
   if (std::any_of(endpoints->begin(), endpoints->end(), [](const auto& one) { return one.tls; })) {
-    auto credentials =
-        tls::Credentials::load({target.cert, target.key, target.cacert, ""},
-                               {.verify_nobody = target.insecure_skip_tls_verify});
+    auto credentials = tls::Credentials::load({target.cert, target.key, target.cacert, ""},
+                                              {.verify_nobody = target.insecure_skip_tls_verify});
     if (!credentials) return std::unexpected(credentials.error());
     session->credentials_ = std::move(*credentials);
   }
-  session->network_ = std::make_unique<tls::Network>(
-      session->reactor_, session->reactor_.network(), session->credentials_.get());
-  session->client_ = std::make_unique<client::Client>(
-      session->reactor_, *session->network_, client::Options{.endpoints = *endpoints});
+  session->network_ = std::make_unique<tls::Network>(session->reactor_, session->reactor_.network(),
+                                                     session->credentials_.get());
+  session->client_ = std::make_unique<client::Client>(session->reactor_, *session->network_,
+                                                      client::Options{.endpoints = *endpoints});
   session->timeout_ = target.timeout();
   return session;
 }

@@ -10,8 +10,7 @@ constexpr Duration kPruneInterval = std::chrono::seconds(1);
 
 }  // namespace
 
-Result<std::vector<io::Address>> parse_endpoints(const std::string& text,
-                                                 io::NoScheme no_scheme) {
+Result<std::vector<io::Address>> parse_endpoints(const std::string& text, io::NoScheme no_scheme) {
   if (text.empty())
     return fail(ErrorCode::kInvalid, "no endpoints; give --endpoints HOST:PORT[,HOST:PORT...]");
   return io::parse_addresses(text, no_scheme);
