@@ -2,12 +2,16 @@
 
 // Which members have room on their disks, and what the cell may write then.
 //
-// A replica with less free space than disk-free-min says so to the others, again and again. While
-// the voters that have room are a quorum, every replica goes on to take every request. Otherwise
-// the cell is full: what needs more space is refused, and what makes or needs none (deletion,
-// compaction, the end of leases) goes on in the reserve. A replica whose reserve is used up, too,
-// stands still like one that has stopped if the others can do without it, until it has space again:
-// its log could not take what they write.
+// A member *has room* while its disk has `bytes_min` free (the setting disk-free-min). Below that
+// it uses its *reserve*, and tells the others so again and again.
+//
+// While the voters that have room are a quorum, every replica takes every request. Otherwise the
+// cell is *full*: requests that need more space are refused; deletion, compaction and the end of
+// leases go on in the reserve.
+//
+// A replica that has used three quarters of its reserve is *exhausted*: its log could not take what
+// the others write. If the other voters are a quorum without it, it stands still, as if it had
+// stopped, until it has space again.
 //
 // Threads: the loop's. Pure: samples and time are handed in.
 
@@ -25,10 +29,10 @@ class DiskSpace {
   // Sent: DO NOT CHANGE the numbers.
   enum class Level : std::uint8_t {
     kEnough = 0,
-    kReserve = 1,    // what needs space should be written elsewhere
+    kReserve = 1,    // new data should be written elsewhere
     kExhausted = 2,  // nothing may be written
   };
-  // What a member has said holds for this long.
+  // What a member has told counts for this long; then it counts as having room.
   static constexpr Duration kToldFor = std::chrono::seconds(2);
 
   // bytes_min: less free space than this is kReserve; less than a quarter of it is kExhausted.
@@ -38,22 +42,23 @@ class DiskSpace {
   // Bytes free on the disk, and bytes inside the engine's file that it can use again. The latter
   // count as free while at least half of the minimum is really free: the log needs that.
   void on_measured(std::uint64_t free, std::uint64_t reusable);
-  // The engine found no space, or found it again, whatever the disk says: a quota, for example.
+  // Whether the engine's last write failed for want of space, whatever the disk says (a quota).
   void on_engine_refused(bool refused) { engine_refused_ = refused; }
+  // A member has told its level.
   void on_told(consensus::ReplicaId member, Level level, Instant now);
 
-  Level own() const;
+  Level own() const;                            // of this replica
   std::uint64_t free() const { return free_; }  // bytes, when last measured
-  // Less than this is worth looking at more often.
+  // There is so little space that it should be measured more often.
   bool scarce() const { return free_ < 3 * min_; }
-  // As far as this replica, `own_id`, knows.
+  // All that follows is as far as this replica, `own_id`, knows.
   bool has_room(consensus::ReplicaId member, consensus::ReplicaId own_id, Instant now) const;
   // Members without room, sorted.
   std::vector<consensus::ReplicaId> full(consensus::ReplicaId own_id, Instant now) const;
-  // The voters that have room are no quorum that could commit.
+  // The voters that have room are no quorum for committing.
   bool cell_is_full(const consensus::Configuration& configuration, consensus::ReplicaId own_id,
                     Instant now) const;
-  // This replica's reserve is used up, and the voters whose reserve is not are a quorum.
+  // This replica is exhausted, and the voters that are not are a quorum for committing.
   bool should_stand_still(const consensus::Configuration& configuration,
                           consensus::ReplicaId own_id, Instant now) const;
 

@@ -1,14 +1,14 @@
 #pragma once
 
-// When leases end, measured by the master alone. A new master gives every lease its full term
-// again, since it cannot know which renewals its predecessor answered (etcd does the same;
-// Chubby 2.8 for sessions).
+// When the leases of clients end, measured by the master alone. A new master gives every lease its
+// full term again, since it cannot know which renewals its predecessor answered (etcd does the
+// same; Chubby 2.8 for sessions).
 //
-// The end of a lease comes in steps, and until the last one a renewal still saves the lease:
-//   its time is over by the master's clock     has_ended()
-//   a quorum confirms the mastership            the caller's work
-//   its revocation is proposed                  take_ended(); from now on is_ending()
-//   the revocation is applied, or was refused   on_revoked(), on_revoke_failed()
+// A lease ends in four steps. A renewal saves it until the third:
+//   1  its time is over by the master's clock        has_ended()
+//   2  a quorum confirms the mastership              the caller does this
+//   3  its revocation is proposed                    take_ended(); is_ending() from now on
+//   4  the revocation is applied, or it was refused  on_revoked(), or on_revoke_failed()
 //
 // Pure: time is handed in. Threads: the loop's.
 
@@ -25,35 +25,38 @@ namespace polis::replica {
 
 class LeaseKeeper {
  public:
-  // This replica keeps the leases from now on: every lease has its full term.
+  // This replica measures the leases from now on; each has its full term.
   void start(const store::Leases& leases, Instant now);
   void stop();
-  bool keeping() const { return keeping_; }
+  bool keeping() const { return keeping_; }  // between start and stop
 
+  // `ttl`: seconds. Nothing happens while it is not keeping().
   void on_granted(std::int64_t id, std::int64_t ttl, Instant now);
   void on_revoked(std::int64_t id);
-  // Gives the lease its full term from `since`, when the request arrived. False: the lease is
-  // unknown, or it is ending.
+  // Gives the lease its full term from `since` on, which is when the request arrived; never
+  // shortens it. False: the lease is unknown, or is_ending().
   bool renew(std::int64_t id, std::int64_t ttl, Instant since);
-  // The lease's revocation is proposed; what becomes of it is not known yet.
+  // Its revocation is proposed, and the outcome is not known yet.
   bool is_ending(std::int64_t id) const;
+  // Nothing: the lease is unknown. Zero: its time is over.
   std::optional<Duration> remaining(std::int64_t id, Instant now) const;
 
-  // This process stood still from `since` until now. Renewals that arrived meanwhile are still to
-  // be read, so a lease whose time ran out meanwhile goes on for `grace`, once.
+  // This process stood still from `since` until now. Renewals that arrived meanwhile were not read
+  // yet. So a lease whose time ran out meanwhile gets `grace` from now on, once between two
+  // renewals.
   void on_stall(Instant since, Instant now, Duration grace);
   // Whether some lease's time is over.
   bool has_ended(Instant now) const;
-  // Leases whose time was over at `noticed` and that were not renewed since, each once, at most
-  // `count_max`. The caller proposes their revocation.
+  // Up to `count_max` leases whose time was over at `noticed` and which were not renewed since.
+  // Each is given once; the caller proposes its revocation.
   std::vector<std::int64_t> take_ended(Instant noticed, std::size_t count_max);
-  // The revocation was not carried out: it will be tried again.
+  // The revocation was refused: the lease ends again a second later.
   void on_revoke_failed(std::int64_t id, Instant now);
 
  private:
   struct End {
     Instant at;
-    bool postponed = false;  // by on_stall, since it was last renewed
+    bool postponed = false;  // on_stall has given it grace since it was last renewed
   };
   void set(std::int64_t id, End end);
   bool keeping_ = false;

@@ -1,10 +1,10 @@
 #pragma once
 
-// Which members are short of memory, and whether the cell has to refuse what needs more.
+// Which members are short of memory, and whether the cell has to refuse requests that need more.
 //
-// A replica that has nearly used what its control group allows says so to the others. While the
-// voters that are not short are a quorum, writing goes on: a short one that ends for lack of memory
-// is missed like any other that stops.
+// A replica is *short* when it has nearly used the memory that its control group allows; it tells
+// the others so. While the voters that are not short are a quorum, writing goes on: a replica that
+// ends for lack of memory is missed no more than any other that stops.
 //
 // Threads: the loop's. Pure.
 
@@ -18,17 +18,19 @@ namespace polis::replica {
 
 class MemoryShortage {
  public:
+  // What a member has told counts for this long.
   static constexpr Duration kToldFor = std::chrono::seconds(2);
 
-  // Of this replica: bytes used and allowed; allowed 0: there is no limit. Short while less is free
-  // than a start needs: 15 %, or 64 MiB if that is more, but at most half.
+  // Bytes that this process uses and may use; `allowed` 0: there is no limit. This replica is short
+  // while less is free than a start needs: 15 % of `allowed`, or 64 MiB if that is more, but at
+  // most half of it.
   void on_measured(std::uint64_t used, std::uint64_t allowed);
   void on_told(consensus::ReplicaId member, bool is_short, Instant now);
 
   bool own() const { return short_; }
   std::uint64_t used() const { return used_; }
   std::uint64_t allowed() const { return allowed_; }
-  // Without the voters that are short there is no quorum that could commit.
+  // The voters that are not short are no quorum for committing.
   bool cell_is_short(const consensus::Configuration& configuration, consensus::ReplicaId own_id,
                      Instant now) const;
 

@@ -1,7 +1,10 @@
 #pragma once
 
-// Performs what consensus decided, in the order of the contract (consensus/replicated_log.hh). The
-// order stands here and nowhere else; what each step does is the replica's business.
+// Performs an Output in the order of the contract (consensus/replicated_log.hh). The order stands
+// in perform() and nowhere else; OutputSteps says what each step does, and the replica implements
+// it.
+//
+// Threads: the loop's.
 
 #include <vector>
 
@@ -14,13 +17,14 @@ class OutputSteps {
   virtual ~OutputSteps() = default;
   virtual void on_role(const consensus::RoleState& role) = 0;
   virtual void on_configuration(const consensus::Configuration& configuration) = 0;
-  // Hands what is to be persisted to the write-ahead log; it is not durable yet. False: the log
-  // cannot take it, and nothing further of this output may be done.
+  // Writes hard state and entries to the write-ahead log; they are not durable yet. False: the log
+  // cannot take them, and perform() does nothing further of this output.
   virtual bool write(const consensus::Output& output) = 0;
   virtual void send(consensus::Outgoing& message) = 0;
-  // Sends them when everything that was written so far is durable: now, if it is.
+  // Sends the messages when everything that was written so far is durable; at once if it is.
   virtual void send_when_durable(std::vector<consensus::Outgoing> messages) = 0;
-  // Makes durable what was written. Peers write theirs meanwhile: what was sent has left before.
+  // Makes durable what was written. The messages that were sent before have left, so that the
+  // peers' disks work at the same time.
   virtual void sync(consensus::Ticket ticket) = 0;
   virtual void apply(const std::vector<consensus::Entry>& committed) = 0;
   virtual void serve_reads(const std::vector<consensus::ReadReady>& ready,

@@ -14,12 +14,12 @@ namespace polis::replica {
 class Transport {
  public:
   virtual ~Transport() = default;
-  // Never blocks; what cannot be sent now is lost.
+  // Takes a message to a member. Never blocks. The message may be lost.
   virtual void send(consensus::ReplicaId to, std::string message) = 0;
-  // Everything given so far leaves now.
+  // Sends everything that was taken so far.
   virtual void flush() = 0;
-  // The newest cell version that the peer knows (store/cell_version.hh), if it is connected now; 0:
-  // not known.
+  // The newest cell version that the peer knows (store/cell_version.hh). 0: not known, because the
+  // peer is not connected now.
   virtual std::uint32_t cell_version_of(consensus::ReplicaId peer) const = 0;
 };
 
