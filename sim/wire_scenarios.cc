@@ -325,6 +325,31 @@ void open_calls_outlive_a_move(Protocol protocol, std::uint64_t seed) {
   stage.finish();
 }
 
+// Each replica is stopped in order and comes back, under clients that write and read without a
+// pause.
+void stops_in_order(Protocol protocol, std::uint64_t seed) {
+  WireStage stage(protocol, seed);
+  WireCell& wire = stage.wire;
+  std::vector<std::unique_ptr<WireKeys>> clients;
+  for (std::size_t number = 2; number < 6; ++number) {
+    clients.push_back(std::make_unique<WireKeys>(
+        wire.network(), wire.endpoints(), wire.history(),
+        WireKeys::Options{.number = number, .think_max = std::chrono::milliseconds(5)}));
+    clients.back()->start();
+  }
+  for (std::size_t place = 0; place < wire.size(); ++place) {
+    wire.stop(place);
+    wire.until("a replica has stopped", [&] { return !wire.node(place).up(); });
+    wire.start(place);
+    wire.run_for(2s);
+  }
+  for (auto& one : clients) one->stop();
+  stage.finish();
+  for (const Operation& operation : wire.history().operations)
+    expect(operation.outcome != Outcome::kUnknown || operation.kind == Operation::Kind::kGet,
+           "an orderly stop leaves the outcome of a write unknown");
+}
+
 using Play = void (*)(Protocol protocol, std::uint64_t seed);
 
 Scenario scenario(const char* name, const char* about, Play play) {
@@ -363,6 +388,9 @@ std::vector<Scenario> wire_scenarios() {
       scenario("all_requests_that_wait_for_a_refusing_endpoint_go_on",
                "seen in simulation: all but the last one were never answered",
                endpoint_refuses_many),
+      scenario("replicas_that_stop_in_order_leave_no_outcome_unknown",
+               "requests that crossed a server's last word were taken for perhaps carried out",
+               stops_in_order),
       scenario("requests_under_way_are_answered_when_their_client_moves_on", "as above",
                open_calls_outlive_a_move),
   };

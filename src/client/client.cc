@@ -77,11 +77,12 @@ void Client::attempt(const std::string& path, const std::string& request, Instan
   used.unary(path, request, left,
              [this, path, request, deadline, tries, ended, &used](const http::GrpcStatus& status,
                                                                   std::string_view response) {
-               const Sent sent = used.connected() ? Sent::kPerhaps : Sent::kNo;
+               const bool began = used.connected() && !status.refused;
+               const Sent sent = began ? Sent::kPerhaps : Sent::kNo;
                on_attempt_ended(used, status);
                if (status.code == static_cast<int>(http::GrpcCode::kUnavailable) &&
                    sent == Sent::kNo && tries > 1) {
-                 // It never left this process: the next endpoint may have it.
+                 // No replica has begun with it: the next endpoint may have it.
                  return attempt(path, request, deadline, tries - 1, ended);
                }
                if (!status.ok() && sent == Sent::kNo && pool_.size() > 1) {

@@ -273,7 +273,13 @@ struct ClientConnection::Impl final : SessionEvents {
   void on_close(StreamId id, std::uint32_t error) override {
     auto found = calls.find(id);
     if (found == calls.end()) return;
-    if (error != kNoError && !found->second->has_status) {
+    if (error == kRefusedStream && !found->second->has_status) {
+      GrpcStatus status = grpc_status(
+          GrpcCode::kUnavailable,
+          address.text() + " stops, or serves too many requests: it did not begin with this one");
+      status.refused = true;
+      end(id, status);
+    } else if (error != kNoError && !found->second->has_status) {
       end(id, grpc_status(error == kCancel ? GrpcCode::kCancelled : GrpcCode::kUnavailable,
                           "the stream was reset"));
     } else {

@@ -216,13 +216,17 @@ TEST_F(HttpTest, headers_over_the_limit_end_their_stream_alone) {
   EXPECT_FALSE(open_ended);
 }
 
-// A peer that takes a connection, speaks HTTP/2 up to a point, and then says nothing any more.
+// A peer that takes a connection, answers the first bytes with `answer`, and then says nothing any
+// more.
 class SilentPeer {
  public:
-  explicit SilentPeer(io::Reactor& reactor) {
-    auto listening = reactor.network().listen({"127.0.0.1", 0}, [this](auto stream) {
+  explicit SilentPeer(io::Reactor& reactor, std::string answer = "") {
+    auto listening = reactor.network().listen({"127.0.0.1", 0}, [this, answer](auto stream) {
       stream_ = std::move(stream);
-      stream_->start({[](std::string_view) {}, [](const std::string&) {}, [] {}});
+      stream_->start({[this, answer](std::string_view) {
+                        if (!std::exchange(answered_, true)) stream_->write(answer);
+                      },
+                      [](const std::string&) {}, [] {}});
     });
     listener_ = std::move(*listening);
   }
@@ -231,7 +235,22 @@ class SilentPeer {
  private:
   std::unique_ptr<io::Listener> listener_;
   std::unique_ptr<io::Stream> stream_;
+  bool answered_ = false;
 };
+
+// Requests that cross a server's last word were not begun: a write among them may go elsewhere.
+TEST_F(HttpTest, what_a_server_that_stops_did_not_begin_is_told_apart) {
+  using std::string_literals::operator""s;
+  const std::string settings = "\0\0\0\x04\0\0\0\0\0"s;
+  const std::string goaway = "\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0"s;  // before stream 1
+  SilentPeer peer(reactor_, settings + goaway);
+  client_ = std::make_unique<ClientConnection>(reactor_, reactor_.network(),
+                                               io::Address{"127.0.0.1", peer.port()});
+  const GrpcStatus status = call("/t.T/Echo", "x").first;
+  EXPECT_EQ(status.code, static_cast<int>(GrpcCode::kUnavailable));
+  EXPECT_TRUE(status.refused) << status.message;
+  EXPECT_TRUE(client_->failed());
+}
 
 TEST_F(HttpTest, a_server_that_answers_no_ping_ends_the_calls_that_wait_for_it) {
   SilentPeer peer(reactor_);
