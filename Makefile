@@ -40,6 +40,8 @@ bench: build ## measure Polis and etcd in turn and print the ratio
 	@bench/failover.py --build $(BUILD)
 	@bench/lease_reads.py --build $(BUILD)
 	@bench/snapshot_pause.py --build $(BUILD)
+	@bench/tls.py --build $(BUILD)
+	@bench/gateway.py --build $(BUILD)
 
 lint: setup ## house rules, formatting, shell scripts, clang-tidy
 	@tools/lint
