@@ -112,8 +112,7 @@ int complain(const Error& error) {
 int complain(const http::GrpcStatus& status) {
   std::string text =
       status.message.empty() ? fmt::format("gRPC status {}", status.code) : status.message;
-  if (status.code == static_cast<int>(http::GrpcCode::kUnavailable) &&
-      text.find("cannot connect") != std::string::npos) {
+  if (status.refused) {
     text +=
         "\nIs a replica running there? `polis dev` starts one; --endpoints names others; `polis "
         "cell wait` waits until one that has just been started serves.";

@@ -87,7 +87,8 @@ void Client::attempt(const std::string& path, const std::string& request, Instan
                }
                if (!status.ok() && sent == Sent::kNo && pool_.size() > 1) {
                  return ended({status.code,
-                               "none of the endpoints can be reached; the last: " + status.message},
+                               "none of the endpoints can be reached; the last: " + status.message,
+                               status.refused},
                               sent, response);
                }
                ended(status, sent, response);

@@ -84,7 +84,11 @@ struct ClientConnection::Impl final : SessionEvents {
         heard(r.now()) {
     connecting = network.connect(
         address, options.connect_timeout, [this](Result<std::unique_ptr<io::Stream>> connected) {
-          if (!connected) return fail(connected.error().text);
+          if (!connected) {
+            GrpcStatus status = grpc_status(GrpcCode::kUnavailable, connected.error().text);
+            status.refused = true;
+            return fail(status);
+          }
           stream = std::move(*connected);
           stream->start({[this](std::string_view bytes) { on_bytes(bytes); },
                          [this](const std::string& reason) { lose(reason); },
@@ -179,13 +183,14 @@ struct ClientConnection::Impl final : SessionEvents {
             : fmt::format("; if it speaks TLS, write https://{}", address.text())));
   }
 
-  void fail(const std::string& reason) {
+  void fail(const std::string& reason) { fail(grpc_status(GrpcCode::kUnavailable, reason)); }
+  void fail(const GrpcStatus& status) {
     if (failed) return;
     failed = true;
     std::map<StreamId, std::shared_ptr<OpenCall>> open(calls.begin(), calls.end());
     calls.clear();
     for (auto& [id, call] : open) {
-      if (!call->ended) call->finish(grpc_status(GrpcCode::kUnavailable, reason));
+      if (!call->ended) call->finish(status);
     }
   }
 

@@ -28,8 +28,9 @@ enum class GrpcCode : int {
 struct GrpcStatus {
   int code = 0;
   std::string message;
-  // Of a client's call: the server has certainly done nothing of it, and says so (REFUSED_STREAM, or
-  // a GOAWAY before the stream), so it may be sent again, elsewhere (RFC 9113, section 8.7).
+  // Of a client's call: certainly nothing was done of it, so it may be sent again, elsewhere. The
+  // server could not be reached, or says so (REFUSED_STREAM, or a GOAWAY before the stream; RFC
+  // 9113, section 8.7).
   bool refused = false;
   bool ok() const { return code == 0; }
 };
