@@ -55,6 +55,22 @@ class DoctorTest(unittest.TestCase):
         self.assertIn("etcdserver: request timed out", done.stderr)
         self.assertIn("no quorum: 1 of 3 voters answer, 2 are needed", self.doctor(a.client))
 
+    def test_before_the_first_master_who_answers_is_counted(self):
+        """A member tells the cell its client address through a master. The command knows one address by itself."""
+        a, b, c = self.cell.replicas
+        a.start()
+        a.wait_serving()
+        said = self.doctor(a.client)
+        self.assertIn("no quorum: 1 of 3 voters answer, 2 are needed", said)
+        for missing in (b, c):
+            self.assertIn(f"{missing.name} (it has never started)", said)
+            self.assertIn(f"{missing.name} has never taken part", said)
+        self.assertNotIn("a has never taken part", said)
+        status = subprocess.run([POLIS, "cell", "status", "-e", a.client], capture_output=True, text=True, timeout=60)
+        self.assertEqual(status.returncode, 1, status)
+        self.assertRegex(status.stdout, rf"a +\S+ +{a.client} +(follower|candidate|pre-candidate)")
+        self.assertEqual(status.stdout.count("its address is not known yet"), 2, status.stdout)
+
     def test_a_forgotten_initial_is_said_once_with_the_remedy_and_the_doctor_sees_it(self):
         a, b, c = self.cell.replicas
         with open(b.log_path, "wb") as log:

@@ -105,22 +105,17 @@ struct MemberStatus {
   bool is_master() const { return reached.ok() && status.leader() == member.id(); }
 };
 
-// Asks one replica who takes part, then everyone how he is.
+// Asks one replica for the members, then each member how it is.
 Result<std::vector<MemberStatus>> ask_all(const Target& target, http::GrpcStatus& failure) {
-  auto session = Session::open(target);
-  if (!session) return std::unexpected(session.error());
-  MemberListResponse list;
-  failure = (*session)->call("/etcdserverpb.Cluster/MemberList", MemberListRequest(), list);
+  auto members = known_members(target, failure);
+  if (!members) return std::unexpected(members.error());
   std::vector<MemberStatus> all;
-  for (const Member& member : list.members()) {
-    MemberStatus one{member, "", {}, {}, {}};
-    if (member.clienturls_size() == 0) {
-      one.reached = http::grpc_status(http::GrpcCode::kUnavailable, "it has not started yet");
+  for (const KnownMember& known : *members) {
+    MemberStatus one{known.member, known.endpoints, {}, {}, {}};
+    if (known.endpoints.empty()) {
+      one.reached = http::grpc_status(http::GrpcCode::kUnavailable, "its address is not known yet");
     } else {
-      Target single = target;
-      single.endpoints = one.endpoint = endpoints_of(member);
-      single.timeout_seconds = std::min(target.timeout_seconds, 2.0);
-      auto peer = Session::open(single);
+      auto peer = Session::open(target_of(target, known));
       one.reached =
           peer ? (*peer)->call("/etcdserverpb.Maintenance/Status", StatusRequest(), one.status)
                : http::grpc_status(http::GrpcCode::kUnavailable, peer.error().text);

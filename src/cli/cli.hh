@@ -73,6 +73,18 @@ class Session {
 // All addresses at which a member serves clients, with commas between, without http://; empty: it
 // has told none.
 std::string endpoints_of(const etcdserverpb::Member& member);
+
+// A member, and where it serves clients.
+struct KnownMember {
+  etcdserverpb::Member member;
+  std::string endpoints;  // with commas between; empty: nobody says
+};
+// The members as one replica lists them. A member tells the cell its client address once there is a
+// master; one that has told none yet is looked for at the endpoints of `target`. `refused`: what
+// the replica that was asked answered. An error: the endpoints are wrong.
+Result<std::vector<KnownMember>> known_members(const Target& target, http::GrpcStatus& refused);
+// Calls to one member alone; each waits at most 2 s.
+Target target_of(const Target& target, const KnownMember& one);
 void print_json(const google::protobuf::Message& message);
 // Bytes for a terminal: as they are if printable, else with \x escapes.
 std::string printable(const std::string& bytes);

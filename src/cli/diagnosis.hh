@@ -17,7 +17,7 @@ struct ReplicaFound {
   std::string name, client;
   std::uint64_t id = 0;
   bool voter = true;
-  bool started = true;                      // it has ever told the cell its client address
+  bool started = true;                      // it has told its client address, or was heard
   std::string unreachable;                  // why; empty: it answered
   std::optional<double> heard_seconds_ago;  // by the others, at best; nothing: nobody says
 

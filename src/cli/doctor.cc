@@ -16,18 +16,15 @@ namespace polis::cli {
 namespace {
 
 struct Asked {
-  etcdserverpb::Member member;
+  KnownMember known;
   http::GrpcStatus status;
   v1::StatusResponse said;  // the newest answer
   ClockPair clocks;
 };
 
 // One call, and what it says of the replica's clocks.
-http::GrpcStatus ask(const Target& target, const std::string& endpoint,
-                     v1::StatusResponse& response, std::optional<ClockSample>& sample) {
-  Target single = target;
-  single.endpoints = endpoint;
-  single.timeout_seconds = std::min(target.timeout_seconds, 2.0);
+http::GrpcStatus ask(const Target& single, v1::StatusResponse& response,
+                     std::optional<ClockSample>& sample) {
   auto session = Session::open(single);
   if (!session) return http::grpc_status(http::GrpcCode::kUnavailable, session.error().text);
   v1::StatusResponse warm;  // the second call does not pay for the connection
@@ -43,16 +40,16 @@ http::GrpcStatus ask(const Target& target, const std::string& endpoint,
   return status;
 }
 
-std::vector<Asked> ask_all(const Target& target, const etcdserverpb::MemberListResponse& list,
+std::vector<Asked> ask_all(const Target& target, const std::vector<KnownMember>& members,
                            Duration between) {
   std::vector<Asked> all;
-  for (const etcdserverpb::Member& member : list.members()) all.push_back({.member = member});
+  for (const KnownMember& known : members) all.push_back({.known = known});
   auto round = [&](bool second) {
     for (Asked& one : all) {
-      if (one.member.clienturls_size() == 0) {
-        one.status = http::grpc_status(http::GrpcCode::kUnavailable, "it has never started");
+      if (one.known.endpoints.empty()) {
+        one.status = http::grpc_status(http::GrpcCode::kUnavailable, "its address is not known");
       } else if (!second || one.status.ok()) {
-        one.status = ask(target, endpoints_of(one.member), one.said,
+        one.status = ask(target_of(target, one.known), one.said,
                          second ? one.clocks.second : one.clocks.first);
       }
     }
@@ -124,15 +121,17 @@ std::vector<ReplicaFound> describe(const std::vector<Asked>& all) {
   std::vector<ReplicaFound> cell;
   for (const Asked& one : all) {
     const v1::StatusResponse& s = one.said;
-    ReplicaFound found{.name = one.member.name().empty() ? fmt::format("{:x}", one.member.id())
-                                                         : one.member.name(),
-                       .client = endpoints_of(one.member),
-                       .id = one.member.id(),
-                       .voter = !one.member.islearner(),
-                       .started = one.member.clienturls_size() > 0};
+    const etcdserverpb::Member& member = one.known.member;
+    ReplicaFound found{
+        .name = member.name().empty() ? fmt::format("{:x}", member.id()) : member.name(),
+        .client = one.known.endpoints,
+        .id = member.id(),
+        .voter = !member.islearner()};
     if (!one.status.ok()) found.unreachable = one.status.message;
     if (auto last = heard.find(found.id); last != heard.end())
       found.heard_seconds_ago = last->second;
+    found.started = !one.known.endpoints.empty() || found.heard_seconds_ago.has_value();
+    if (!found.started) found.unreachable = "it has never started";
     if (one.status.ok()) {
       found.version = s.version();
       found.cell_version = s.cell_version();
@@ -160,15 +159,12 @@ std::vector<ReplicaFound> describe(const std::vector<Asked>& all) {
 }
 
 int examine(const Target& target, double seconds) {
-  auto session = Session::open(target);
-  if (!session) return complain(session.error());
-  etcdserverpb::MemberListResponse list;
-  // Not linearizable: it has to work without a quorum.
-  auto status =
-      (*session)->call("/etcdserverpb.Cluster/MemberList", etcdserverpb::MemberListRequest(), list);
-  if (!status.ok()) return complain(status);
+  http::GrpcStatus refused;
+  auto members = known_members(target, refused);
+  if (!members) return complain(members.error());
+  if (!refused.ok()) return complain(refused);
   auto between = Duration(static_cast<std::int64_t>(seconds * 1e9));
-  const std::vector<Asked> all = ask_all(target, list, between);
+  const std::vector<Asked> all = ask_all(target, *members, between);
   auto findings = diagnose(describe(all), deciding_in(all));
   if (target.json()) {
     fmt::print("[");

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
+#include <sstream>
 
 #include "cli/cli.hh"
 #include "cli/json.hh"
@@ -166,6 +167,45 @@ std::string endpoints_of(const etcdserverpb::Member& member) {
     all += (all.empty() ? "" : ",") + url.substr(scheme);
   }
   return all;
+}
+
+Result<std::vector<KnownMember>> known_members(const Target& target, http::GrpcStatus& refused) {
+  auto session = Session::open(target);
+  if (!session) return std::unexpected(session.error());
+  etcdserverpb::MemberListResponse list;
+  // Not linearizable: it has to work without a quorum.
+  refused =
+      (*session)->call("/etcdserverpb.Cluster/MemberList", etcdserverpb::MemberListRequest(), list);
+  std::vector<KnownMember> members;
+  bool all_told = true;
+  for (const etcdserverpb::Member& member : list.members()) {
+    members.push_back({member, endpoints_of(member)});
+    all_told = all_told && !members.back().endpoints.empty();
+  }
+  if (all_told) return members;
+  std::istringstream named(target.endpoints);
+  for (std::string endpoint; std::getline(named, endpoint, ',');) {
+    KnownMember candidate{{}, endpoint};
+    auto single = Session::open(target_of(target, candidate));
+    etcdserverpb::StatusResponse status;
+    if (!single ||
+        !(*single)
+             ->call("/etcdserverpb.Maintenance/Status", etcdserverpb::StatusRequest(), status)
+             .ok())
+      continue;
+    for (KnownMember& one : members) {
+      if (one.member.id() == status.header().member_id() && one.endpoints.empty())
+        one.endpoints = endpoint;
+    }
+  }
+  return members;
+}
+
+Target target_of(const Target& target, const KnownMember& one) {
+  Target single = target;
+  single.endpoints = one.endpoints;
+  single.timeout_seconds = std::min(target.timeout_seconds, 2.0);
+  return single;
 }
 
 void print_json(const google::protobuf::Message& message) {
