@@ -37,7 +37,10 @@ class File {
 class Disk {
  public:
   virtual ~Disk() = default;
-  virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;    // kNotFound
+  virtual Result<std::unique_ptr<File>> open(const std::string& path) = 0;  // kNotFound
+  // For a log: a file that is written from front to back in small parts, with a sync after each.
+  // What lies behind the last write, up to the next multiple of 4 KiB, may become zero.
+  virtual Result<std::unique_ptr<File>> open_log(const std::string& path) { return open(path); }
   virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;  // truncates
   // A file of `size` zero bytes, durable with its name: later writes into it change no metadata.
   // Takes long.

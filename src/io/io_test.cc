@@ -1,28 +1,13 @@
 #include <gtest/gtest.h>
 
-#include <filesystem>
-
 #include "io/posix_disk.hh"
 #include "io/tcp.hh"
+#include "io/testing/temporary_directory.hh"
 
 namespace polis::io {
 namespace {
 
 using namespace std::chrono_literals;
-
-class TemporaryDirectory {
- public:
-  TemporaryDirectory()
-      : path_((std::filesystem::temp_directory_path() / ("polis-io-" + std::to_string(entropy())))
-                  .string()) {
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 TEST(Address, good_ones_parse_and_bad_ones_say_what_to_write) {
   EXPECT_EQ(parse_address("127.0.0.1:2379")->port, 2379);

@@ -14,35 +14,13 @@
 #include <cstring>
 #include <filesystem>
 
+#include "io/log_file.hh"
+#include "io/posix_file.hh"
+
 namespace polis::io {
 namespace {
 
 constexpr off_t kLargeFile = 4 << 20;
-
-std::unexpected<Error> system_error(std::string_view action, const std::string& path) {
-  const int number = errno;
-  ErrorCode code = means_no_space(number) ? ErrorCode::kNoSpace
-                   : number == ENOENT     ? ErrorCode::kNotFound
-                                          : ErrorCode::kIo;
-  const char* remedy = code == ErrorCode::kNoSpace
-                           ? "; free space on this file system, Polis continues by itself"
-                       : number == EACCES || number == EPERM
-                           ? "; the user that runs polis needs read and write permission there"
-                           : "";
-  return fail(code, fmt::format("cannot {} {}: {}{}", action, path, std::strerror(number), remedy));
-}
-
-Result<void> write_all(int fd, std::uint64_t offset, std::string_view bytes,
-                       const std::string& path) {
-  while (!bytes.empty()) {
-    ssize_t n = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return system_error("write", path);
-    offset += static_cast<std::uint64_t>(n);
-    bytes.remove_prefix(static_cast<std::size_t>(n));
-  }
-  return {};
-}
 
 // Writes through a temporary name, so that a crash never leaves a file that is not zeroed to its
 // end. A file that is there already stays: somebody was in a hurry and made it himself.
@@ -86,80 +64,6 @@ Instant boot_now() {
   return Instant(std::chrono::seconds(ts.tv_sec) + std::chrono::nanoseconds(ts.tv_nsec));
 }
 
-class PosixFile final : public File {
- public:
-  PosixFile(PosixDisk& disk, int fd, std::string path)
-      : disk_(disk),
-        descriptor_(std::make_shared<const Descriptor>(fd, std::move(path))),
-        fd_(fd),
-        path_(descriptor_->path) {}
-
-  Result<void> write(std::uint64_t offset, std::string_view bytes) override {
-    return write_all(fd_, offset, bytes, path_);
-  }
-
-  Result<std::string> read(std::uint64_t offset, std::size_t length) override {
-    std::string bytes(length, '\0');
-    std::size_t got = 0;
-    while (got < length) {
-      ssize_t n = ::pread(fd_, bytes.data() + got, length - got, static_cast<off_t>(offset + got));
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return system_error("read", path_);
-      if (n == 0) break;
-      got += static_cast<std::size_t>(n);
-    }
-    bytes.resize(got);
-    return bytes;
-  }
-
-  Result<std::uint64_t> size() override {
-    struct stat st;
-    if (::fstat(fd_, &st) != 0) return system_error("inspect", path_);
-    return static_cast<std::uint64_t>(st.st_size);
-  }
-
-  Result<void> sync() override { return descriptor_->sync(); }
-
-  void sync_later(Done done) override {
-    if (disk_.sync_average_ <= kSyncInlineMax && *disk_.expected_ == 0) {
-      Instant start = boot_now();
-      Result<void> result = sync();
-      disk_.on_synced(boot_now() - start);
-      done(std::move(result));
-      return;
-    }
-    disk_.syncer_.run([&disk = disk_, descriptor = descriptor_, done = std::move(done)]() mutable {
-      Instant start = boot_now();
-      Result<void> result = descriptor->sync();
-      Duration took = boot_now() - start;
-      disk.loop_.post([&disk, took, result = std::move(result), done = std::move(done)] {
-        disk.on_synced(took);
-        done(result);
-      });
-    });
-  }
-
- private:
-  // Shared with the syncer's thread, which may still be at work when the file is closed.
-  struct Descriptor {
-    Descriptor(int f, std::string p) : fd(f), path(std::move(p)) {}
-    ~Descriptor() { ::close(fd); }
-    Descriptor(const Descriptor&) = delete;
-    Descriptor& operator=(const Descriptor&) = delete;
-    Result<void> sync() const {
-      if (::fdatasync(fd) != 0) return system_error("sync", path);
-      return {};
-    }
-    int fd;
-    std::string path;
-  };
-
-  PosixDisk& disk_;
-  std::shared_ptr<const Descriptor> descriptor_;
-  int fd_;
-  const std::string& path_;
-};
-
 void PosixDisk::on_synced(Duration took) {
   sync_average_ += (took - sync_average_) / 16;
   sync_times_.add(took);
@@ -169,6 +73,12 @@ Result<std::unique_ptr<File>> PosixDisk::open(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) return system_error("open", path);
   return std::make_unique<PosixFile>(*this, fd, path);
+}
+
+Result<std::unique_ptr<File>> PosixDisk::open_log(const std::string& path) {
+  int fd = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (fd < 0) return system_error("open", path);
+  return std::make_unique<LogFile>(*this, fd, path);
 }
 
 Result<std::unique_ptr<File>> PosixDisk::create(const std::string& path) {

@@ -25,6 +25,7 @@ class PosixDisk final : public Disk {
       : loop_(loop), syncer_("polis-sync"), filler_("polis-fill"), remover_("polis-remove") {}
 
   Result<std::unique_ptr<File>> open(const std::string& path) override;
+  Result<std::unique_ptr<File>> open_log(const std::string& path) override;
   Result<std::unique_ptr<File>> create(const std::string& path) override;
   Result<void> create_zeroed(const std::string& path, std::uint64_t size) override;
   void create_zeroed_later(const std::string& path, std::uint64_t size, Done done) override;

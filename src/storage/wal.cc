@@ -171,11 +171,11 @@ Result<void> Wal::start_segment(std::uint64_t number) {
                   .last = last_index_,
                   .path = segment_path(number),
                   .version = version()};
-  auto file = disk_.open(segment.path);
+  auto file = disk_.open_log(segment.path);
   if (!file) {
     if (auto made = disk_.create_zeroed(segment.path, options_.segment_bytes); !made)
       return failed(made.error());
-    file = disk_.open(segment.path);
+    file = disk_.open_log(segment.path);
     if (!file) return failed(file.error());
   }
   preparing_ = false;

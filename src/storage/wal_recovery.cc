@@ -227,7 +227,7 @@ Result<void> Wal::go_on_writing() {
     if (auto done = start_segment(1); !done) return done;
     return write_pending();
   }
-  auto file = disk_.open(segments_.back().path);
+  auto file = disk_.open_log(segments_.back().path);
   if (!file) return std::unexpected(file.error());
   file_ = std::move(*file);
   if (end_.position == segments_.back().base) {  // its head was torn or never written
