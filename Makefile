@@ -43,7 +43,7 @@ bench: build ## measure Polis and etcd in turn and print the ratio
 	@bench/tls.py --build $(BUILD)
 	@bench/gateway.py --build $(BUILD)
 
-lint: setup ## house rules, formatting, shell scripts, clang-tidy
+lint: setup ## house rules, formatting, shell scripts, clang-tidy on what changed (tools/lint --all: on everything)
 	@tools/lint
 
 format: setup ## format every source file

@@ -1,10 +1,13 @@
 """A cell of real processes on loopback, for the demo and for tests."""
 
+import fcntl
 import json
 import os
+import random
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import time
 
@@ -15,16 +18,43 @@ def protocol_flags():
     return ["--protocol", protocol] if protocol else []
 
 
-def free_ports(count):
-    """Ports that were free a moment ago, all different."""
-    sockets = [socket.socket() for _ in range(count)]
+# Below the range from which the kernel gives ports to whoever connects: a port whose server is down at the moment stays free.
+PORTS = range(10000, 32000)
+PORT_LOCKS = os.path.join(tempfile.gettempdir(), "polis-test-ports")
+held_ports = []  # open files with a lock each, until this process ends
+
+
+def hold_port():
+    """A port that no other test gets while this process lives (test/process_cell.hh keeps the same rules), or None."""
+    port = random.choice(PORTS)
     try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
+        lock = open(os.path.join(PORT_LOCKS, str(port)), "w", encoding="utf-8")
+    except PermissionError:  # another user's
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("127.0.0.1", port))
+    except OSError:
+        lock.close()
+        return None
+    held_ports.append(lock)
+    return port
+
+
+def free_ports(count):
+    """Ports for servers of this process, all different."""
+    os.makedirs(PORT_LOCKS, exist_ok=True)
+    found = []
+    for _ in range(1000 * count):
+        if len(found) == count:
+            break
+        if port := hold_port():
+            found.append(port)
+    if len(found) < count:
+        raise RuntimeError(f"no {count} free ports between {PORTS.start} and {PORTS.stop}; locks lie in {PORT_LOCKS}")
+    return found
 
 
 class Writer(threading.Thread):

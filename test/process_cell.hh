@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "base/check.hh"
+#include "base/random.hh"
 #include "io/reactor.hh"
 
 extern char** environ;
@@ -83,13 +85,29 @@ class Process {
   pid_t pid_ = 0;
 };
 
+// Addresses for servers of this process, all different. No other test gets their ports while it
+// lives, and the kernel gives them to nobody who connects (test/cell_process.py keeps the same
+// rules): a port whose server is down at the moment stays free.
 inline std::vector<io::Address> free_addresses(io::Reactor& reactor, std::size_t count) {
-  std::vector<std::unique_ptr<io::Listener>> held;
+  constexpr int kFirst = 10000, kEnd = 32000, kTries = 1000;
+  const auto locks = std::filesystem::temp_directory_path() / "polis-test-ports";
+  std::filesystem::create_directories(locks);
+  Random random(io::entropy());
   std::vector<io::Address> addresses;
-  for (std::size_t i = 0; i < count; ++i) {
-    held.push_back(*reactor.network().listen({"127.0.0.1", 0}, [](auto) {}));
-    addresses.push_back({"127.0.0.1", held.back()->port(), {}});
+  for (std::size_t i = 0; i < kTries * count && addresses.size() < count; ++i) {
+    const auto port = static_cast<std::uint16_t>(kFirst + random.below(kEnd - kFirst));
+    const int lock =
+        ::open((locks / std::to_string(port)).c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (lock < 0) continue;  // another user's
+    // The lock lives as long as this process.
+    if (::flock(lock, LOCK_EX | LOCK_NB) == 0 &&
+        reactor.network().listen({"127.0.0.1", port}, [](auto) {})) {
+      addresses.push_back({"127.0.0.1", port, {}});
+    } else {
+      ::close(lock);
+    }
   }
+  CHECK(addresses.size() == count);
   return addresses;
 }
 
@@ -105,10 +123,7 @@ class ProcessCell {
     std::filesystem::create_directory(directory_);
     io::Reactor reactor;
     clients_ = free_addresses(reactor, kSize);
-    // Both kinds at once, so that none is given twice.
-    auto all = free_addresses(reactor, 2 * kSize);
-    clients_.assign(all.begin(), all.begin() + kSize);
-    peers_.assign(all.begin() + kSize, all.end());
+    peers_ = free_addresses(reactor, kSize);
     for (std::size_t i = 0; i < kSize; ++i)
       initial_ += (i == 0 ? "" : ",") + name(i) + "=" + peers_[i].text();
     replicas_.resize(kSize);
