@@ -67,7 +67,14 @@ std::unique_ptr<io::Timer> Machine::after(Duration delay, std::function<void()> 
 void Machine::crash() {
   ++epoch_;
   paused_until_ = {};
+  stopped_ = false;
+  held_.clear();
   turn_end_ = nullptr;
+}
+
+void Machine::go_on() {
+  stopped_ = false;
+  for (auto& f : std::exchange(held_, {})) world_.after(Duration::zero(), std::move(f));
 }
 
 }  // namespace polis::sim

@@ -84,12 +84,21 @@ class Machine final : public io::Loop {
     timers_first_ = timers_first;
   }
   bool paused() const { return world_.now() < paused_until_; }
+  // Stands still until go_on(), as a process does between SIGSTOP and SIGCONT.
+  void stop() { stopped_ = true; }
+  void go_on();
 
  private:
   // `alive`: null, or whether the timer is still wanted.
   template <class F>
   void run(std::uint64_t epoch, const std::shared_ptr<bool>& alive, F&& f) {
     if (epoch != epoch_ || (alive && !*alive)) return;
+    if (stopped_) {
+      held_.push_back([this, epoch, alive, f = std::forward<F>(f)]() mutable {
+        run(epoch, alive, std::move(f));
+      });
+      return;
+    }
     if (paused()) {
       const Duration behind_timers(timers_first_ && !alive ? 1 : 0);
       world_.at(paused_until_ + behind_timers, [this, epoch, alive, f = std::move(f)]() mutable {
@@ -106,6 +115,8 @@ class Machine final : public io::Loop {
   std::uint64_t epoch_ = 0;
   Instant paused_until_{};
   bool timers_first_ = false;
+  bool stopped_ = false;
+  std::vector<std::function<void()>> held_;  // what came while it was stopped, in its order
   std::function<void()> turn_end_;
 };
 
