@@ -29,14 +29,6 @@ LOADS = {
 }
 
 
-def cpu_seconds(pid):
-    total = 0
-    for task in os.listdir(f"/proc/{pid}/task"):
-        with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
-            total += int(file.read().split()[0])
-    return total / 1e9
-
-
 def client(address, path, body, count, failures):
     host, port = address.split(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=30)
@@ -51,7 +43,7 @@ def client(address, path, body, count, failures):
 
 def measure(peer, path, body, requests):
     """Requests per second of the server's CPU."""
-    failures, before = [], cpu_seconds(peer.processes[0].pid)
+    failures, before = [], peer.cpu_seconds()
     threads = [threading.Thread(target=client, args=(peer.clients[0], path, body, requests // CLIENTS, failures)) for _ in range(CLIENTS)]
     for thread in threads:
         thread.start()
@@ -59,7 +51,7 @@ def measure(peer, path, body, requests):
         thread.join()
     if failures:
         raise RuntimeError(f"{peer.kind}: {len(failures)} requests failed, the first with status {failures[0]}")
-    return requests / (cpu_seconds(peer.processes[0].pid) - before)
+    return requests / (peer.cpu_seconds() - before)
 
 
 def one_round(kind, binary, load, requests):

@@ -73,6 +73,15 @@ class Peer:
                 total += next(int(line.split()[1]) for line in f if line.startswith("RssAnon")) * 1024
         return total
 
+    def cpu_seconds(self):
+        """Of all threads of all replicas, by the kernel's schedstat."""
+        total = 0
+        for p in self.processes:
+            for task in os.listdir(f"/proc/{p.pid}/task"):
+                with open(f"/proc/{p.pid}/task/{task}/schedstat", encoding="ascii") as file:
+                    total += int(file.read().split()[0])
+        return total / 1e9
+
     def near(self, *command):
         """The command as it runs where the replicas can be reached."""
         return list(command)
