@@ -27,9 +27,6 @@ Walk walk(const CLI::App& root, const std::vector<std::string>& words);
 // The option behind "--name" or "-n" of the command; nullptr: there is none.
 const CLI::Option* find_option(const CLI::App& app, const std::string& word);
 
-// The names that are most like `word`, nearest first; none if nothing is near.
-std::vector<std::string> nearest(const std::string& word, const std::vector<std::string>& names);
-
 // "'putt' is no command of `polis kv`; did you mean 'put'?", or what there is. Empty: every word is
 // known.
 std::string suggestion(const CLI::App& root, const std::vector<std::string>& words);
