@@ -46,7 +46,7 @@ struct Record {
 struct WriteBatch {
   std::vector<Record> records;     // rising keys, all above every key in the engine
   std::vector<RecordKey> removed;  // records to remove; fine if they do not exist
-  // Named values to set; nothing: remove this one.
+  // Named values to set; nullopt: remove the value of this name.
   std::vector<std::pair<std::string, std::optional<std::string>>> named;
 
   bool empty() const { return records.empty() && removed.empty() && named.empty(); }

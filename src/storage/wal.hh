@@ -112,7 +112,7 @@ class Wal {
     std::string path;
     std::uint64_t offset = 0;  // bytes
   };
-  // The file that holds the byte at this position; nothing: its segment has been released. For
+  // The file that holds the byte at this position. nullopt: its segment has been released. For
   // tests.
   std::optional<Place> place_of(std::uint64_t position) const;
   // Entries through `index` are not needed any more: removes the segments that hold no later ones.

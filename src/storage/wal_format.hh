@@ -50,7 +50,7 @@ struct Record {
 void append_record(std::string& out, const Record& record);
 
 // The record at the beginning of `bytes`; its payload points into them. `position`: of the first of
-// these bytes in the whole log. Nothing: no whole and intact record of that position is there.
+// these bytes in the whole log. nullopt: no whole and intact record of that position is there.
 std::optional<Record> parse_record(std::string_view bytes, std::uint64_t position);
 
 }  // namespace polis::storage::wal
