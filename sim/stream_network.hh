@@ -31,7 +31,7 @@ class StreamHost;
 struct Segment;
 
 struct WireQuality {
-  // Of a segment, one way.
+  // The time that a segment takes, one way.
   Duration delay_min = std::chrono::microseconds(50);
   Duration delay_max = std::chrono::microseconds(500);
   std::uint64_t bytes_per_second = 100 << 20;

@@ -29,8 +29,8 @@ namespace polis::client {
 class KeepAlive {
  public:
   struct Options {
-    // By how much the cell's clock may run faster than this one, as a part of time: 0.01 is 10 ms
-    // a second. From 0 to below 1. More ends the claim earlier.
+    // The cell's clock may run faster than this one by this fraction; 0.01 is 10 ms a second. From
+    // 0 to below 1. A larger fraction ends the claim earlier.
     double drift_max = 0.01;
     // Subtracted at the end: for timers that fire late, and for the time between a look at the
     // clock and its effect. At most half of the TTL is subtracted.

@@ -1,7 +1,7 @@
 #pragma once
 
-// The types that both protocols share: who takes part, what a log is made of, and what must survive
-// a crash. Plain values; they may be used from any thread.
+// The types that both protocols share: the configuration, what a log is made of, and what must
+// survive a crash. Plain values; they may be used from any thread.
 //
 // Source: "Consensus: Bridging Theory and Practice" (Ongaro 2014), called "Raft thesis" in all
 // comments.
@@ -100,8 +100,9 @@ struct Member {
   bool operator==(const Member&) const = default;
 };
 
-// Who takes part. A configuration is *joint* while one set of voters takes over from another
-// (Raft thesis 4.3): `voters` is the new set, `voters_outgoing` the old one, and both must agree.
+// The members, and which of them vote. A configuration is *joint* while one set of voters takes
+// over from another (Raft thesis 4.3): `voters` is the new set, `voters_outgoing` the old one, and
+// both must agree.
 struct Configuration {
   std::vector<ReplicaId> voters;           // sorted
   std::vector<ReplicaId> voters_outgoing;  // sorted; empty: not joint

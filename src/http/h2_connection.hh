@@ -28,7 +28,7 @@ class H2Exchange final : public Exchange, public BodySource {
   const std::string& peer() const override;
   State read(std::string& out, std::size_t bytes_max) override;
 
-  // From the connection.
+  // Called by the connection.
   void on_data(std::string_view bytes);
   void on_request_end();
   void close();  // the stream is gone

@@ -110,7 +110,8 @@ class Engine {
   virtual void dispose_later(std::shared_ptr<void> garbage) = 0;
 
   virtual std::uint64_t bytes_on_disk() const = 0;  // size of the engine's file
-  // Without pages of that file which are free. The difference can be written without more disk.
+  // The size of the pages of that file that are in use. The rest of the file can be written again
+  // without more disk space.
   virtual std::uint64_t bytes_in_use() const = 0;
 };
 

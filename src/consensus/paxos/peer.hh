@@ -39,7 +39,8 @@ struct Peer {
 
   std::deque<InFlight> in_flight;   // in the order of the first sending
   std::size_t in_flight_bytes = 0;  // sum of their bytes
-  // From an accept to its answer, the peer's disk included. Moving average; 0: not known yet.
+  // The time from an accept to its answer, with the peer's disk: a moving average; 0: not known
+  // yet.
   Duration round_trip{};
 
   // A kAccept has left.
