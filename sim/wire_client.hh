@@ -40,8 +40,9 @@ class WireClient {
   Machine& machine() { return machine_; }
   StreamHost& host() { return *host_; }
 
-  // Makes a unary call, such as kPutPath with a PutRequest. `timeout`: virtual time. `done` is
-  // called once, never within this call. `response` is empty unless the outcome is kOk.
+  // Makes a unary call with etcd's messages, such as kPutPath with a PutRequest and a PutResponse.
+  // `timeout`: virtual time. `done` is called once, never within this call. `response` is empty
+  // unless the outcome is kOk.
   template <typename Response>
   using Done = std::function<void(Outcome outcome, const Response& response)>;
   template <typename Response, typename Request>

@@ -28,9 +28,9 @@ class SlowLog {
                          Instant now);
   // A client's unary call took long.
   std::string on_call(const http::SlowCall& slow, Instant now);
-  // A timer of the loop fired `late` after its time. `busy`: how much processor time the loop's
-  // thread had since the timer was made. From both the line says whether the loop had long work or
-  // its process did not run.
+  // A timer of the loop fired `late` after its time; less than kStallMin: no line. `busy`: how much
+  // processor time the loop's thread had since the timer was made. From both the line says whether
+  // the loop had long work or its process did not run.
   std::string on_late(Duration late, Duration busy, Instant now);
 
  private:

@@ -53,7 +53,7 @@ bool refused_unless_read(Exchange& exchange, const Request& request);
 // fields without the body.
 void respond_with_page(Exchange& exchange, int status, std::string_view content_type,
                        std::string_view body);
-// Answers with a plain text and ends the exchange.
+// Answers with a plain text (no new line is added) and ends the exchange.
 void respond_with_text(Exchange& exchange, int status, std::string_view text);
 
 }  // namespace polis::http

@@ -40,8 +40,8 @@ class Backups {
   // Asks for a backup of the state that has everything applied so far. It is written to a new file
   // at `path` as soon as the engine has saved that much.
   void add(const std::string& path, Done done);
-  // Begins to write each backup whose state the engine has saved. Call after add(), and after each
-  // commit of the engine.
+  // Begins to write each backup whose state the engine has saved. Call it after add(), and after
+  // each commit of the engine.
   void maybe_begin();
 
  private:

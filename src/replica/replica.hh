@@ -90,13 +90,14 @@ class Replica final : private store::ApplySink, private OutputSteps {
   // --- requests, from any client of this replica
   // Gives a command to the log; store::validate must have accepted it. `done` is called once, with
   // the outcome: at once if the command is refused, at a later time otherwise. `work`: the
-  // estimated
-  // cost of applying it, in the units of store.hh; 0: too little to be counted.
+  // estimated cost of applying it, in the units of store.hh; 0: too little to be counted.
   void submit(CommandKind kind, std::string_view bytes, std::function<void(Reply)> done,
               std::uint64_t work = 0) {
     commands_.submit(kind, bytes, std::move(done), work);
   }
-  // Calls `done` when every change acknowledged anywhere before this call can be read here.
+  // `done` is called once: with OK when store() has every change that was acknowledged anywhere
+  // before this call; with timed_out after Options::request_timeout; or with stopped, within this
+  // call, if the replica has ended.
   void read_barrier(std::function<void(Status)> done) { reads_.add(std::move(done)); }
   // Asks the master a question that needs no log entry (questions.hh). `done(status, body)` is
   // called once; after Options::request_timeout at the latest.
@@ -119,8 +120,7 @@ class Replica final : private store::ApplySink, private OutputSteps {
 
   // Writes a copy of the state to a new file (docs/formats/snapshot.md). The copy has everything
   // that was acknowledged anywhere before this call. Requests are served meanwhile. `done` is
-  // called
-  // once. kUnavailable: no quorum confirmed in time what the copy must hold. Other errors:
+  // called once. kUnavailable: no quorum confirmed in time what the copy must hold. Other errors:
   // backups.hh.
   using BackedUp = Backups::Done;
   void back_up(const std::string& path, BackedUp done);
@@ -129,8 +129,7 @@ class Replica final : private store::ApplySink, private OutputSteps {
   // not master or there is no follower.
   void hand_over(std::function<void()> done) { hand_overs_.begin_to_best(std::move(done)); }
   // Begins to save the state to the engine, unless a commit is under way. Call it before the
-  // process
-  // ends in order: then the next start has less to replay.
+  // process ends in order: then the next start has less to replay.
   void save_state();
 
   const store::Store& store() const { return *store_; }

@@ -19,8 +19,8 @@ struct Situation {
   // A snapshot from another replica is replacing the state at this moment. Changed by
   // SnapshotReceiver.
   bool installing = false;
-  // The disk of this replica has almost no space, and the other voters are a quorum without it
-  // (disk_space.hh). Changed by Shortage.
+  // The disk of this replica is exhausted, and the voters whose disks are not are a quorum
+  // (DiskSpace::should_stand_still). Changed by Shortage.
   bool exhausted = false;
 
   bool is_master() const { return role.role == consensus::Role::kMaster; }

@@ -3,7 +3,9 @@
 // Where most tests of a protocol begin: a cluster that has a master. raft/testing/led.hh and
 // paxos/testing/led.hh wrap this for their protocol.
 //
-// `Kind` says which protocol it is (cluster.hh). leader() of a cluster is its master.
+// `Kind` says which protocol it is (cluster.hh). Cluster::leader() is the master.
+//
+// Threads: one.
 
 #include <gtest/gtest.h>
 
