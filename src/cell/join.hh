@@ -1,9 +1,8 @@
 #pragma once
 
-// How a replica that joins a cell learns who takes part: it asks any replica of the cell, as a
-// client.
+// A replica that joins a cell asks some replica of that cell for the members, as a client.
 //
-// Threads: blocks; before the replica's own reactor runs.
+// Threads: any; blocks. Call it before the replica's own reactor runs.
 
 #include <string>
 
@@ -21,8 +20,8 @@ struct JoinAnswer {
   consensus::Configuration configuration;  // who takes part
 };
 
-// `endpoints` as "HOST:PORT,HOST:PORT". kInvalid: they are wrong. kUnavailable: nobody answered
-// within `timeout`.
+// Asks the endpoints, "HOST:PORT,HOST:PORT", until one answers. kInvalid: `endpoints` is malformed.
+// kUnavailable: nobody answered within `timeout`, or the answer was an error.
 Result<JoinAnswer> ask_who_takes_part(const std::string& endpoints,
                                       const tls::Credentials& credentials, Duration timeout);
 

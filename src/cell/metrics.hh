@@ -1,6 +1,6 @@
 #pragma once
 
-// Which numbers a replica serves at /metrics: those of each of its components.
+// The metrics that a replica serves at /metrics: those of each of its components.
 //
 // Threads: the loop's.
 
@@ -13,7 +13,7 @@
 
 namespace polis::cell {
 
-// They outlive the registry's last page.
+// The components. They must live until the registry's last page was made.
 struct Measured {
   const replica::Replica& replica;
   const replica::MasterChanges& master_changes;
@@ -23,6 +23,7 @@ struct Measured {
   const etcd::WatchService& watch;
 };
 
+// Adds a probe for each component to `metrics`.
 void add_probes(host::Metrics& metrics, const Measured& measured);
 
 }  // namespace polis::cell

@@ -1,8 +1,10 @@
 #pragma once
 
-// polis.v1.Cell (api/polis/cell.proto): what etcd's API has no words for.
+// polis.v1.Cell (api/polis/cell.proto): the calls that etcd's API does not have, except Backup
+// (backup.hh).
 //
-// Threads: the reactor's.
+// Threads: the loop's. Life: the constructor adds the methods to the server. It, and all
+// references, must outlive the server's calls.
 
 #include "cell/settings.hh"
 #include "etcd/common.hh"

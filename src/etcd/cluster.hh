@@ -1,9 +1,10 @@
 #pragma once
 
-// etcdserverpb.Cluster: who takes part, and changes of it. Departs from etcd in one thing: a member
-// that is added as a voter is a learner until it has caught up.
+// etcdserverpb.Cluster: the list of members, and changes of members. It differs from etcd in one
+// thing: a member that is added as a voter is a learner until it has caught up.
 //
-// Threads: the reactor's.
+// Threads: the loop's. Life: the constructor adds the methods to the server; outlives the server's
+// calls.
 
 #include "etcd/common.hh"
 

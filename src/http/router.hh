@@ -1,8 +1,10 @@
 #pragma once
 
-// Which handler serves a request: by exact path, else by the longest prefix.
+// Finds the handler of a request by its path, without the query. In this order: the gRPC handler if
+// it is an HTTP/2 request with a content type of gRPC; the route of exactly this path; the route of
+// the longest prefix of the path; the fallback. If there is none of them, the answer is status 404.
 //
-// Threads: the loop's. Routes are added before the server listens.
+// Threads: the loop's. Life: add routes before the server listens.
 
 #include <functional>
 #include <map>
@@ -14,21 +16,22 @@
 
 namespace polis::http {
 
-// Answers, or sets the exchange's handler and answers later. `request` is valid during the call.
+// Must answer the exchange, or set its handler and answer later. `request` is valid during the
+// call.
 using Handler = std::function<void(const ExchangePtr& exchange, const Request& request)>;
 
 class Router {
  public:
-  // gRPC calls, which clients tell apart by their content type, not by their path.
   void set_grpc(Handler handler) { grpc_ = std::move(handler); }
   void add(const std::string& path, Handler handler) { exact_[path] = std::move(handler); }
-  // `prefix` ends with '/'.
+  // Serves all paths that begin with `prefix`, which must end with '/'.
   void add_prefix(const std::string& prefix, Handler handler) {
     prefixes_[prefix] = std::move(handler);
   }
-  // Serves what no route takes.
+  // Serves all paths that have no route.
   void set_fallback(Handler handler) { fallback_ = std::move(handler); }
 
+  // Calls the request's handler.
   void route(const ExchangePtr& exchange, const Request& request) const;
 
  private:
@@ -43,12 +46,14 @@ class Router {
   std::map<std::string, Handler, std::greater<>> prefixes_;  // a longer one comes before its prefix
 };
 
-// A page is read by GET or HEAD: anything else is answered here, and true.
+// For pages, which are only read. True: the method is neither GET nor HEAD, and this function has
+// answered with status 405. False: the caller must answer.
 bool refused_unless_read(Exchange& exchange, const Request& request);
-// The whole answer; who asked by HEAD gets its fields alone.
+// Answers with a whole page and ends the exchange. If the request was HEAD, the exchange sends the
+// fields without the body.
 void respond_with_page(Exchange& exchange, int status, std::string_view content_type,
                        std::string_view body);
-// Answers with a short text and ends the exchange.
+// Answers with a plain text (no new line is added) and ends the exchange.
 void respond_with_text(Exchange& exchange, int status, std::string_view text);
 
 }  // namespace polis::http
