@@ -14,25 +14,30 @@ import unittest
 os.environ.setdefault("PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "python")
 import etcd3  # noqa: E402
 
-from cell_process import Cell, free_ports  # noqa: E402
+from cell_process import Cell, Replica, free_ports  # noqa: E402
 
 POLIS = os.environ["POLIS"]
 TLS_VARIABLES = ("POLIS_CACERT", "POLIS_CERT", "POLIS_KEY")
 
 
-class TlsTest(unittest.TestCase):
+class CellWithTls(unittest.TestCase):
+    """An authority, certificates, and a cell that uses them."""
+
+    SIZE = 3
+    FLAGS = ()
+
     @classmethod
     def setUpClass(cls):
         cls.directory = tempfile.TemporaryDirectory(prefix="polis-test-")
         cls.certs = os.path.join(cls.directory.name, "certs")
         cls.cert("init")
-        for name in "abc":
+        for name in "abcdef":
             cls.cert("issue", name, "--host", "127.0.0.1,localhost")
         cls.cert("issue", "alice")
         cls.cert("issue", "mallory")
-        cls.cell = Cell(POLIS, os.path.join(cls.directory.name, "cell"), flags=[
+        cls.cell = Cell(POLIS, os.path.join(cls.directory.name, "cell"), cls.SIZE, flags=[
             "--trusted-ca-file", cls.file("ca.crt"), "--client-cert-auth", "true", "--client-crl-file", cls.file("ca.crl"),
-            "--peer-trusted-ca-file", cls.file("ca.crt")])
+            "--peer-trusted-ca-file", cls.file("ca.crt"), *cls.FLAGS])
         for name, value in zip(TLS_VARIABLES, (cls.file("ca.crt"), cls.file("alice.crt"), cls.file("alice.key"))):
             os.environ[name] = value
         for replica in cls.cell.replicas:
@@ -55,9 +60,13 @@ class TlsTest(unittest.TestCase):
         subprocess.run([POLIS, "cert", *words, "--dir", cls.certs], check=True, capture_output=True, timeout=30)
 
     @classmethod
+    def own_files(cls, name):
+        own = [cls.file(f"{name}.crt"), cls.file(f"{name}.key")]
+        return ["--cert-file", own[0], "--key-file", own[1], "--peer-cert-file", own[0], "--peer-key-file", own[1]]
+
+    @classmethod
     def start(cls, replica):
-        own = [cls.file(f"{replica.name}.crt"), cls.file(f"{replica.name}.key")]
-        replica.start("--cert-file", own[0], "--key-file", own[1], "--peer-cert-file", own[0], "--peer-key-file", own[1])
+        replica.start(*cls.own_files(replica.name))
 
     def polis(self, *words, rc=0, environment=None):
         done = subprocess.run([POLIS, *words], capture_output=True, text=True, timeout=60, env=environment)
@@ -74,6 +83,8 @@ class TlsTest(unittest.TestCase):
         environment = {k: v for k, v in os.environ.items() if k not in names}
         return {**environment, **values}
 
+
+class TlsTest(CellWithTls):
     def test_etcds_tools_and_libraries_speak_with_it(self):
         replica = self.cell.replicas[0]
         flags = ["--endpoints", f"https://{replica.client}", "--cacert", self.file("ca.crt"), "--cert", self.file("alice.crt"),
@@ -179,6 +190,68 @@ class TlsTest(unittest.TestCase):
                           "--key-file", copy, rc=2)
         self.assertIn("do not belong together", said)
         self.assertIn("copy.key", said)
+
+
+class JoinTest(CellWithTls):
+    """Replicas come and go where everybody speaks TLS, and clients must be somebody by name."""
+
+    SIZE = 1
+    FLAGS = ("--client-cert-allowed-cn", "alice,d")
+
+    def newcomer(self, name):
+        client, peer = free_ports(2)
+        replica = Replica(self.cell, name, client, peer)
+        self.addCleanup(replica.kill)
+        return replica
+
+    def join(self, replica, flags=None):
+        members = ",".join(r.client for r in self.cell.replicas if r.alive())
+        flags = [*self.cell.flags, *self.own_files(replica.name)] if flags is None else flags
+        with open(replica.log_path, "ab") as log:
+            replica.process = subprocess.Popen(
+                [POLIS, "cell", "run", "--name", replica.name, "--data-dir", replica.directory, "--client", replica.client,
+                 "--peer", replica.peer, "--join", members, *flags], stdout=log, stderr=log)
+
+    def members(self):
+        return {m["name"]: m for m in json.loads(self.polis("cell", "members", "-o", "json", "-e", self.cell.endpoints))["members"]}
+
+    def test_a_replica_joins_with_rules_for_clients_that_the_others_do_not_fulfil(self):
+        newcomer = self.newcomer("d")
+        self.polis("cell", "add", f"d=https://{newcomer.peer}", "--wait", "0", "-e", self.cell.endpoints)
+        self.join(newcomer, flags=[*self.cell.flags[:-1], "alice", *self.own_files("d")])
+        newcomer.wait_serving()
+        self.polis("cell", "add", f"d=https://{newcomer.peer}", "-e", self.cell.endpoints)  # until it votes
+        self.polis("kv", "put", "written", "at d", "-e", newcomer.client)
+        self.assertEqual(self.polis("kv", "get", "written", "--value-only", "-e", self.cell.endpoints).strip(), "at d")
+        self.assertIn("not allowed here", self.refused_as("d", newcomer))
+        newcomer.kill()
+        self.start_again(newcomer)
+        self.polis("cell", "remove", "d", "-e", self.cell.endpoints)
+        self.assertEqual(newcomer.process.wait(20), 0)
+
+    def start_again(self, replica):
+        self.join(replica)
+        replica.wait_serving()
+
+    def refused_as(self, name, replica):
+        """What the replica's log says when somebody comes with this certificate."""
+        self.polis("kv", "get", "x", "-e", replica.client, rc=1,
+                   environment=self.without(POLIS_CERT=self.file(f"{name}.crt"), POLIS_KEY=self.file(f"{name}.key")))
+        self.wait_for_log(replica, "TLS connections of clients failed")
+        return replica.log()
+
+    def test_who_is_no_allowed_client_is_told_so_when_it_joins(self):
+        newcomer = self.newcomer("e")
+        self.join(newcomer)
+        self.assertEqual(newcomer.process.wait(30), 2)
+        self.assertIn("does not accept the certificate that it was shown", newcomer.log())
+        self.assertIn("'client-cert-allowed-cn' of the replica that is asked have to allow", newcomer.log())
+
+    def test_who_trusts_no_authority_of_the_cell_is_told_which_setting_names_them(self):
+        newcomer = self.newcomer("f")
+        self.join(newcomer, flags=["--cert-file", self.file("f.crt"), "--key-file", self.file("f.key")])
+        self.assertEqual(newcomer.process.wait(30), 2)
+        self.assertIn("'trusted-ca-file' names others", newcomer.log())
 
 
 class PlainTextTest(unittest.TestCase):

@@ -233,7 +233,7 @@ Result<void> Cell::Impl::settle_identity() {
     while (settings.cell_id == 0) settings.cell_id = io::entropy();
     return {};
   }
-  auto answer = ask_who_takes_part(settings.join, networks.client_credentials(), kJoinTimeout);
+  auto answer = ask_who_takes_part(settings, kJoinTimeout);
   if (!answer && *known) {
     host::log_warn("{}; going on with what the log says", answer.error().text);
     return {};

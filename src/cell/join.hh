@@ -1,7 +1,8 @@
 #pragma once
 
 // How a replica that joins a cell learns who takes part: it asks any replica of the cell, as a
-// client.
+// client. It shows the certificate that it shows its own clients, and trusts the same authorities;
+// what it asks of its clients it does not ask of the replicas of the cell.
 //
 // Threads: blocks; before the replica's own reactor runs.
 
@@ -9,8 +10,8 @@
 
 #include "base/error.hh"
 #include "base/time.hh"
+#include "cell/settings.hh"
 #include "consensus/options.hh"
-#include "tls/credentials.hh"
 
 namespace polis::cell {
 
@@ -21,9 +22,8 @@ struct JoinAnswer {
   consensus::Configuration configuration;  // who takes part
 };
 
-// `endpoints` as "HOST:PORT,HOST:PORT". kInvalid: they are wrong. kUnavailable: nobody answered
-// within `timeout`.
-Result<JoinAnswer> ask_who_takes_part(const std::string& endpoints,
-                                      const tls::Credentials& credentials, Duration timeout);
+// Asks at 'join'. kInvalid: the addresses or the files of certificates are wrong. kUnavailable:
+// nobody answered within `timeout`.
+Result<JoinAnswer> ask_who_takes_part(const Settings& settings, Duration timeout);
 
 }  // namespace polis::cell

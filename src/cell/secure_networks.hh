@@ -28,8 +28,6 @@ class SecureNetworks {
   Result<void> open(const Settings& settings);
   io::Network& clients() { return *clients_.network; }
   io::Network& peers() { return *peers_.network; }
-  // For calls to other replicas as their client.
-  const tls::Credentials& client_credentials() const { return *clients_.credentials; }
   // Uses files that have changed, and logs what there is to log.
   void look();
 

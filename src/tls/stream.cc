@@ -43,6 +43,20 @@ Core::Core(io::Loop& loop, std::unique_ptr<io::Stream> below, Connection ssl, co
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_app_data(ssl_.get(), this);
+  SSL_set_verify(ssl_.get(), SSL_get_verify_mode(ssl_.get()), on_verified);
+}
+
+// In the middle of the handshake, so that the other side is told why it ends.
+int Core::on_verified(int verified, X509_STORE_CTX* chain) {
+  if (verified != 1 || X509_STORE_CTX_get_error_depth(chain) != 0) return verified;
+  const auto* ssl = static_cast<const SSL*>(
+      X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* core = static_cast<Core*>(SSL_get_app_data(ssl));
+  core->wrong_ = core->what_is_wrong_with(X509_STORE_CTX_get_current_cert(chain));
+  if (core->wrong_.empty()) return 1;
+  X509_STORE_CTX_set_error(chain, X509_V_ERR_CERT_REJECTED);
+  return 0;
 }
 
 const BIO_METHOD* Core::bio_method() {
@@ -198,14 +212,15 @@ bool Core::shake_on() {
   ERR_clear_error();
   const int done = SSL_do_handshake(ssl_.get());
   if (done != 1 && SSL_get_error(ssl_.get(), done) == SSL_ERROR_WANT_READ) return false;
-  std::string wrong = done == 1 ? what_is_wrong_with_the_peer() : why_it_failed();
+  // A connection that is resumed shows no certificate again.
+  std::string wrong =
+      done == 1 ? what_is_wrong_with(SSL_get0_peer_certificate(ssl_.get())) : why_it_failed();
   if (wrong.empty()) return true;
   finish_shaking(wrong);
   return false;
 }
 
-std::string Core::what_is_wrong_with_the_peer() const {
-  X509* peer = SSL_get0_peer_certificate(ssl_.get());
+std::string Core::what_is_wrong_with(X509* peer) const {
   if (peer == nullptr) return "";
   const std::string name = common_name(peer);
   const auto& names = rules_.common_names;
@@ -223,6 +238,7 @@ std::string Core::what_is_wrong_with_the_peer() const {
 std::string Core::why_it_failed() const {
   const int reason = ERR_GET_REASON(ERR_peek_last_error());
   const std::string text = last_error();
+  if (!wrong_.empty()) return wrong_;
   const long verified = SSL_get_verify_result(ssl_.get());
   if (verified != X509_V_OK) {
     return fmt::format("the certificate of the other side is not accepted: {}",
@@ -241,6 +257,13 @@ std::string Core::why_it_failed() const {
       return "it showed no certificate, and here each client needs one";
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
       return "the server asks for a certificate; give one with its key";
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+      return "the other side does not accept the certificate that it was shown; its log says why";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+      return "the certificate that the other side was shown has ended; give a new one";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+      return "the certificate that the other side was shown is revoked; give another one";
     case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
       return "the other side does not trust the authority of the certificate that it was shown";
     default:

@@ -196,6 +196,7 @@ TEST_F(TlsTest, common_names_and_hosts_of_clients_can_be_asked_for) {
     ASSERT_EQ(dial(), "");
     run_until([&] { return !dialled_->received.empty() || !dialled_->closed.empty(); });
     EXPECT_EQ(dialled_->received == "welcome", one.good);
+    EXPECT_EQ(dialled_->closed.find("does not accept") != std::string::npos, !one.good);
   }
 }
 
