@@ -217,10 +217,12 @@ class JoinTest(CellWithTls):
 
     def test_a_replica_joins_with_rules_for_clients_that_the_others_do_not_fulfil(self):
         newcomer = self.newcomer("d")
-        self.polis("cell", "add", f"d=https://{newcomer.peer}", "--wait", "0", "-e", self.cell.endpoints)
+        said = self.polis("cell", "add", f"d={newcomer.peer}", "--wait", "0", "-e", self.cell.endpoints)
+        self.assertIn(f"--peer https://{newcomer.peer}", said)  # as the others
         self.join(newcomer, flags=[*self.cell.flags[:-1], "alice", *self.own_files("d")])
         newcomer.wait_serving()
-        self.polis("cell", "add", f"d=https://{newcomer.peer}", "-e", self.cell.endpoints)  # until it votes
+        self.polis("cell", "add", f"d={newcomer.peer}", "-e", self.cell.endpoints)  # until it votes
+        self.assertEqual(self.members()["d"]["peer"], f"https://{newcomer.peer}")
         self.polis("kv", "put", "written", "at d", "-e", newcomer.client)
         self.assertEqual(self.polis("kv", "get", "written", "--value-only", "-e", self.cell.endpoints).strip(), "at d")
         self.assertIn("not allowed here", self.refused_as("d", newcomer))
@@ -228,6 +230,28 @@ class JoinTest(CellWithTls):
         self.start_again(newcomer)
         self.polis("cell", "remove", "d", "-e", self.cell.endpoints)
         self.assertEqual(newcomer.process.wait(20), 0)
+
+    def test_a_peer_address_that_contradicts_the_cell_is_refused_with_what_to_write(self):
+        (port,) = free_ports(1)
+        address = f"127.0.0.1:{port}"
+        said = self.polis("cell", "add", f"g=http://{address}", "-e", self.cell.endpoints, rc=1)
+        self.assertIn(f"write https://{address}", said)
+        self.assertIn(f"write https://{address}", self.polis("cell", "replace", "a", "--with", f"g=http://{address}", "-e", self.cell.endpoints, rc=1))
+        done = subprocess.run(
+            ["etcdctl", "--endpoints", f"https://{self.cell.replicas[0].client}", "--cacert", self.file("ca.crt"), "--cert", self.file("alice.crt"),
+             "--key", self.file("alice.key"), "member", "add", "g", "--peer-urls", f"http://{address}"], capture_output=True, text=True, timeout=30)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(f"write https://{address}", done.stderr)
+        # A replacement and a move follow the cell, as well as what other clients send.
+        self.polis("cell", "move", f"a={self.cell.replicas[0].peer}", "-e", self.cell.endpoints)
+        self.assertEqual(self.members()["a"]["peer"], f"https://{self.cell.replicas[0].peer}")
+        asked = subprocess.run(
+            ["curl", "-sS", "--cacert", self.file("ca.crt"), "--cert", self.file("alice.crt"), "--key", self.file("alice.key"), "-d",
+             json.dumps({"kind": "ADD", "name": "g", "peer": address}), f"https://{self.cell.replicas[0].client}/v1/cell/change"],
+            capture_output=True, text=True, timeout=30, check=True)
+        self.assertIn(f"https://{address}", asked.stdout)
+        self.polis("cell", "remove", "g", "-e", self.cell.endpoints)
+        self.assertEqual(set(self.members()), {"a"})
 
     def start_again(self, replica):
         self.join(replica)
@@ -255,6 +279,23 @@ class JoinTest(CellWithTls):
 
 
 class PlainTextTest(unittest.TestCase):
+    def test_certificates_for_clients_alone_leave_the_addresses_of_peers_as_they_are(self):
+        with tempfile.TemporaryDirectory(prefix="polis-test-") as directory, Cell(POLIS, directory, 1) as cell:
+            cell.wait_ready()
+            certs = os.path.join(directory, "certs")
+            subprocess.run([POLIS, "cert", "init", "--dir", certs], check=True, capture_output=True, timeout=30)
+            environment = dict(os.environ, POLIS_CACERT=os.path.join(certs, "ca.crt"))
+
+            def polis(*words):
+                done = subprocess.run([POLIS, *words, "-e", f"http://{cell.replicas[0].client}"], capture_output=True, text=True, timeout=60, env=environment)
+                return done.stdout + done.stderr
+            # Members say where they are without http:// in front; that is no TLS, whatever the caller has.
+            self.assertIn("master", polis("cell", "status"))
+            self.assertIn("fine", polis("doctor"))
+            (port,) = free_ports(1)
+            self.assertIn(f"write http://127.0.0.1:{port}", polis("cell", "add", f"b=https://127.0.0.1:{port}", "--wait", "0"))
+            self.assertIn(f"--peer 127.0.0.1:{port} ", polis("cell", "add", f"b=127.0.0.1:{port}", "--wait", "0"))
+
     def test_a_cell_beyond_this_machine_without_tls_says_so_loudly(self):
         with tempfile.TemporaryDirectory(prefix="polis-test-") as directory:
             (port,) = free_ports(1)

@@ -304,6 +304,11 @@ void Cell::Impl::add_services() {
                             .call_queue_bytes = options.call_queue_bytes,
                             .leader_patience = 2 * settings.election_timeout_max,
                             .watch_progress_interval = settings.watch_progress_interval,
+                            .wrong_peer =
+                                [this](consensus::ReplicaId whose, const io::Address& peer) {
+                                  return wrong_scheme(settings.peers_tls,
+                                                      replica->status().configuration, whose, peer);
+                                },
                             .seed = io::entropy()},
       *replica, *server, reactor, *engine);
   const etcd::Context& context = services->context();

@@ -1,6 +1,7 @@
 #include "cell/polis_cell.hh"
 
 #include "api/polis/cell.pb.h"
+#include "cell/tls_settings.hh"
 #include "host/version.hh"
 #include "io/network.hh"
 #include "io/reactor.hh"
@@ -89,7 +90,7 @@ void PolisCell::on_change(const http::CallPtr& call, std::string_view bytes) {
   v1::ChangeRequest request;
   if (!store::parse(request, bytes)) return call->finish(etcd::to_grpc(store::status::malformed()));
   if (!request.peer().empty()) {
-    auto peer = io::parse_address(request.peer());
+    auto peer = io::parse_address(request.peer(), settings_.peers_tls.no_scheme());
     if (!peer || peer->unspecified() || peer->is_unix()) {
       return call->finish(
           etcd::to_grpc({store::Code::kInvalidArgument,
@@ -97,6 +98,11 @@ void PolisCell::on_change(const http::CallPtr& call, std::string_view bytes) {
                              "' must be HOST:PORT by which the other replicas reach the member" +
                              (peer ? "" : ": " + peer.error().text)}));
     }
+    if (const std::string wrong =
+            wrong_scheme(settings_.peers_tls, context_.replica.status().configuration,
+                         consensus::ReplicaId(request.id()), *peer);
+        !wrong.empty())
+      return call->finish(etcd::to_grpc({store::Code::kInvalidArgument, "polis: " + wrong}));
     request.set_peer(peer->text());  // one form for all
   }
   context_.replica.change_members(change_in(request),

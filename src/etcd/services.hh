@@ -24,6 +24,7 @@ struct ServicesOptions {
   // How long calls that require a master wait for one.
   Duration leader_patience{};
   Duration watch_progress_interval{};
+  ClusterService::WrongPeer wrong_peer;
   // Of the ids of leases whose clients choose none; another one in each process.
   std::uint64_t seed = 0;
 };
