@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 """A cell whose clients and replicas speak TLS: independent clients, wrong certificates, new certificates without a restart."""
 
+import calendar
 import json
 import os
+import re
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import time
@@ -276,6 +279,55 @@ class JoinTest(CellWithTls):
         self.join(newcomer, flags=["--cert-file", self.file("f.crt"), "--key-file", self.file("f.key")])
         self.assertEqual(newcomer.process.wait(30), 2)
         self.assertIn("'trusted-ca-file' names others", newcomer.log())
+
+
+class EndingTest(CellWithTls):
+    """Certificates that end soon or have ended: who says so, and that the remedy is one."""
+
+    SIZE = 1
+
+    @classmethod
+    def own_files(cls, name):  # b is what replicas are shown
+        return ["--cert-file", cls.file("a.crt"), "--key-file", cls.file("a.key"), "--peer-cert-file", cls.file("b.crt"), "--peer-key-file", cls.file("b.key")]
+
+    def issue_as_if(self, name, seconds_ago, *words):
+        """As if it had been done so long ago, for a day."""
+        moved = os.path.join(self.directory.name, "offset")
+        with open(moved, "wb") as file:
+            file.write(struct.pack("<q", -seconds_ago))
+        subprocess.run([POLIS, "cert", "issue", name, "--renew", "--days", "1", *words, "--dir", self.certs], check=True, capture_output=True, timeout=30,
+                       env=dict(os.environ, LD_PRELOAD=os.environ["POLIS_CLOCK_SHIM"], WALL_CLOCK_OFFSET=moved))
+
+    def until_status_says(self, **wanted):
+        deadline = time.monotonic() + 20
+        while any((said := self.cell.status()[0])[name] != value for name, value in wanted.items()):
+            self.assertLess(time.monotonic(), deadline, said)
+
+    def ends(self, name):
+        listed = subprocess.run([POLIS, "cert", "list", "-o", "json", "--dir", self.certs], check=True, capture_output=True, text=True, timeout=30)
+        text = next(one["expires"] for one in map(json.loads, listed.stdout.splitlines()) if one["name"] == name)
+        return calendar.timegm(time.strptime(text, "%Y-%m-%d %H:%M:%S UTC"))
+
+    def test_the_end_of_certificates_is_shown_and_warned_of_until_they_are_renewed(self):
+        replica = self.cell.replicas[0]
+        self.until_status_says(client_certificate_ends=self.ends("a"), peer_certificate_ends=self.ends("b"))
+        self.assertIn("certificates of a: for clients until 20", self.polis("cell", "status", "-e", replica.client))
+        self.assertIn("fine", self.polis("doctor", "-e", replica.client))
+        self.issue_as_if("a", 23 * 3600)
+        self.issue_as_if("b", 2 * 24 * 3600)
+        self.until_status_says(client_certificate_ends=self.ends("a"), peer_certificate_ends=self.ends("b"))
+        said = self.polis("doctor", "-e", replica.client, rc=1)
+        self.assertRegex(said, r"(?m)^warning +the certificate that a shows to clients ends in \d+ minutes")
+        self.assertRegex(said, r"(?m)^FAILURE +the certificate that a shows to replicas has ended at ")
+        self.wait_for_log(replica, "polis cert issue NAME --renew", 2)
+        page = subprocess.run(["curl", "-sS", "--cacert", self.file("ca.crt"), "--cert", self.file("alice.crt"), "--key", self.file("alice.key"),
+                               f"https://{replica.client}/metrics"], check=True, capture_output=True, text=True, timeout=30).stdout
+        shown = {label: float(value) for label, value in re.findall(r'(?m)^polis_certificate_expiry_timestamp_seconds{for="(\w+)"} (\S+)$', page)}
+        self.assertEqual(shown, {"clients": self.ends("a"), "replicas": self.ends("b")})
+        for name in "ab":
+            self.cert("issue", name, "--renew")
+        self.until_status_says(client_certificate_ends=self.ends("a"), peer_certificate_ends=self.ends("b"))
+        self.assertIn("fine", self.polis("doctor", "-e", replica.client))
 
 
 class PlainTextTest(unittest.TestCase):

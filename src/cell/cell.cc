@@ -312,10 +312,11 @@ void Cell::Impl::add_services() {
                             .seed = io::entropy()},
       *replica, *server, reactor, *engine);
   const etcd::Context& context = services->context();
-  polis =
-      std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links, warnings);
+  polis = std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links,
+                                      networks, warnings);
   backups = std::make_unique<Backups>(context, *server, disk, settings);
-  add_probes(metrics, {*replica, master_changes, disk, *engine, *server, services->watch()});
+  add_probes(metrics,
+             {*replica, master_changes, disk, *engine, *server, services->watch(), networks});
   pages = std::make_unique<HttpPages>(context, *server, reactor, metrics);
   server->calls().on_slow = [this](const http::SlowCall& slow) {
     const std::string line = slow_log.on_call(slow, reactor.now());

@@ -4,6 +4,7 @@
 //
 // Threads: the reactor's.
 
+#include "cell/secure_networks.hh"
 #include "cell/settings.hh"
 #include "etcd/common.hh"
 #include "io/loop.hh"
@@ -15,7 +16,7 @@ class PolisCell {
  public:
   PolisCell(etcd::Context context, http::Server& server, const io::Loop& reactor,
             const Settings& settings, const storage::Engine& engine, const peers::PeerLinks& links,
-            const std::vector<std::string>& warnings);
+            const SecureNetworks& networks, const std::vector<std::string>& warnings);
 
  private:
   void on_status(const http::CallPtr& call);
@@ -28,6 +29,7 @@ class PolisCell {
   const Settings& settings_;
   const storage::Engine& engine_;
   const peers::PeerLinks& links_;
+  const SecureNetworks& networks_;
   const std::vector<std::string>& warnings_;  // for the operator
   const Instant started_;
 };

@@ -8,17 +8,12 @@
 #include <memory>
 #include <string>
 
+#include "base/metrics.hh"
 #include "cell/settings.hh"
 #include "io/reactor.hh"
 #include "tls/network.hh"
 
 namespace polis::cell {
-
-// From this time before a certificate ends it is warned of, once a day.
-inline constexpr std::int64_t kExpiryNoticeSeconds = 14 * 86'400;
-
-// Empty: it lasts longer. `expires` and `now` in seconds since 1970.
-std::string expiry_warning(const std::string& what, std::int64_t expires, std::int64_t now);
 
 class SecureNetworks {
  public:
@@ -28,6 +23,10 @@ class SecureNetworks {
   Result<void> open(const Settings& settings);
   io::Network& clients() { return *clients_.network; }
   io::Network& peers() { return *peers_.network; }
+  // What is shown to clients, and to the other replicas.
+  const tls::Credentials& for_clients() const { return *clients_.credentials; }
+  const tls::Credentials& for_peers() const { return *peers_.credentials; }
+  void report(MetricSink& out) const;
   // Uses files that have changed, and logs what there is to log.
   void look();
 
@@ -43,7 +42,7 @@ class SecureNetworks {
   };
   Result<void> open(Side& side, const char* whom, const TlsSettings& settings);
   void look(Side& side);
-  void warn_of_expiry(Side& side);
+  void warn_of_ending(Side& side);
 
   io::Reactor& reactor_;
   Side clients_, peers_;

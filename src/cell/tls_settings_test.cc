@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "cell/secure_networks.hh"
-
 namespace polis::cell {
 namespace {
 
@@ -133,15 +131,6 @@ TEST(TlsSettings, a_member_gets_no_peer_address_that_contradicts_the_cell) {
       EXPECT_NE(wrong.find(one.says), std::string::npos) << one.address << ": " << wrong;
     }
   }
-}
-
-TEST(TlsSettings, a_certificate_that_ends_soon_is_warned_of) {
-  constexpr std::int64_t kDay = 86'400, kNow = 1'800'000'000;
-  EXPECT_EQ(expiry_warning("it", kNow + 15 * kDay, kNow), "");
-  EXPECT_NE(expiry_warning("it", kNow + 13 * kDay, kNow).find("ends in 13 days"),
-            std::string::npos);
-  EXPECT_NE(expiry_warning("it", kNow + 7200, kNow).find("ends in 2 hours"), std::string::npos);
-  EXPECT_NE(expiry_warning("it", kNow, kNow).find("has ended"), std::string::npos);
 }
 
 }  // namespace

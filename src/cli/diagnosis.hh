@@ -9,8 +9,15 @@
 #include <vector>
 
 #include "consensus/quorum.hh"
+#include "tls/lifetime.hh"
 
 namespace polis::cli {
+
+// A certificate that a replica shows.
+struct CertificateFound {
+  std::string whom;  // "clients" or "replicas"
+  tls::Lifetime lifetime;
+};
 
 // One replica as it was found.
 struct ReplicaFound {
@@ -31,6 +38,8 @@ struct ReplicaFound {
   bool receives_snapshot = false;
   std::uint64_t disk_free = 0, disk_free_min = 0;
   double sync_ms_average = 0, sync_ms_worst = 0;
+  std::vector<CertificateFound> certificates;
+  std::int64_t wall_clock_seconds = 0;  // since 1970
   double wall_clock_apart = 0;  // seconds from the first replica's, as well as a call can tell
   double clock_rate_apart = 0;  // fraction by which its clock runs faster than the first one's
   double clock_rate_error = 1;  // and how far that may be wrong
