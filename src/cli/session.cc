@@ -10,10 +10,10 @@
 namespace polis::cli {
 
 void Target::add_to(CLI::App& app) {
-  app.add_option(
-         "--endpoints,-e", endpoints,
-         "HOST:PORT, https://HOST:PORT or unix:///PATH of one or more replicas, with commas "
-         "between")
+  app.add_option("--endpoints,-e", endpoints,
+                 "HOST:PORT, https://HOST:PORT, unix:///PATH or unixs:///PATH of one or more "
+                 "replicas, with "
+                 "commas between")
       ->envname("POLIS_ENDPOINTS")
       ->capture_default_str();
   app.add_option("--timeout", timeout_seconds, "seconds to wait for an answer")
