@@ -108,6 +108,35 @@ class TlsTest(CellWithTls):
         self.assertEqual(next(events).value, b"1")
         cancel()
 
+    def test_unix_sockets_speak_tls_as_well(self):
+        path = os.path.join(self.directory.name, "own.sock")
+        plain = os.path.join(self.directory.name, "plain.sock")
+        log_path = os.path.join(self.directory.name, "own.log")
+        with open(log_path, "wb") as log:
+            process = subprocess.Popen(
+                [POLIS, "dev", "--data-dir", os.path.join(self.directory.name, "own"), "--client", f"unixs://{path},unixs://localhost:2379,unix://{plain}",
+                 "--cert-file", self.file("a.crt"), "--key-file", self.file("a.key"), "--trusted-ca-file", self.file("ca.crt"), "--client-cert-auth",
+                 "true"], stderr=log, cwd=self.directory.name)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.polis("cell", "wait", "-e", f"unixs://{path}")
+        self.polis("kv", "put", "a", "b", "-e", f"unixs://{path}")
+        self.assertEqual(self.polis("kv", "get", "a", "--value-only", "-e", f"unix://{plain}").strip(), "b")
+        self.assertIn("asks for a certificate", self.polis("kv", "get", "a", "-e", f"unixs://{path}", rc=1, environment=self.without("POLIS_CERT", "POLIS_KEY")))
+        self.assertIn(f"write unixs://{path}", self.polis("kv", "get", "a", "-e", f"unix://{path}", rc=1))
+        self.assertIn("write http://, or unix://", self.polis("kv", "get", "a", "-e", f"unixs://{plain}", rc=1))
+        body = subprocess.run(["curl", "-sS", "--unix-socket", path, "--cacert", self.file("ca.crt"), "--cert", self.file("alice.crt"), "--key",
+                               self.file("alice.key"), "-d", '{"key":"YQ=="}', "https://localhost/v3/kv/range"], capture_output=True, text=True, timeout=30,
+                              check=True).stdout
+        self.assertEqual(json.loads(body)["kvs"][0]["value"], "Yg==")
+        # etcdctl takes the name of the socket for the host: etcd's own habit is to name it after one.
+        got = subprocess.run(["etcdctl", "--endpoints", "unixs://localhost:2379", "--cacert", self.file("ca.crt"), "--cert", self.file("alice.crt"), "--key",
+                              self.file("alice.key"), "get", "--print-value-only", "a"], capture_output=True, text=True, timeout=30,
+                             cwd=self.directory.name, env=dict(os.environ, ETCDCTL_API="3"))
+        self.assertEqual(got.stdout.strip(), "b", got.stderr)
+        said = self.polis("dev", "--data-dir", os.path.join(self.directory.name, "no"), "--client", f"unixs://{path}", rc=2)
+        self.assertIn("unixs:// needs 'cert-file' and 'key-file'", said)
+
     def test_curl_speaks_both_versions_of_http(self):
         for version, flag in (("1.1", "--http1.1"), ("2", "--http2")):
             done = subprocess.run(["curl", "-sS", flag, "-w", " %{http_version}", "--cacert", self.file("ca.crt"), "--cert", self.file("alice.crt"),
@@ -279,6 +308,93 @@ class JoinTest(CellWithTls):
         self.join(newcomer, flags=["--cert-file", self.file("f.crt"), "--key-file", self.file("f.key")])
         self.assertEqual(newcomer.process.wait(30), 2)
         self.assertIn("'trusted-ca-file' names others", newcomer.log())
+
+
+class WhoseCertificateTest(unittest.TestCase):
+    """Each replica at an address of its own, with a certificate for that one alone."""
+
+    HOSTS = {"a": "127.0.0.1", "b": "127.0.0.2", "c": "127.0.0.3"}
+
+    def setUp(self):
+        self.directory = tempfile.TemporaryDirectory(prefix="polis-test-")
+        self.addCleanup(self.directory.cleanup)
+        self.certs = os.path.join(self.directory.name, "certs")
+        self.cert("init")
+        for name, host in self.HOSTS.items():
+            self.cert("issue", name, "--host", host)
+        self.cert("issue", "alice")
+        self.cell = Cell(POLIS, os.path.join(self.directory.name, "cell"), flags=["--peer-trusted-ca-file", self.file("ca.crt")])
+        self.addCleanup(self.cell.kill)
+        for replica in self.cell.replicas:
+            replica.peer = replica.peer.replace("127.0.0.1", self.HOSTS[replica.name])
+        self.cell.initial = ",".join(f"{r.name}={r.peer}" for r in self.cell.replicas)
+
+    def cert(self, *words):
+        subprocess.run([POLIS, "cert", *words, "--dir", self.certs], check=True, capture_output=True, timeout=30)
+
+    def file(self, name):
+        return os.path.join(self.certs, name)
+
+    def start(self, replica, name):
+        replica.start("--peer-cert-file", self.file(f"{name}.crt"), "--peer-key-file", self.file(f"{name}.key"))
+
+    def wait_for_log(self, replica, text):
+        deadline = time.monotonic() + 20
+        while text not in replica.log():
+            self.assertLess(time.monotonic(), deadline, f"'{text}' is not in the log:\n{replica.log()[-3000:]}")
+            time.sleep(0.02)  # between two looks at a file
+
+    def test_a_replica_cannot_be_another_one_with_its_own_certificate(self):
+        a, b, c = self.cell.replicas
+        for replica in self.cell.replicas:
+            self.start(replica, replica.name)
+        for replica in self.cell.replicas:
+            replica.wait_serving()
+        self.cell.wait_ready()
+        c.kill()
+        self.start(c, "b")
+        for replica in (a, b):
+            self.wait_for_log(replica, "replica c shows a certificate that is not for 127.0.0.3")
+        self.wait_for_log(c, "polis cert issue c --host 127.0.0.3")
+        c.kill()
+        self.start(c, "c")
+        c.wait_serving()
+        self.polis("kv", "put", "a", "b", "-e", c.client)
+
+    def test_who_has_a_certificate_for_clients_is_no_replica(self):
+        a, b, _ = self.cell.replicas
+        self.start(a, "a")
+        self.start(b, "alice")
+        self.wait_for_log(a, "replica b shows a certificate that is not for 127.0.0.2")
+
+    def test_all_may_share_a_certificate_that_is_for_all_of_them(self):
+        self.cert("issue", "all", "--host", ",".join(self.HOSTS.values()))
+        for replica in self.cell.replicas:
+            self.start(replica, "all")
+        for replica in self.cell.replicas:
+            replica.wait_serving()
+        self.cell.wait_ready()
+
+    def test_a_member_moves_to_another_address_with_another_certificate(self):
+        a, b, c = self.cell.replicas
+        for replica in self.cell.replicas:
+            self.start(replica, replica.name)
+        self.cell.wait_ready()
+        for replica in self.cell.replicas:
+            replica.wait_serving()
+        b.peer = b.peer.replace(self.HOSTS["b"], "127.0.0.4")
+        self.polis("cell", "move", f"b={b.peer}", "-e", f"{a.client},{c.client}")
+        b.kill()
+        self.cert("issue", "moved", "--host", "127.0.0.4")
+        self.cell.initial = ",".join(f"{r.name}={r.peer}" for r in self.cell.replicas)
+        self.start(b, "moved")
+        b.wait_serving()
+        c.kill()
+        self.polis("kv", "put", "a", "b", "-e", b.client)
+
+    def polis(self, *words):
+        done = subprocess.run([POLIS, *words], capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
 
 class EndingTest(CellWithTls):

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -41,6 +42,9 @@ class Stream {
   // again, and a network that has come back is not noticed.
   virtual void give_up_unacknowledged_after(Duration limit) = 0;
   virtual const std::string& peer() const = 0;  // "HOST:PORT", or "unix"
+  // Whether the other side has shown a certificate that is valid for this host (a name or an IP
+  // address). Nothing: it showed none, because nothing is encrypted, or it was not asked to.
+  virtual std::optional<bool> certified_for(const std::string&) const { return std::nullopt; }
 };
 
 class Listener {

@@ -18,13 +18,14 @@ constexpr std::size_t kRecordBytesMax = SSL3_RT_MAX_PLAIN_LENGTH;
 // What a client without TLS is told, as other servers tell it.
 constexpr std::string_view kPlainAnswer =
     "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
-    "\r\nThis address speaks TLS: write https://\n";
+    "\r\nThis address speaks TLS: write https://, or unixs:// for a unix socket\n";
 
 // One loop has one turn at a time, so its streams share it.
 thread_local std::array<char, kPieceBytes> decrypted;
 
 bool valid_for(X509* certificate, const std::string& host) {
-  return X509_check_host(certificate, host.c_str(), host.size(), 0, nullptr) == 1 ||
+  return X509_check_host(certificate, host.c_str(), host.size(),
+                         X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1 ||
          X509_check_ip_asc(certificate, host.c_str(), 0) == 1;
 }
 
@@ -208,6 +209,12 @@ void Core::advance() {
   if (state_ != State::kClosed) flush();
 }
 
+std::optional<bool> Core::certified_for(const std::string& host) const {
+  X509* shown = SSL_get0_peer_certificate(ssl_.get());
+  if (state_ != State::kOpen || shown == nullptr) return std::nullopt;
+  return valid_for(shown, host);
+}
+
 bool Core::shake_on() {
   ERR_clear_error();
   const int done = SSL_do_handshake(ssl_.get());
@@ -252,7 +259,8 @@ std::string Core::why_it_failed() const {
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
       return server ? "it does not speak TLS"
-                    : "the server does not speak TLS there; write http:// if that is meant";
+                    : "the server does not speak TLS there; write http://, or unix:// for a unix "
+                      "socket, if that is meant";
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
       return "it showed no certificate, and here each client needs one";
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:

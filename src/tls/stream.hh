@@ -49,6 +49,7 @@ class Core final : public std::enable_shared_from_this<Core> {
   void resume_reading();
   void give_up_unacknowledged_after(Duration limit);
   const std::string& peer() const { return peer_; }
+  std::optional<bool> certified_for(const std::string& host) const;
   // The owner is gone.
   void shut();
 
@@ -109,6 +110,9 @@ class Stream final : public io::Stream {
     core_->give_up_unacknowledged_after(limit);
   }
   const std::string& peer() const override { return core_->peer(); }
+  std::optional<bool> certified_for(const std::string& host) const override {
+    return core_->certified_for(host);
+  }
 
  private:
   std::shared_ptr<Core> core_;  // shared with callbacks that are under way
