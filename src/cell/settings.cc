@@ -53,11 +53,13 @@ host::SettingTable setting_infos() {
       {"trusted-ca-file", "", "authorities of the clients' certificates, PEM", false, "FILE"},
       {"client-crl-file", "", "revocation lists of these authorities, PEM", false, "FILE"},
       {"client-cert-allowed-cn", "",
-       "common names that certificates of clients may have, with commas between; empty: any"},
+       "common names that certificates of clients may have, with commas between; a replica that "
+       "joins the cell comes as a client. Empty: any"},
       {"client-cert-allowed-hostname", "",
        "hosts of which certificates of clients must be valid for one; empty: any"},
       {"peer-cert-file", "",
-       "certificate that the other replicas are shown, PEM; with it, peer addresses without "
+       "certificate that the other replicas are shown, PEM, for the host by which they reach this "
+       "one; with it, peer addresses without "
        "http:// "
        "in front speak TLS, and every replica must show one",
        false, "FILE"},
