@@ -233,7 +233,7 @@ Result<void> Cell::Impl::settle_identity() {
     while (settings.cell_id == 0) settings.cell_id = io::entropy();
     return {};
   }
-  auto answer = ask_who_takes_part(settings.join, networks.client_credentials(), kJoinTimeout);
+  auto answer = ask_who_takes_part(settings, kJoinTimeout);
   if (!answer && *known) {
     host::log_warn("{}; going on with what the log says", answer.error().text);
     return {};
@@ -304,13 +304,19 @@ void Cell::Impl::add_services() {
                             .call_queue_bytes = options.call_queue_bytes,
                             .leader_patience = 2 * settings.election_timeout_max,
                             .watch_progress_interval = settings.watch_progress_interval,
+                            .wrong_peer =
+                                [this](consensus::ReplicaId whose, const io::Address& peer) {
+                                  return wrong_scheme(settings.peers_tls,
+                                                      replica->status().configuration, whose, peer);
+                                },
                             .seed = io::entropy()},
       *replica, *server, reactor, *engine);
   const etcd::Context& context = services->context();
-  polis =
-      std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links, warnings);
+  polis = std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links,
+                                      networks, warnings);
   backups = std::make_unique<Backups>(context, *server, disk, settings);
-  add_probes(metrics, {*replica, master_changes, disk, *engine, *server, services->watch()});
+  add_probes(metrics,
+             {*replica, master_changes, disk, *engine, *server, services->watch(), networks});
   pages = std::make_unique<HttpPages>(context, *server, reactor, metrics);
   server->calls().on_slow = [this](const http::SlowCall& slow) {
     const std::string line = slow_log.on_call(slow, reactor.now());

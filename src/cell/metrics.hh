@@ -4,6 +4,7 @@
 //
 // Threads: the loop's.
 
+#include "cell/secure_networks.hh"
 #include "etcd/watch.hh"
 #include "host/metrics.hh"
 #include "http/server.hh"
@@ -21,6 +22,7 @@ struct Measured {
   const storage::LmdbEngine& engine;
   const http::Server& server;
   const etcd::WatchService& watch;
+  const SecureNetworks& networks;
 };
 
 // Adds a probe for each component to `metrics`.

@@ -6,6 +6,7 @@
 // Threads: the loop's. Life: the constructor adds the methods to the server. It, and all
 // references, must outlive the server's calls.
 
+#include "cell/secure_networks.hh"
 #include "cell/settings.hh"
 #include "etcd/common.hh"
 #include "io/loop.hh"
@@ -17,7 +18,7 @@ class PolisCell {
  public:
   PolisCell(etcd::Context context, http::Server& server, const io::Loop& reactor,
             const Settings& settings, const storage::Engine& engine, const peers::PeerLinks& links,
-            const std::vector<std::string>& warnings);
+            const SecureNetworks& networks, const std::vector<std::string>& warnings);
 
  private:
   void on_status(const http::CallPtr& call);
@@ -30,6 +31,7 @@ class PolisCell {
   const Settings& settings_;
   const storage::Engine& engine_;
   const peers::PeerLinks& links_;
+  const SecureNetworks& networks_;
   const std::vector<std::string>& warnings_;  // for the operator
   const Instant started_;
 };

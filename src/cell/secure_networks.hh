@@ -9,18 +9,12 @@
 #include <memory>
 #include <string>
 
+#include "base/metrics.hh"
 #include "cell/settings.hh"
 #include "io/reactor.hh"
 #include "tls/network.hh"
 
 namespace polis::cell {
-
-// During this time before a certificate ends, a warning is logged once a day.
-inline constexpr std::int64_t kExpiryNoticeSeconds = 14 * 86'400;
-
-// The warning that a certificate ends soon or has ended. `what`: names the certificate. `expires`,
-// `now`: seconds since 1970. Empty: it ends later than the notice begins.
-std::string expiry_warning(const std::string& what, std::int64_t expires, std::int64_t now);
 
 class SecureNetworks {
  public:
@@ -30,8 +24,10 @@ class SecureNetworks {
   Result<void> open(const Settings& settings);
   io::Network& clients() { return *clients_.network; }
   io::Network& peers() { return *peers_.network; }
-  // For calling other replicas as a client of theirs.
-  const tls::Credentials& client_credentials() const { return *clients_.credentials; }
+  // The certificates that clients see, and those that the other replicas see.
+  const tls::Credentials& for_clients() const { return *clients_.credentials; }
+  const tls::Credentials& for_peers() const { return *peers_.credentials; }
+  void report(MetricSink& out) const;
   // Loads certificates again if their files have changed. Logs changes, files that cannot be used,
   // connections that failed, and certificates that end soon.
   void look();
@@ -48,7 +44,7 @@ class SecureNetworks {
   };
   Result<void> open(Side& side, const char* whom, const TlsSettings& settings);
   void look(Side& side);
-  void warn_of_expiry(Side& side);
+  void warn_of_ending(Side& side);
 
   io::Reactor& reactor_;
   Side clients_, peers_;

@@ -15,8 +15,8 @@ host::SettingTable setting_infos() {
       {"data-dir", "polis-data", "directory for log and state; made if it does not exist", false,
        "DIR"},
       {"client", "127.0.0.1:2379",
-       "where clients are served: HOST:PORT, :PORT, [IPV6]:PORT, https://HOST:PORT or "
-       "unix:///PATH, with commas between"},
+       "where clients are served: HOST:PORT, :PORT, [IPV6]:PORT, https://HOST:PORT, "
+       "unix:///PATH or, with TLS, unixs:///PATH, with commas between"},
       {"peer", "127.0.0.1:2380", "HOST:PORT where this replica listens for the others"},
       {"advertise-client", "",
        "HOST:PORT,... by which clients reach this replica, as the cell tells them; empty: as "
@@ -53,11 +53,13 @@ host::SettingTable setting_infos() {
       {"trusted-ca-file", "", "authorities of the clients' certificates, PEM", false, "FILE"},
       {"client-crl-file", "", "revocation lists of these authorities, PEM", false, "FILE"},
       {"client-cert-allowed-cn", "",
-       "common names that certificates of clients may have, with commas between; empty: any"},
+       "common names that certificates of clients may have, with commas between; a replica that "
+       "joins the cell comes as a client. Empty: any"},
       {"client-cert-allowed-hostname", "",
        "hosts of which certificates of clients must be valid for one; empty: any"},
       {"peer-cert-file", "",
-       "certificate that the other replicas are shown, PEM; with it, peer addresses without "
+       "certificate that the other replicas are shown, PEM, for the host by which they reach this "
+       "one; with it, peer addresses without "
        "http:// "
        "in front speak TLS, and every replica must show one",
        false, "FILE"},
@@ -235,7 +237,8 @@ Result<Settings> parse_settings(const host::SettingValues& values) {
     in.wrong("peer", "https:// needs 'peer-cert-file', 'peer-key-file' and 'peer-trusted-ca-file'");
   for (const io::Address& one : settings.clients) {
     if (one.tls && !settings.clients_tls.given())
-      in.wrong("client", "https:// needs 'cert-file' and 'key-file'");
+      in.wrong("client", fmt::format("{}:// needs 'cert-file' and 'key-file'",
+                                     one.is_unix() ? "unixs" : "https"));
   }
   if (settings.peer.is_unix()) in.wrong("peer", "replicas reach each other by TCP: HOST:PORT");
   const std::string protocol = in.text("protocol");

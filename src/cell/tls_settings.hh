@@ -18,4 +18,11 @@ void read_tls(host::SettingReader& in, Settings& settings);
 // encrypted, with the remedy. Empty: there are none.
 std::string plain_text_warning(const Settings& settings);
 
+// Why a member may not get the peer address `peer`, with the remedy; empty: it may. An address that
+// speaks TLS needs replicas that have certificates, and one that does not would be the one place
+// where nothing is encrypted, if all the others speak TLS. A member that moves from plain text may
+// stay there: so a cell goes over to TLS one by one. `own`: of the replica that is asked.
+std::string wrong_scheme(const TlsSettings& own, const consensus::Configuration& members,
+                         consensus::ReplicaId whose, const io::Address& peer);
+
 }  // namespace polis::cell

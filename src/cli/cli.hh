@@ -31,8 +31,12 @@ struct Target {
   // For endpoints that speak TLS: certificates in PEM form.
   std::string cacert, cert, key;
   bool insecure_skip_tls_verify = false;
+  // The endpoints are as members tell them: without a scheme in front they speak plain text. Else
+  // that follows from the certificates.
+  bool told_by_members = false;
 
   void add_to(CLI::App& app);
+  io::NoScheme no_scheme() const;
   bool json() const { return output == "json"; }
   Duration timeout() const {
     return std::chrono::milliseconds(static_cast<std::int64_t>(timeout_seconds * 1000));
@@ -71,14 +75,14 @@ class Session {
   Duration timeout_{};
 };
 
-// The addresses at which a member serves clients, without http:// and with commas between them.
-// Empty: the cell knows none.
+// The addresses at which a member serves clients, without http:// (Target::told_by_members) and
+// with commas between them. Empty: the cell knows none.
 std::string endpoints_of(const etcdserverpb::Member& member);
 
 // A member, and where it serves clients.
 struct KnownMember {
   etcdserverpb::Member member;
-  std::string endpoints;  // with commas between; empty: nobody says
+  std::string endpoints;  // as of endpoints_of; empty: nobody says
 };
 // The members as one replica lists them. A member tells the cell its client address once there is a
 // master; one that has told none yet is looked for at the endpoints of `target`. `refused`: what

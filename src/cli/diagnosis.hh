@@ -10,8 +10,15 @@
 #include <vector>
 
 #include "consensus/quorum.hh"
+#include "tls/lifetime.hh"
 
 namespace polis::cli {
+
+// A certificate that a replica shows.
+struct CertificateFound {
+  std::string whom;  // "clients" or "replicas"
+  tls::Lifetime lifetime;
+};
 
 // One replica, as its own answer and those of the others show it.
 struct ReplicaFound {
@@ -33,7 +40,9 @@ struct ReplicaFound {
   bool receives_snapshot = false;
   std::uint64_t disk_free = 0, disk_free_min = 0;
   double sync_ms_average = 0, sync_ms_worst = 0;
-  double wall_clock_apart = 0;  // its wall clock is ahead of the first replica's, seconds
+  std::vector<CertificateFound> certificates;
+  std::int64_t wall_clock_seconds = 0;  // since 1970
+  double wall_clock_apart = 0;          // its wall clock is ahead of the first replica's, seconds
   double clock_rate_apart = 0;  // its clock runs faster than the first one's by this fraction
   double clock_rate_error = 1;  // clock_rate_apart may be wrong by this much
   double clock_drift_max = 0;   // its setting of how far rates may differ, as a fraction

@@ -12,7 +12,7 @@ Services::Services(const ServicesOptions& options, replica::Replica& replica, ht
       auth_(context_, server),
       watch_(context_, server, loop, options.call_queue_bytes, options.watch_progress_interval),
       lease_(context_, server, options.seed),
-      cluster_(context_, server),
+      cluster_(context_, server, options.wrong_peer),
       maintenance_(context_, server, engine) {}
 
 void Services::turn_end() {

@@ -24,6 +24,7 @@ struct ServicesOptions {
   Duration leader_patience{};
   // How often a watch that asked for progress gets it (WatchService).
   Duration watch_progress_interval{};
+  ClusterService::WrongPeer wrong_peer;
   // For drawing the ids of leases; another one in each process (LeaseService).
   std::uint64_t seed = 0;
 };

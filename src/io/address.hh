@@ -9,6 +9,7 @@
 // A unix socket is written as in etcd. Everything behind `unix://` or `unix:` is the path of a
 // file:
 //   unix:///run/polis.sock   unix://polis.sock   unix://localhost:2379   unix:/run/polis.sock
+// With unixs:// in place of unix:// they speak TLS; a certificate is for "localhost" there.
 //
 // Threads: plain values and pure functions, from any thread.
 
@@ -25,7 +26,7 @@ namespace polis::io {
 struct Address {
   std::string host;
   std::uint16_t port = 0;
-  std::string path;  // of a unix socket; then host, port and tls have no meaning
+  std::string path;  // of a unix socket; then host and port have no meaning
   bool tls = false;  // connections to it are encrypted (tls/network.hh)
 
   bool is_unix() const { return !path.empty(); }
@@ -34,9 +35,14 @@ struct Address {
   bool unspecified() const;
   // Only this machine can reach it.
   bool loopback() const;
-  std::string text() const;  // "HOST:PORT", "https://HOST:PORT", "[IPV6]:PORT" or "unix://PATH"
-  std::string url() const;   // with http:// or https:// in front, unless it is a unix socket
+  // "HOST:PORT", "https://HOST:PORT", "[IPV6]:PORT", "unix://PATH" or "unixs://PATH".
+  std::string text() const;
+  std::string url() const;        // with http:// or https:// in front, unless it is a unix socket
   std::string authority() const;  // of requests: "HOST:PORT", or "localhost" for a unix socket
+  // The host for which a certificate has to be: without the zone of an IPv6 address.
+  std::string certified_host() const;
+  // The same place, encrypted or not.
+  Address with_tls(bool encrypted) const;
   bool operator==(const Address&) const = default;
 };
 

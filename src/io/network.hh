@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -43,6 +44,9 @@ class Stream {
   // to two minutes, and does not notice that the network has come back.
   virtual void give_up_unacknowledged_after(Duration limit) = 0;
   virtual const std::string& peer() const = 0;  // "HOST:PORT", or "unix"
+  // Whether the other side has shown a certificate that is valid for this host (a name or an IP
+  // address). Nothing: it showed none, because nothing is encrypted, or it was not asked to.
+  virtual std::optional<bool> certified_for(const std::string&) const { return std::nullopt; }
 };
 
 class Listener {

@@ -101,6 +101,7 @@ class PeerLinks final : public replica::Transport {
   void beat();
   void drop_oldest_without_greeting();
   void drop_oldest_of(ReplicaId peer);
+  std::string shows_a_wrong_certificate(const Greeting& greeting, const io::Stream& stream) const;
   bool awaits(const Greeting& greeting) const;
   bool knows_by_name(const Greeting& greeting) const;
   void on_incoming_gone(ReplicaId peer);
