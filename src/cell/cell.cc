@@ -19,6 +19,7 @@
 #include "host/log.hh"
 #include "host/service_manager.hh"
 #include "host/version.hh"
+#include "io/hangup.hh"
 #include "io/memory.hh"
 #include "io/posix_disk.hh"
 #include "io/reactor.hh"
@@ -48,6 +49,7 @@ struct Cell::Impl {
   std::shared_ptr<void> directory_lock;
   io::Reactor reactor;
   host::ServiceManager manager{reactor};
+  std::optional<io::Hangup> hangup;
   SecureNetworks networks{reactor};
   io::PosixDisk disk{reactor};
   std::unique_ptr<storage::LmdbEngine> engine;
@@ -94,6 +96,7 @@ struct Cell::Impl {
   void on_fatal(const Error& error);
   void on_role(const consensus::RoleState& role);
   void on_signal(int number);
+  void on_hangup();
   void drain();
   Result<void> settle_identity();
   Error with_remedy(Error error) const;
@@ -368,6 +371,7 @@ Result<void> Cell::Impl::open() {
   }
   reactor.at_turn_end([this] { turn_end(); });
   reactor.on_signal([this](int number) { on_signal(number); });
+  hangup.emplace(reactor, [this] { on_hangup(); });
   report();
   look_at_the_clock();
   ready_timer = reactor.after(kReadyPatience, [this] { become_ready(); });
@@ -550,6 +554,14 @@ void Cell::Impl::on_signal(int) {
   host::log_info(
       "stopping: handing mastership over and letting calls end; a second signal ends at once");
   replica->hand_over([this] { reactor.post([this] { drain(); }); });
+}
+
+void Cell::Impl::on_hangup() {
+  if (stopping) return;
+  host::log_info("SIGHUP: looking at the files of certificates again");
+  if (ready) manager.reloading();
+  networks.look();
+  if (ready) manager.ready();
 }
 
 void Cell::Impl::drain() {

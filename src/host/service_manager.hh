@@ -25,6 +25,8 @@ class ServiceManager {
   void ready();  // the process serves
   // A line for people: what the process does now. Cut after 1,000 bytes.
   void status(std::string_view text);
+  // It reads its files again from now on, until the next call of ready().
+  void reloading();
   void stopping();  // the process has begun to stop
 
  private:

@@ -37,6 +37,9 @@ class NotifySocket {
 // NOTIFY_SOCKET from the environment. nullopt: it is not set.
 std::optional<std::string> notify_address();
 
+// CLOCK_MONOTONIC, which the notify protocol tells times by.
+std::int64_t monotonic_microseconds();
+
 // The service manager wants to hear at least this often that the process lives (WATCHDOG_USEC, if
 // WATCHDOG_PID names this process or is not set). nullopt: it does not ask.
 std::optional<Duration> watchdog_interval();
