@@ -1,6 +1,7 @@
 #include "json/gateway.hh"
 
 #include <fmt/format.h>
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/empty.pb.h>
 
 #include <algorithm>
@@ -52,15 +53,16 @@ Gateway::Gateway(http::Server& server, io::Loop& loop, Limits limits)
 void Gateway::add(const std::string& path, const std::string& grpc_path) {
   Route route{server_.methods().find(grpc_path), grpc_path, nullptr, nullptr};
   if (const auto* method = find_method(grpc_path)) {
-    route.request = method->input_type();
-    route.response = method->output_type();
+    route.request = &schemas_.of(*method->input_type());
+    route.response = &schemas_.of(*method->output_type());
   }
   // The Auth service is not in the .proto files: it reads no request, and what it answers is a
   // status, or begins with a header as AuthStatusResponse does.
   if (route.request == nullptr) {
-    route.request = google::protobuf::Empty::descriptor();
-    route.response = etcdserverpb::AuthStatusResponse::descriptor();
+    route.request = &schemas_.of(*google::protobuf::Empty::descriptor());
+    route.response = &schemas_.of(*etcdserverpb::AuthStatusResponse::descriptor());
   }
+  CHECK(route.request->complete);
   const auto handler = [this, route](const http::ExchangePtr& exchange,
                                      const http::Request& request) {
     begin(route, exchange, request);
