@@ -8,6 +8,8 @@
 namespace polis::http {
 namespace {
 
+// Mostly enough for the head of an answer.
+constexpr std::size_t kHeadBytes = 512;
 // Requests of one connection that are begun in one turn.
 constexpr int kRequestsPerTurn = 64;
 // Bytes that wait while a request is handled; then reading stops.
@@ -81,13 +83,18 @@ void H1Exchange::write_head(int status, const Fields& fields, Framing framing) {
   responding_ = true;
   framing_ = framing;
   if (framing == Framing::kUntilClose) keep_alive_ = false;
-  fmt::format_to(std::back_inserter(head_), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
-  for (const auto& [name, value] : fields) {
+  head_.reserve(kHeadBytes);
+  if (status == 200) {
+    head_ += "HTTP/1.1 200 OK\r\n";
+  } else {
+    fmt::format_to(std::back_inserter(head_), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
+  }
+  for_each_field(fields, [this](std::string_view name, std::string_view value) {
     head_ += name;
     head_ += ": ";
     head_ += value;
     head_ += "\r\n";
-  }
+  });
   if (framing == Framing::kChunked) head_ += "transfer-encoding: chunked\r\n";
   if (!keep_alive_) {
     head_ += "connection: close\r\n";
@@ -152,16 +159,16 @@ void H1Exchange::produce(std::string& out, std::size_t bytes_max) {
   out += std::exchange(head_, {});
   const std::size_t before = queued();
   while (!body_empty() && out.size() < bytes_max) {
+    if (framing_ != Framing::kChunked && !head_only_) {
+      take_body(out, bytes_max - out.size());
+      continue;
+    }
     std::string part;
     take_body(part, bytes_max - out.size());
     if (part.empty() || head_only_) continue;
-    if (framing_ == Framing::kChunked) {
-      fmt::format_to(std::back_inserter(out), "{:x}\r\n", part.size());
-      out += part;
-      out += "\r\n";
-    } else {
-      out += part;
-    }
+    fmt::format_to(std::back_inserter(out), "{:x}\r\n", part.size());
+    out += part;
+    out += "\r\n";
   }
   if (body_empty() && ended_) out += std::exchange(last_, {});
   if (has_drained(before, connection_->connection().server().options.call_queue_bytes)) {
@@ -302,10 +309,12 @@ void H1Connection::begin_exchange() {
 void H1Connection::refuse(int status, const std::string& text) {
   finished_ = true;
   if (exchange_ && exchange_->responding()) return;  // an answer is under way: end it short
+  const std::string& date = connection_.server().date;
   errors_ += fmt::format(
       "HTTP/1.1 {} {}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: "
-      "{}\r\nconnection: close\r\n\r\n{}\n",
-      status, reason_phrase(status), text.size() + 1, text);
+      "{}\r\n{}{}{}connection: close\r\n\r\n{}\n",
+      status, reason_phrase(status), text.size() + 1, date.empty() ? "" : "date: ", date,
+      date.empty() ? "" : "\r\n", text);
 }
 
 void H1Connection::end_exchange() {

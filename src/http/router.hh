@@ -1,6 +1,8 @@
 #pragma once
 
-// Which handler serves a request: by exact path, else by the longest prefix.
+// Which handler serves a request: by exact path, else by the longest prefix. Paths are decoded
+// first; one that is not clean is answered with the one that would be, and so is a prefix without
+// its slash.
 //
 // Threads: the loop's. Routes are added before the server listens.
 
@@ -10,6 +12,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "http/door.hh"
 #include "http/exchange.hh"
 
 namespace polis::http {
@@ -26,8 +29,10 @@ class Router {
   void add_prefix(const std::string& prefix, Handler handler) {
     prefixes_[prefix] = std::move(handler);
   }
-  // Serves what no route takes.
-  void set_fallback(Handler handler) { fallback_ = std::move(handler); }
+  // Who may ask for anything but gRPC. The default one lets in nobody's pages.
+  void set_door(Door door) { door_ = std::move(door); }
+  // What answers but gRPC's carry as their date, if it is not empty; outlives the router.
+  void set_date(const std::string& date) { date_ = &date; }
 
   void route(const ExchangePtr& exchange, const Request& request) const;
 
@@ -38,10 +43,16 @@ class Router {
       return std::hash<std::string_view>()(text);
     }
   };
-  Handler grpc_, fallback_;
+  bool redirect(Exchange& exchange, const Request& request, std::string_view path) const;
+
+  Door door_;
+  const std::string* date_ = nullptr;
+  Handler grpc_;
   std::unordered_map<std::string, Handler, Hash, std::equal_to<>> exact_;
   std::map<std::string, Handler, std::greater<>> prefixes_;  // a longer one comes before its prefix
 };
+
+inline constexpr std::string_view kPageNotFound = "404 page not found\n";
 
 // A page is read by GET or HEAD: anything else is answered here, and true.
 bool refused_unless_read(Exchange& exchange, const Request& request);

@@ -47,6 +47,8 @@ struct ServerOptions {
       std::chrono::seconds(30);  // silence after which the client is asked whether it lives
   Duration keepalive_timeout =
       std::chrono::seconds(20);  // and how long it has to answer, or to take what is sent
+  // Nanoseconds since 1970, for the date that answers carry; empty: they carry none.
+  std::function<std::int64_t()> wall_clock;
 };
 
 struct HttpResponse {
@@ -54,7 +56,7 @@ struct HttpResponse {
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
 };
-// Serves GET and HEAD for whatever no route takes. `path` with its query.
+// Serves GET and HEAD. `path` with its query.
 using HttpHandler =
     std::function<void(std::string_view path, std::function<void(HttpResponse)> respond)>;
 
@@ -71,7 +73,8 @@ class Server {
   // `path` is "/package.Service/Method".
   void add_unary(const std::string& path, UnaryHandler handler);
   void add_stream(const std::string& path, StreamHandler handler, Streams streams = Streams::kBoth);
-  void set_http(HttpHandler handler);
+  // The page at `path`; where that ends with '/', every page below it.
+  void add_page(const std::string& path, HttpHandler handler);
   MethodTable& methods();
   Router& router();
   // For calls that come another way than gRPC.

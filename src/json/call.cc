@@ -39,26 +39,13 @@ int http_status(int code) {
   }
 }
 
-Fields with_cors(Fields fields) {
-  fields.insert(fields.end(), cors_fields().begin(), cors_fields().end());
-  return fields;
-}
-
 }  // namespace
-
-const Fields& cors_fields() {
-  static const Fields fields{
-      {"access-control-allow-headers", "accept, content-type, authorization"},
-      {"access-control-allow-methods", "POST, GET, OPTIONS, PUT, DELETE"},
-      {"access-control-allow-origin", "*"}};
-  return fields;
-}
 
 void respond_with_error(http::Exchange& exchange, const GrpcStatus& status) {
   const std::string body =
       fmt::format(R"({{"code":{}, "message":{}}})", status.code, quoted(status.message));
   const std::string length = std::to_string(body.size());
-  Fields fields = with_cors({{"content-type", "application/json"}, {"content-length", length}});
+  Fields fields{{"content-type", "application/json"}, {"content-length", length}};
   if (status.code == 16) fields.emplace_back("www-authenticate", status.message);
   exchange.respond(http_status(status.code), fields);
   exchange.write(body);
@@ -77,15 +64,15 @@ void Call::send(std::string_view message) {
   const bool first = !std::exchange(responding_, true);
   if (streams()) {
     if (first)
-      exchange_->respond(200, with_cors({{"content-type", "application/json"},
-                                         {"grpc-metadata-content-type", "application/grpc"}}));
+      exchange_->respond(200, {{"content-type", "application/json"},
+                               {"grpc-metadata-content-type", "application/grpc"}});
     text += "}\n";
     return exchange_->write_message(std::move(text));
   }
   const std::string length = std::to_string(text.size());
-  exchange_->respond(200, with_cors({{"content-type", "application/json"},
-                                     {"grpc-metadata-content-type", "application/grpc"},
-                                     {"content-length", length}}));
+  exchange_->respond(200, {{"content-type", "application/json"},
+                           {"grpc-metadata-content-type", "application/grpc"},
+                           {"content-length", length}});
   exchange_->write_whole(std::move(text));
 }
 
@@ -101,14 +88,14 @@ void Call::send_from(std::unique_ptr<http::MessageSource> source) {
 void Call::finish(const GrpcStatus& status) {
   if (!begin_finish(status.code)) return;
   if (status.ok()) {
-    if (!responding_) exchange_->respond(200, with_cors({{"content-type", "application/json"}}));
+    if (!responding_) exchange_->respond(200, {{"content-type", "application/json"}});
     return exchange_->end();
   }
   if (!streams()) {
     return responding_ ? exchange_->abort() : respond_with_error(*exchange_, status);
   }
   if (!responding_)
-    exchange_->respond(http_status(status.code), with_cors({{"content-type", "application/json"}}));
+    exchange_->respond(http_status(status.code), {{"content-type", "application/json"}});
   exchange_->write_message(fmt::format("{{\"error\":{{\"code\":{},\"message\":{}}}}}\n",
                                        status.code, quoted(status.message)));
   exchange_->end();

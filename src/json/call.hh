@@ -45,7 +45,5 @@ class Call final : public http::ExchangeCall {
 
 // The whole answer is an error, as etcd's gateway gives it.
 void respond_with_error(http::Exchange& exchange, const http::GrpcStatus& status);
-// The fields that every answer carries, for pages of other origins.
-const http::Fields& cors_fields();
 
 }  // namespace polis::json

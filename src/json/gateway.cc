@@ -37,17 +37,24 @@ http::Metadata metadata_of(const http::Fields& fields) {
   return metadata;
 }
 
+// What Grpc-Timeout says: zero for none, negative for one that has passed. Nothing: it says
+// nothing.
+std::optional<Duration> timeout_of(std::string_view text) {
+  if (text.empty()) return Duration::zero();
+  const bool negative = text.starts_with('-');
+  if (negative) text.remove_prefix(1);
+  const auto length = http::parse_grpc_timeout(text);
+  return length && negative ? -*length : length;
+}
+
 }  // namespace
 
 Gateway::Gateway(http::Server& server, io::Loop& loop, Limits limits)
     : server_(server), loop_(loop), limits_(limits) {
   for (const char* prefix : {"/v3/", "/v3beta/"})
-    server.router().add_prefix(prefix,
-                               [](const http::ExchangePtr& exchange, const http::Request& request) {
-                                 if (request.method == "OPTIONS")
-                                   return exchange->respond_without_body(200, cors_fields());
-                                 respond_with_error(*exchange, {5, "Not Found"});
-                               });
+    server.router().add_prefix(prefix, [](const http::ExchangePtr& exchange, const http::Request&) {
+      respond_with_error(*exchange, {5, "Not Found"});
+    });
 }
 
 void Gateway::add(const std::string& path, const std::string& grpc_path) {
@@ -85,21 +92,21 @@ void Gateway::add_service(const std::string& prefix, const std::string& service)
 
 void Gateway::begin(const Route& route, const http::ExchangePtr& exchange,
                     const http::Request& request) {
-  if (request.method == "OPTIONS") return exchange->respond_without_body(200, cors_fields());
   if (request.method != "POST") return respond_with_error(*exchange, {12, "Method Not Allowed"});
   if (route.method == nullptr)
     return respond_with_error(*exchange, {12, fmt::format("unknown method {}", route.grpc_path)});
+  const auto timeout = http::find_field(request.fields, "grpc-timeout");
+  const auto length = timeout_of(timeout);
+  if (!length)
+    return respond_with_error(*exchange, {3, fmt::format("invalid grpc-timeout: {}", timeout)});
   auto call = std::make_shared<Call>(server_.calls(), exchange, route, limits_);
-  if (auto timeout = http::find_field(request.fields, "grpc-timeout"); !timeout.empty()) {
-    auto length = http::parse_grpc_timeout(timeout);
-    if (!length)
-      return respond_with_error(*exchange, {3, fmt::format("invalid grpc-timeout: {}", timeout)});
-    // Zero means none here.
-    if (*length > Duration::zero())
-      server_.calls().deadlines.add(
-          *call, loop_.now() + std::min<Duration>(*length, std::chrono::hours(24 * 365)));
-  }
   exchange->set_handler(call);
+  if (*length < Duration::zero())
+    return call->finish(
+        http::grpc_status(GrpcCode::kDeadlineExceeded, "context deadline exceeded"));
+  if (*length > Duration::zero())
+    server_.calls().deadlines.add(
+        *call, loop_.now() + std::min<Duration>(*length, std::chrono::hours(24 * 365)));
   if (auto refusal = server_.methods().intercept(call, metadata_of(request.fields)))
     return call->finish(*refusal);
   if (route.method->stream) route.method->stream(call);

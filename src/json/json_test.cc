@@ -97,7 +97,25 @@ TEST_F(JsonTest, a_deadline_ends_a_call) {
   EXPECT_TRUE(answers(answer, 504, R"({"code":4, "message":"context deadline exceeded"})"))
       << answer;
   EXPECT_FALSE(kept_[0]->open());
-  EXPECT_TRUE(post("/v3/kv/put", "{}", "Grpc-Timeout: soon\r\n").starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(answers(post("/v3/kv/put", "{}", "Grpc-Timeout: -5S\r\n"), 504,
+                      R"({"code":4, "message":"context deadline exceeded"})"));
+  EXPECT_EQ(kept_.size(), 1u) << "the method is not called";
+  for (auto wrong : {"soon", "5", "-", "--5S", "-S"})
+    EXPECT_TRUE(
+        answers(post("/v3/kv/put", "{}", std::string("Grpc-Timeout: ") + wrong + "\r\n"), 400,
+                std::string(R"({"code":3, "message":"invalid grpc-timeout: )") + wrong + "\"}"));
+}
+
+TEST_F(JsonTest, paths_are_taken_as_etcds_router_takes_them) {
+  const auto status = [this](const std::string& path) {
+    return post(path, R"({"key":"Zm9v"})").substr(9, 3);
+  };
+  EXPECT_EQ(status("/v3/kv%2Frange"), "200");
+  EXPECT_EQ(status("/v3/kv/range?key=x"), "200");
+  EXPECT_EQ(status("//v3/kv/range"), "307");
+  EXPECT_EQ(status("/v3"), "307");
+  for (auto none : {"/v3/", "/v3/kv/range/", "/v3/kv/Range", "/v3/kv/rangestream"})
+    EXPECT_EQ(status(none), "404") << none;
 }
 
 TEST_F(JsonTest, interceptors_see_metadata_from_header_fields) {
@@ -152,7 +170,7 @@ TEST_F(JsonTest, the_name_of_the_api_before_etcd_3_4_is_served_too) {
   EXPECT_TRUE(
       answers(post("/v3beta/kv/range", R"({"key":"Zm9v"})"), 200, R"({"kvs":[{"key":"Zm9v"}]})"));
   EXPECT_TRUE(answers(post("/v3beta/kv/none", "{}"), 404, R"({"code":5, "message":"Not Found"})"));
-  EXPECT_TRUE(post("/v3alpha/kv/range", "{}").starts_with("HTTP/1.1 405 "));
+  EXPECT_TRUE(post("/v3alpha/kv/range", "{}").starts_with("HTTP/1.1 404 "));
 }
 
 TEST_F(JsonTest, unfinished_bodies_of_all_clients_share_one_bound) {
