@@ -7,6 +7,8 @@
 #include <algorithm>
 
 #include "api/etcd/rpc.pb.h"
+#include "api/etcd/v3election.pb.h"
+#include "api/etcd/v3lock.pb.h"
 #include "base/check.hh"
 #include "json/call.hh"
 
@@ -82,11 +84,16 @@ void Gateway::add_service(const std::string& prefix, const std::string& service)
   const auto* found =
       google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(service);
   CHECK(found != nullptr);
-  for (int i = 0; i < found->method_count(); ++i) {
-    std::string name = found->method(i)->name();
+  add_service(prefix, *found);
+}
+
+void Gateway::add_service(const std::string& prefix,
+                          const google::protobuf::ServiceDescriptor& service) {
+  for (int i = 0; i < service.method_count(); ++i) {
+    std::string name = service.method(i)->name();
     std::transform(name.begin(), name.end(), name.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    add(prefix + "/" + name, "/" + service + "/" + found->method(i)->name());
+    add(prefix + "/" + name, "/" + service.full_name() + "/" + service.method(i)->name());
   }
 }
 
@@ -162,6 +169,9 @@ void add_etcd_routes(Gateway& gateway) {
   };
   for (const auto& [path, method] : kRoutes)
     gateway.add(std::string("/v3/") + path, std::string("/etcdserverpb.") + method);
+  gateway.add_service("/v3/lock", *v3lockpb::LockRequest::descriptor()->file()->service(0));
+  gateway.add_service("/v3/election",
+                      *v3electionpb::LeaderRequest::descriptor()->file()->service(0));
 }
 
 }  // namespace polis::json
