@@ -70,21 +70,21 @@ void ElectionService::on_proclaim(const http::CallPtr& call, std::string_view by
   v3electionpb::ProclaimRequest request;
   if (!store::parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
   if (!request.has_leader()) return finish(call, kNoKey);
-  lease_or_grant(inner_, request.leader().lease(),
-                 [this, call, request](const GrpcStatus& granted, std::int64_t lease) {
-                   if (!granted.ok()) return call->finish(as_unknown(granted));
-                   inner_.call<TxnResponse>(
-                       "/etcdserverpb.KV/Txn",
-                       change_of(request.leader().key(), request.leader().rev(), request.value(),
-                                 lease),
-                       [call](const GrpcStatus& status, const TxnResponse& changed) {
-                         if (!status.ok()) return call->finish(as_unknown(status));
-                         if (!changed.succeeded()) return finish(call, kNotLeader);
-                         v3electionpb::ProclaimResponse response;
-                         *response.mutable_header() = changed.header();
-                         call->reply(response.SerializeAsString());
-                       });
-                 });
+  lease_or_grant(
+      inner_, request.leader().lease(),
+      [this, call, request](const GrpcStatus& granted, std::int64_t lease) {
+        if (!granted.ok()) return call->finish(as_unknown(granted));
+        inner_.call<TxnResponse>(
+            "/etcdserverpb.KV/Txn",
+            change_of(request.leader().key(), request.leader().rev(), request.value(), lease),
+            [call](const GrpcStatus& status, const TxnResponse& changed) {
+              if (!status.ok()) return call->finish(as_unknown(status));
+              if (!changed.succeeded()) return finish(call, kNotLeader);
+              v3electionpb::ProclaimResponse response;
+              *response.mutable_header() = changed.header();
+              call->reply(response.SerializeAsString());
+            });
+      });
 }
 
 void ElectionService::on_leader(const http::CallPtr& call, std::string_view bytes) {
@@ -102,8 +102,8 @@ void ElectionService::on_leader(const http::CallPtr& call, std::string_view byte
 }
 
 void ElectionService::on_observe(const http::CallPtr& call) {
-  call->on_message = [this, weak = std::weak_ptr(call), begun = false](
-                         std::string_view bytes) mutable {
+  call->on_message = [this, weak = std::weak_ptr(call),
+                      begun = false](std::string_view bytes) mutable {
     const auto open = weak.lock();
     v3electionpb::LeaderRequest request;
     if (!open || std::exchange(begun, true)) return;  // what follows the request says nothing

@@ -19,8 +19,7 @@ constexpr Duration kAgainAfter = std::chrono::milliseconds(50);
 
 void ElectionObserver::begin(InnerCalls& inner, http::CallPtr call, const std::string& name,
                              std::size_t queue_bytes_max) {
-  auto observer =
-      std::make_shared<ElectionObserver>(inner, std::move(call), name, queue_bytes_max);
+  auto observer = std::make_shared<ElectionObserver>(inner, std::move(call), name, queue_bytes_max);
   http::ServerCall& opened = *observer->call_;
   opened.on_drained = [observer] {
     if (std::exchange(observer->waits_for_room_, false)) observer->look();

@@ -45,8 +45,8 @@ void lease_or_grant(InnerCalls& inner, std::int64_t lease,
 
 void QueueClaim::begin(InnerCalls& inner, http::CallPtr call, Request request,
                        std::function<void(const Held&)> held) {
-  auto claim = std::make_shared<QueueClaim>(inner, std::move(call), std::move(request),
-                                            std::move(held));
+  auto claim =
+      std::make_shared<QueueClaim>(inner, std::move(call), std::move(request), std::move(held));
   claim->call_->on_close = [claim] { claim->on_client_gone(); };
   lease_or_grant(inner, claim->request_.lease,
                  [claim](const GrpcStatus& status, std::int64_t lease) {
@@ -76,11 +76,11 @@ void QueueClaim::enter() {
   txn.add_failure()->mutable_request_range()->set_key(place_.key);
   for (auto* path : {txn.mutable_success(), txn.mutable_failure()})
     *path->Add()->mutable_request_range() = first_in(prefix_);
-  inner_.call<TxnResponse>("/etcdserverpb.KV/Txn", txn,
-                           [self = shared_from_this()](const GrpcStatus& status,
-                                                       const TxnResponse& response) {
-                             self->on_entered(status, response);
-                           });
+  inner_.call<TxnResponse>(
+      "/etcdserverpb.KV/Txn", txn,
+      [self = shared_from_this()](const GrpcStatus& status, const TxnResponse& response) {
+        self->on_entered(status, response);
+      });
 }
 
 void QueueClaim::on_entered(const GrpcStatus& status, const TxnResponse& response) {
@@ -103,16 +103,14 @@ void QueueClaim::on_entered(const GrpcStatus& status, const TxnResponse& respons
 
 void QueueClaim::replace_value() {
   inner_.call<TxnResponse>(
-      "/etcdserverpb.KV/Txn",
-      change_of(place_.key, place_.created, request_.value, request_.lease),
+      "/etcdserverpb.KV/Txn", change_of(place_.key, place_.created, request_.value, request_.lease),
       [self = shared_from_this()](const GrpcStatus& status, const TxnResponse& response) {
         if (!self->call_) return;
         if (status.ok() && response.succeeded()) return self->look();
         self->made_ = true;  // as etcd has it: who cannot say what it stands for gives way
         self->remove();
-        self->fail(status.ok()
-                       ? http::grpc_status(http::GrpcCode::kUnknown, self->request_.lost)
-                       : status);
+        self->fail(status.ok() ? http::grpc_status(http::GrpcCode::kUnknown, self->request_.lost)
+                               : status);
       });
 }
 
@@ -128,11 +126,11 @@ void QueueClaim::look() {
   before.set_keys_only(true);
   before.set_sort_order(RangeRequest::DESCEND);
   before.set_max_create_revision(place_.created - 1);
-  inner_.call<TxnResponse>("/etcdserverpb.KV/Txn", txn,
-                           [self = shared_from_this()](const GrpcStatus& status,
-                                                       const TxnResponse& response) {
-                             self->on_looked(status, response);
-                           });
+  inner_.call<TxnResponse>(
+      "/etcdserverpb.KV/Txn", txn,
+      [self = shared_from_this()](const GrpcStatus& status, const TxnResponse& response) {
+        self->on_looked(status, response);
+      });
 }
 
 void QueueClaim::on_looked(const GrpcStatus& status, const TxnResponse& response) {

@@ -40,8 +40,7 @@ class Gateway {
   void add(const std::string& path, const std::string& grpc_path);
   // Every method of the service, at PREFIX/method in lower case.
   void add_service(const std::string& prefix, const std::string& service);
-  void add_service(const std::string& prefix,
-                   const google::protobuf::ServiceDescriptor& service);
+  void add_service(const std::string& prefix, const google::protobuf::ServiceDescriptor& service);
 
  private:
   void begin(const Route& route, const http::ExchangePtr& exchange, const http::Request& request);
