@@ -70,7 +70,9 @@ TEST_F(DoorTest, unknown_pages_are_not_found_by_any_method) {
     EXPECT_TRUE(answer.ends_with("\r\n\r\n404 page not found\n")) << answer;
     EXPECT_TRUE(has(answer, "x-content-type-options: nosniff\r\n")) << answer;
   }
-  EXPECT_TRUE(ask("Host: x\r\n", "POST /health").starts_with("HTTP/1.1 405 "));
+  const std::string answer = ask("Host: x\r\n", "POST /health");
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 405 ")) << answer;
+  EXPECT_TRUE(answer.ends_with("\r\n\r\nMethod Not Allowed\n")) << answer;
 }
 
 TEST_F(DoorTest, paths_that_are_not_clean_are_sent_to_those_that_are) {

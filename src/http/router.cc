@@ -41,8 +41,12 @@ bool Router::redirect(Exchange& exchange, const Request& request, std::string_vi
 
 bool refused_unless_read(Exchange& exchange, const Request& request) {
   if (request.method == "GET" || request.method == "HEAD") return false;
-  exchange.respond(405, {{"allow", "GET, HEAD"}, {"content-type", "text/plain; charset=utf-8"}});
-  exchange.write("Method Not Allowed\n");
+  constexpr std::string_view kText = "Method Not Allowed\n";
+  const std::string length = std::to_string(kText.size());
+  exchange.respond(405, {{"allow", "GET, HEAD"},
+                         {"content-type", "text/plain; charset=utf-8"},
+                         {"content-length", length}});
+  exchange.write(kText);
   exchange.end();
   return true;
 }

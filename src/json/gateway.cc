@@ -44,8 +44,13 @@ http::Metadata metadata_of(const http::Fields& fields) {
 std::optional<Duration> timeout_of(std::string_view text) {
   if (text.empty()) return Duration::zero();
   const bool negative = text.starts_with('-');
-  if (negative) text.remove_prefix(1);
-  const auto length = http::parse_grpc_timeout(text);
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  // More digits than gRPC has are fine here, and mean as much as the largest number that it has.
+  constexpr std::size_t kDigitsMax = 8;
+  const std::string longest =
+      std::string(kDigitsMax, '9').append(text.substr(std::min(digits, text.size())));
+  const auto length = http::parse_grpc_timeout(digits > kDigitsMax ? longest : text);
   return length && negative ? -*length : length;
 }
 

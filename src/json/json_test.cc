@@ -100,7 +100,10 @@ TEST_F(JsonTest, a_deadline_ends_a_call) {
   EXPECT_TRUE(answers(post("/v3/kv/put", "{}", "Grpc-Timeout: -5S\r\n"), 504,
                       R"({"code":4, "message":"context deadline exceeded"})"));
   EXPECT_EQ(kept_.size(), 1u) << "the method is not called";
-  for (auto wrong : {"soon", "5", "-", "--5S", "-S"})
+  EXPECT_TRUE(post("/v3/kv/range", "{}", "Grpc-Timeout: +5S\r\n").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(
+      post("/v3/kv/range", "{}", "Grpc-Timeout: 999999999S\r\n").starts_with("HTTP/1.1 200"));
+  for (auto wrong : {"soon", "5", "-", "--5S", "-S", "123456789", "123456789x"})
     EXPECT_TRUE(
         answers(post("/v3/kv/put", "{}", std::string("Grpc-Timeout: ") + wrong + "\r\n"), 400,
                 std::string(R"({"code":3, "message":"invalid grpc-timeout: )") + wrong + "\"}"));
