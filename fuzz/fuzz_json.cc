@@ -19,6 +19,15 @@ const Schema& schema() {
   return schemas.of(*TxnRequest::descriptor());
 }
 
+// protobuf's reader takes more forms of enums and of escapes, and for other things: texts that may
+// hold some are not compared.
+bool may_differ(std::string_view text) {
+  for (std::string_view part : {"order", "Order", "target", "Target", "result", "\\"}) {
+    if (text.find(part) != std::string_view::npos) return true;
+  }
+  return false;
+}
+
 // What is taken is a message, which can be printed and read again; and where protobuf's reader
 // takes the text, too, it reads the same.
 void check_text(std::string_view text) {
@@ -33,10 +42,7 @@ void check_text(std::string_view text) {
   options.ignore_unknown_fields = true;
   other.Clear();
   if (google::protobuf::util::JsonStringToMessage(std::string(text), &other, options).ok())
-    CHECK(text.find("_order") != std::string_view::npos || text.find("_target") != text.npos ||
-          text.find("Order") != std::string_view::npos || text.find("Target") != text.npos ||
-          text.find("result") != text.npos || text.find("target") != text.npos ||
-          text.find('\\') != text.npos || MessageDifferencer::Equals(message, other));
+    CHECK(may_differ(text) || MessageDifferencer::Equals(message, other));
 }
 
 // What protobuf reads can be printed, and is the same when it is read again.

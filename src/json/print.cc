@@ -40,6 +40,11 @@ class Printer {
   const FieldSchema* list_ = nullptr;  // the list that is open
 };
 
+bool fits(const FieldSchema& field, std::uint32_t wire) {
+  if (field.is_text()) return wire == kWireDelimited;
+  return wire == kWireVarint || (wire == kWireDelimited && field.repeated);
+}
+
 bool skip(std::uint32_t wire, std::string_view& bytes) {
   std::uint64_t number = 0;
   std::string_view content;
@@ -108,7 +113,8 @@ bool Printer::records(const Schema& schema, std::string_view bytes, int depth) {
     const auto wire = static_cast<std::uint32_t>(tag & 7);
     if (number == 0) return false;
     const FieldSchema* field = schema.find(number);
-    if (field == nullptr) {
+    // A record of another form than its field has is of no field that is known.
+    if (field == nullptr || !fits(*field, wire)) {
       if (!skip(wire, bytes)) return false;
       continue;
     }
@@ -128,14 +134,13 @@ bool Printer::take_field(const FieldSchema& field, std::uint32_t wire, std::stri
                          int depth) {
   std::uint64_t value = 0;
   std::string_view content;
-  if (field.is_text())
-    return wire == kWireDelimited && take_delimited(bytes, content) && text(field, content, depth);
+  if (field.is_text()) return take_delimited(bytes, content) && text(field, content, depth);
   if (wire == kWireVarint) {
     if (!take_varint(bytes, value)) return false;
     scalar(field, value);
     return true;
   }
-  if (wire != kWireDelimited || !field.packed || !take_delimited(bytes, content)) return false;
+  if (!take_delimited(bytes, content)) return false;
   while (!content.empty()) {
     if (!take_varint(content, value)) return false;
     scalar(field, value);
@@ -198,6 +203,7 @@ std::unique_ptr<google::protobuf::Message> parsed(const Schema& schema, std::str
   std::unique_ptr<google::protobuf::Message> message(
       google::protobuf::MessageFactory::generated_factory()->GetPrototype(schema.type)->New());
   if (!message->ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return nullptr;
+  message->DiscardUnknownFields();  // in every form that they may have
   return message;
 }
 

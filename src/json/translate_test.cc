@@ -376,6 +376,26 @@ TEST(Translate, fields_in_any_order_are_printed_in_the_order_of_their_numbers) {
             R"({"header":{"revision":"7"},"kvs":[{"key":"YQ=="},{"key":"Yg=="}],"count":"2"})");
 }
 
+TEST(Translate, fields_that_are_not_known_are_passed_over_in_every_form) {
+  const auto* range = RangeResponse::descriptor();
+  for (std::string_view unknown : {std::string_view("\x08\x03"),   // the header, as a number
+                                   std::string_view("\x22\x01x"),  // the count, as text
+                                   std::string_view("\x78\x05"), std::string_view("\x7a\x02xy"),
+                                   std::string_view("\x79"
+                                                    "12345678"),
+                                   std::string_view("\x7d"
+                                                    "1234"),
+                                   std::string_view("\x7b\x08\x01\x7c")}) {  // a group
+    EXPECT_EQ(from_message(*range, std::string(unknown) + "\x18\x01").value(), R"({"more":true})");
+    EXPECT_EQ(from_message(*range, "\x18\x01" + std::string(unknown)).value(), R"({"more":true})");
+  }
+  for (auto wrong : {"\x7b", "\x7c",
+                     "\x7d"
+                     "123",
+                     "\x7a\x05x", "\x07", "\x02"})
+    EXPECT_FALSE(from_message(*range, wrong)) << wrong;
+}
+
 TEST(Translate, messages_with_maps_and_fractions_are_printed_too) {
   polis::v1::StatusResponse status;
   status.set_id(7);
