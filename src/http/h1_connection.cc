@@ -205,17 +205,19 @@ H1Connection::~H1Connection() {
 
 bool H1Connection::on_bytes(std::string_view bytes) {
   if (parser_.idle()) head_began_ = connection_.server().loop.now();
-  in_ += bytes;
   begun_ = 0;
-  go_on();
+  go_on(bytes);
   return !finished_;
 }
 
-// Handles what has arrived, as far as the exchange that is under way allows.
-void H1Connection::go_on() {
+// Handles what has arrived, as far as the exchange that is under way allows. `bytes` are new; what
+// need not wait of them is not copied.
+void H1Connection::go_on(std::string_view bytes) {
   if (stepping_) return;  // a handler answered at once: the loop below sees it
   stepping_ = true;
-  std::string_view rest = std::string_view(in_).substr(in_at_);
+  const bool at_once = in_at_ == in_.size();
+  if (!at_once) in_ += bytes;
+  std::string_view rest = at_once ? bytes : std::string_view(in_).substr(in_at_);
   const std::size_t before = rest.size();
   while (!finished_) {
     if (exchange_ && (request_complete_ || unconsumed_ >= kUnconsumedBytesMax)) {
@@ -231,7 +233,12 @@ void H1Connection::go_on() {
     if (!step(rest)) break;
   }
   stepping_ = false;
-  in_at_ += before - rest.size();
+  if (at_once) {
+    in_ = rest;
+    in_at_ = 0;
+  } else {
+    in_at_ += before - rest.size();
+  }
   if (in_at_ == in_.size() || in_at_ > kWaitingBytesMax) {
     in_.erase(0, in_at_);
     in_at_ = 0;
@@ -327,7 +334,9 @@ void H1Connection::end_exchange() {
 
 void H1Connection::on_consumed(std::size_t bytes) {
   unconsumed_ -= std::min(unconsumed_, bytes);
-  if (unconsumed_ < kUnconsumedBytesMax && in_at_ < in_.size()) maybe_continue_later();
+  // While bytes are handled, their own loop sees it.
+  if (!stepping_ && unconsumed_ < kUnconsumedBytesMax && in_at_ < in_.size())
+    maybe_continue_later();
 }
 
 void H1Connection::produce(std::string& out, std::size_t bytes_max) {
