@@ -300,7 +300,9 @@ Result<void> Cell::Impl::start_links() {
 void Cell::Impl::add_services() {
   http::ServerOptions options;
   options.connections_max = connections_max;
+  options.wall_clock = io::wall_clock_nanoseconds;
   server = std::make_unique<http::Server>(reactor, networks.clients(), options);
+  server->router().set_door(http::Door(settings.door));
   services = std::make_unique<etcd::Services>(
       etcd::ServicesOptions{.cell_id = settings.cell_id,
                             .member_id = settings.id.value,

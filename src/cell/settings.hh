@@ -15,6 +15,7 @@
 #include "consensus/quorum.hh"
 #include "host/log.hh"
 #include "host/settings.hh"
+#include "http/door.hh"
 #include "peers/links.hh"
 #include "replica/auto_compaction.hh"
 #include "tls/credentials.hh"
@@ -43,6 +44,7 @@ struct Settings {
   std::string client_text;  // with commas between them
   std::string peer_text;
   TlsSettings clients_tls, peers_tls;
+  http::DoorOptions door;  // of pages and JSON
   std::vector<peers::Peer>
       founders;  // the replicas that found the cell, this one included; sorted by id; or none
   bool founds_by_default = false;  // a cell of one, because neither 'initial' nor 'join' was given

@@ -6,9 +6,12 @@
 
 #include "etcd/auth.hh"
 #include "etcd/cluster.hh"
+#include "etcd/election.hh"
+#include "etcd/inner_calls.hh"
 #include "etcd/kv.hh"
 #include "etcd/leader_guard.hh"
 #include "etcd/lease.hh"
+#include "etcd/lock.hh"
 #include "etcd/maintenance.hh"
 #include "etcd/range_stream.hh"
 #include "etcd/watch.hh"
@@ -53,6 +56,9 @@ class Services {
   LeaseService lease_;
   ClusterService cluster_;
   MaintenanceService maintenance_;
+  InnerCalls inner_calls_;
+  LockService lock_;
+  ElectionService election_;
 };
 
 }  // namespace polis::etcd

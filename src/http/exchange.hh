@@ -70,6 +70,10 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   // dropped.
   void set_handler(std::shared_ptr<ExchangeHandler> handler) { handler_ = std::move(handler); }
 
+  // For the router: every answer carries these fields too, and the date if it is not empty. Both
+  // must outlive the exchange.
+  void set_common_fields(const Fields& fields) { common_fields_ = &fields; }
+  void set_date(const std::string& date) { date_ = &date; }
   // Begins the answer. Field names in lower case. If the length is known, give it in
   // "content-length".
   virtual void respond(int status, const Fields& fields) = 0;
@@ -114,10 +118,21 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   }
   // The exchange is over: tells the handler, and drops it.
   void close_handler();
+  // Calls use(name, value) with each of these and of what every answer carries.
+  template <typename Use>
+  void for_each_field(const Fields& fields, const Use& use) const {
+    for (const auto& [name, value] : fields) use(name, value);
+    if (common_fields_ != nullptr) {
+      for (const auto& [name, value] : *common_fields_) use(name, value);
+    }
+    if (date_ != nullptr && !date_->empty()) use("date", *date_);
+  }
 
   std::shared_ptr<ExchangeHandler> handler_;  // shared with the code that answers later
 
  private:
+  const Fields* common_fields_ = nullptr;
+  const std::string* date_ = nullptr;
   ByteQueue body_;
   std::unique_ptr<ByteSource> source_;
   std::string made_;  // of the source, for one take

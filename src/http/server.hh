@@ -54,6 +54,8 @@ struct ServerOptions {
   // A client that gives no sign of life for this long after that, or that takes nothing of what is
   // sent to it for this long, is disconnected.
   Duration keepalive_timeout = std::chrono::seconds(20);
+  // Nanoseconds since 1970, for the date that answers carry. Empty: they carry none.
+  std::function<std::int64_t()> wall_clock;
 };
 
 struct HttpResponse {
@@ -61,8 +63,8 @@ struct HttpResponse {
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
 };
-// Serves GET and HEAD of paths that have no route. `path` has the query, and is valid during the
-// call. `respond` must be called once, at once or later.
+// Serves GET and HEAD of a page. `path` has the query, and is valid during the call. `respond` must
+// be called once, at once or later.
 using HttpHandler =
     std::function<void(std::string_view path, std::function<void(HttpResponse)> respond)>;
 
@@ -80,8 +82,8 @@ class Server {
   // `path` is "/package.Service/Method".
   void add_unary(const std::string& path, UnaryHandler handler);
   void add_stream(const std::string& path, StreamHandler handler, Streams streams = Streams::kBoth);
-  // Makes `handler` the router's fallback.
-  void set_http(HttpHandler handler);
+  // `handler` serves the page at `path`; where that ends with '/', every page below it.
+  void add_page(const std::string& path, HttpHandler handler);
   MethodTable& methods();
   Router& router();
   // For ways in other than gRPC that make calls, such as the JSON gateway.

@@ -31,6 +31,8 @@ struct Server::Impl {
   std::unique_ptr<io::Timer> timer;
   bool draining = false;
   int ticks = 0;
+  std::string date;  // of now, as answers have it; empty: there is no clock
+  std::int64_t date_second = -1;
   ServerCounters counters;
 
   Impl(io::Loop& l, io::Network& n, ServerOptions o);

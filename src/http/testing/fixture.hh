@@ -57,8 +57,8 @@ class HttpTest : public ::testing::Test {
       call->on_message = [this, call = call.get()](std::string_view) { pump(*call); };
       call->on_drained = [this, call = call.get()] { pump(*call); };
     });
-    server_->set_http([](std::string_view path, auto respond) {
-      respond({path == "/health" ? 200 : 404, "text/plain", std::string(path)});
+    server_->add_page("/health", [](std::string_view path, auto respond) {
+      respond({200, "text/plain", std::string(path)});
     });
     ASSERT_TRUE(server_->listen({"127.0.0.1", 0}).has_value());
     client_ = connect();
