@@ -1,7 +1,12 @@
 #pragma once
 
-// A cell of real replicas (replica/, storage/, store/, consensus/) on simulated machines: the code
-// that runs in production, without sockets, disks and clocks of its own.
+// A cell of real replicas (replica/, storage/, store/, consensus/) on simulated machines. It is the
+// code that runs in production, with simulated network, disks and clocks.
+//
+// `place` in sim/ is the number of a machine in its cell, from 0 on; founders come first, then
+// spares. (In src/, a place is what fails together.)
+//
+// Threads: one.
 
 #include <memory>
 #include <optional>
@@ -19,24 +24,24 @@ namespace polis::sim {
 
 class Node;
 
-// What stands around a replica in its process and connects it to the others and to its clients.
-// Made for each process anew; without any, replicas have the simulated network of messages.
+// The surroundings of a replica in its process, which connect it to other replicas and to clients.
+// One is made for each process (CellConfig::process).
 class ReplicaProcess {
  public:
   virtual ~ReplicaProcess() = default;
   virtual replica::Transport& transport() = 0;
-  // The replica has recovered and may be served.
+  // The replica has recovered; from now on it can be used.
   virtual void begin(replica::Replica& replica, const storage::Engine& engine) = 0;
   virtual void on_configuration(const consensus::Configuration& configuration) = 0;
   virtual void on_store_replaced() = 0;
   virtual void turn_end() = 0;
-  // The process is to stop in order: it takes no more calls, and ends those that it has.
+  // The process is to stop in order: it must take no more calls, and end those that are open.
   virtual void drain() = 0;
-  // The replica is destroyed after this, and this object after it.
+  // The process ends: the replica is destroyed after this call, and then this object.
   virtual void end() = 0;
 };
 
-// What a seed decides about a run.
+// The configuration of a simulated cell. In runs, the seed decides it.
 struct CellConfig {
   consensus::Protocol protocol = consensus::Protocol::kRaft;
   std::size_t replicas = 3;
@@ -53,18 +58,20 @@ struct CellConfig {
   std::uint64_t wal_segment_bytes = 256 << 10;
   std::uint32_t snapshot_chunk_bytes = 4 << 10;
   std::size_t append_bytes_max = 64 << 10;
-  // Founders begin with an older release, and some restarts bring the newest.
+  // Founders begin with the oldest release, and some restarts bring the newest.
   bool upgrades = false;
   replica::AutoCompactionOptions auto_compaction;
   consensus::Reads reads = consensus::Reads::kLease;
   Duration lease_margin = std::chrono::milliseconds(5);
-  // Each machine's clock runs faster or slower than time by at most this fraction; what the
-  // replicas are told follows from it, unless it is set.
+  // The clock of each machine runs faster or slower than virtual time by at most this fraction.
   double clock_drift_max = 0.00025;
+  // The bound that the replicas are told (LeaseOptions::drift_max). nullopt: the one that follows
+  // from clock_drift_max.
   std::optional<double> clock_drift_told;
+  // Makes the surroundings of each process. Null: replicas use the simulated network of messages.
   std::function<std::unique_ptr<ReplicaProcess>(std::size_t place, Node& node)> process;
 
-  double drift_told() const;
+  double drift_told() const;  // the bound that the replicas are told
   std::string describe() const;
 };
 
@@ -76,17 +83,19 @@ class Node final : public replica::Transport {
   Node(World& world, SimulatedCell& cell, const CellConfig& config, std::size_t place);
   ~Node() override;
 
-  // Founders have an id from the beginning; spares when the cell has given them one.
+  // The replica's id. Founders have one from the beginning. A spare gets one by become(), when the
+  // cell has added it.
   consensus::ReplicaId id() const { return id_; }
-  // Takes part under this id from now on, with an empty disk, when it is started.
+  // Crashes, empties its disk, and takes this id. It takes part when it is started.
   void become(consensus::ReplicaId id);
   void start();
   void crash();  // as if the power failed
-  // And what rests of it is damaged: something that it acknowledged, or that it stands on. What was
-  // done; nothing if nothing could be.
+  // Crashes, and damages something on its disk that it has acknowledged or that it needs. The
+  // result says what was done; empty: nothing could be damaged.
   std::string crash_and_rot();
-  // And its log does not come back, as when a mount is missing or an older copy of a file system
-  // was put there: all of it, what was in it, or what was written last.
+  // Crashes, and its log is lost, as when a mount is missing or an older copy of a file system was
+  // put there. kGone: all files; kEmptied: the content of all files; kCut: what was written last.
+  // The result says what was done; empty: nothing was.
   enum class Loss : std::uint8_t { kGone, kEmptied, kCut };
   std::string crash_and_lose_log(Loss loss);
   void lose_peer(std::size_t place);  // its transport believes that the peer's process has ended
@@ -101,8 +110,8 @@ class Node final : public replica::Transport {
   DiskFaults& disk_faults() { return *disk_faults_; }
   std::uint64_t syncs() const { return contents_->syncs; }  // of its disk, ever
   std::uint64_t incarnation() const { return incarnation_; }
-  // Called after every turn of a running replica, and before its store is replaced or its process
-  // dies.
+  // Called after every turn of a running replica, before its store is replaced, and before its
+  // process ends.
   std::function<void()> after_turn;
 
   // Transport
@@ -150,11 +159,11 @@ class SimulatedCell {
   // Members are known by addresses such as "machine:3".
   static std::string address_of(std::size_t place) { return "machine:" + std::to_string(place); }
   static std::size_t place_of(const std::string& address) { return std::stoul(address.substr(8)); }
-  // Where the member of this id is; the cell's size if nowhere.
+  // The place of the member with this id; size(): there is none.
   std::size_t place_of(consensus::ReplicaId id) const;
   // The newest configuration that any replica was seen to have applied.
   const consensus::Configuration& configuration() const { return newest_.configuration; }
-  // Looks what the node has applied; after every turn of it.
+  // Call it after every turn of the node: notes the configuration that the node has applied.
   void note_configuration(std::size_t place);
   bool is_member(std::size_t place) const;
 

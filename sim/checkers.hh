@@ -1,7 +1,9 @@
 #pragma once
 
-// What must hold, whatever the workload did and whatever the faults were. Each checker says what is
-// broken, or nothing.
+// Checkers of what must hold, whatever the workload did and whatever the faults were. A checker
+// throws a Violation if something is broken; else it does nothing.
+//
+// Threads: one.
 
 #include <functional>
 #include <map>
@@ -14,28 +16,31 @@
 
 namespace polis::sim {
 
-// Thrown where something is broken, with the text of what was seen.
+// Thrown when something is broken. what(): what was seen.
 struct Violation : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-// Linearizability of single keys and of the whole store at once. Every answer carries a revision,
-// which places it in one order; what has to be shown is that this order is legal: each read sees
-// what the changes before it left, no operation stands before one that had ended when it began,
-// each change belongs to one operation, and none happened twice. Source: Herlihy and Wing 1990;
-// using the system's own order as the witness makes the check linear in the history.
+// Checks that the history is linearizable, for single keys and for the whole store. Every answer
+// has a revision, and the revisions put all operations in one order. It is checked that this order
+// is legal: each read sees what the changes before it left; no operation stands before one that had
+// ended when it began; each change belongs to one operation; and no operation was carried out
+// twice. Source: Herlihy and Wing 1990. Because the system itself gives the order, the check takes
+// time linear in the history.
 void check_linearizable(const History& history);
 
-// Leases and locks, in the world's own time. A lease of which a renewal was answered, and what
-// hangs on it, is there for its whole term from when that renewal was sent, as the fastest clock
-// measures it. So no two clients ever hold a lock at once. `drift_max`: how much faster than time a
-// replica's clock may run, as a fraction.
+// Checks leases and locks, in virtual time. When a renewal was answered, the lease and the keys on
+// it must exist for the whole TTL, counted from when that renewal was sent, and shortened by the
+// fastest clock that is allowed. So no two clients hold a lock at the same time. `drift_max`: a
+// replica's clock may run faster than virtual time by this fraction.
 void check_leases(const History& history, double drift_max);
 
-// The protocol's own safety, looked at after every turn of a replica that runs: what one calls
-// committed, all do.
+// Checks the protocol's safety: if one replica calls an entry committed, no replica calls another
+// one committed at that index; and with Raft, a term has at most one master. Violation: it is
+// broken.
 class ProtocolChecker {
  public:
+  // Call it after every turn of a running replica.
   void look(std::size_t place, Node& node);
 
  private:
@@ -51,10 +56,12 @@ class ProtocolChecker {
       looked_;  // place and incarnation: commit
 };
 
-// Reads the changes of every replica as they are applied, and compares: equal at equal revision.
+// Reads the changes of every replica when they are applied, writes them into the history, and
+// checks that all replicas have the same changes at the same revision.
 class ChangeCollector {
  public:
   explicit ChangeCollector(History& history) : history_(history) {}
+  // Call it after every turn of a running replica.
   void look(std::size_t place, Node& node, Instant now);
 
  private:
@@ -64,18 +71,18 @@ class ChangeCollector {
   std::map<std::uint64_t, std::uint32_t> hashes_;  // revision: history hash
 };
 
-// A client that watches all keys, moves to another replica when its own dies, and must see every
-// change once, in order.
+// A client that watches all keys through a replica's WatchHub. When that replica dies, it moves to
+// another one. It must see every change once, in order; else it throws a Violation.
 class WatchClient final : public store::WatchSink {
  public:
   WatchClient(SimulatedCell& cell, History& history, Random random)
       : cell_(cell), history_(history), random_(random) {}
   ~WatchClient() override { detach(); }
-  // Attaches to some replica if it is not attached; call often.
+  // Attaches to some running replica if it is not attached. Call it often.
   void attend();
   void detach();
   std::uint64_t seen() const { return next_ - 1; }
-  // Everything through `revision` must have been seen by now.
+  // Violation: not every change through `revision` was seen.
   void check_complete(std::uint64_t revision) const;
 
   // WatchSink

@@ -1,12 +1,12 @@
 #pragma once
 
-// Protocols and quorums beside each other, on the same simulated machines: what a write costs and
-// takes, how long writes stop when the master is lost, and what it costs to bring back a replica
-// that is far behind.
+// Compares protocols and quorum rules on the same simulated machines: how long a write takes and
+// how many messages, bytes and syncs it costs; how long writes stop when the master is lost; and
+// what it costs to bring a replica up to date that is far behind.
 //
-// The figures are of the protocol, the network and the disks; no processor time is in them.
+// The figures come from the protocol, the network and the disks. They have no processor time.
 //
-// Threads: one at a time in each (Stage::with).
+// Threads: one comparison at a time in each thread (Stage::with).
 
 #include <string>
 #include <vector>
@@ -24,20 +24,24 @@ struct Contender {
   std::size_t replicas = 3;
   consensus::QuorumRule quorum;
 
-  std::string name() const;  // as parse_contender reads it
+  std::string name() const;  // the text that parse_contender reads
 };
 
-// PROTOCOL[/REPLICAS[/QUORUM]], as in "paxos/5/flexible:4,2". kInvalid: says what is wrong.
+// Reads PROTOCOL[/REPLICAS[/QUORUM]], such as "paxos/5/flexible:4,2". kInvalid: the text says what
+// is wrong.
 Result<Contender> parse_contender(std::string_view text);
 
-// What the machines stand in: lan, wan or lossy. kInvalid: says what is known.
+// The network and the disks around the machines.
 struct Surroundings {
   std::string name;
   std::string about;
   NetworkFaults network;
-  Duration between{};  // one way, on top, to the next machine, twice as much to the one after it
+  // Added to the delay of a message, one way, for each step between two machines: the machines
+  // stand in a row.
+  Duration between{};
   DiskFaults disk;
 };
+// lan, wan or lossy. kInvalid: the name is none of these; the text lists them.
 Result<Surroundings> parse_surroundings(std::string_view name);
 
 inline constexpr double kLosses[] = {0, 0.01, 0.05};
@@ -45,25 +49,26 @@ inline constexpr double kLosses[] = {0, 0.01, 0.05};
 struct Compared {
   Contender who;
   struct Writes {
-    double loss = 0;
-    Times took;
-    std::size_t unanswered = 0;  // within ten seconds, or refused
-    // Per write. Heartbeats between are part of it.
+    double loss = 0;             // of messages, 0 to 1
+    Times took;                  // of each write
+    std::size_t unanswered = 0;  // writes without an answer within ten seconds, or refused
+    // Per write; heartbeats between the writes are counted, too.
     double messages = 0, bytes = 0, syncs = 0;
   };
   std::vector<Writes> writes;  // one for each of kLosses
   Times fail_over;             // from the death of a machine to the next write that is done
   struct Return {
-    Duration took{};                 // until it had everything
-    double messages = 0, bytes = 0;  // more than in the same time without it
+    Duration took{};                 // until the replica had everything
+    double messages = 0, bytes = 0;  // beyond those of the same time without its return
   };
-  Return back;  // the median one
+  Return back;  // the median of all trials
 };
 
-// `trials` cells for each figure.
+// Compares with `trials` simulated cells for each figure. The same seed gives the same figures.
 Compared compare(const Contender& who, const Surroundings& where, std::size_t trials,
                  std::uint64_t seed);
 
+// Figures of the results, for svg() in plot.hh.
 std::vector<Panel> panels(const std::vector<Compared>& all);
 
 }  // namespace polis::sim

@@ -3,7 +3,9 @@
 // A simulated disk. What was not synced may be lost, kept, or torn at sector borders when the
 // machine crashes; a sync takes time; the disk can be full, stall, and fail.
 //
-// Contents live in DiskContents, which outlives the process.
+// The contents are in DiskContents, which outlives the process.
+//
+// Threads: one.
 
 #include <map>
 #include <memory>
@@ -17,6 +19,7 @@ namespace polis::sim {
 
 inline constexpr std::size_t kSectorBytes = 512;
 
+// `durable`: what a crash leaves for certain. `current`: what the process sees.
 struct FileContents {
   std::string durable;
   std::string current;
@@ -32,15 +35,18 @@ struct DiskContents {
   std::map<std::string, std::shared_ptr<FileContents>> durable_names;  // as they are after a crash
   std::uint64_t syncs = 0;
 
-  // What the machine finds when it starts again.
+  // Becomes what the machine finds when it starts again: `random` decides about each write that was
+  // not synced.
   void crash(Random& random);
-  // A bit flips at this byte, or the write of its sector was lost, or went where another's was to
-  // go. Says what was done; nothing if there is no such file.
+  // Damages the file at this byte: one of its bits flips, or its sector is all zeros or has the
+  // content of another sector. The result says what was done; empty: the file has no such byte.
   std::string rot(Random& random, const std::string& path, std::uint64_t offset);
-  // All files of a directory are gone, or have lost what was in them.
+  // Removes all files of a directory.
   void lose(const std::string& directory);
+  // Removes the content of all files of a directory.
   void empty(const std::string& directory);
-  // The file ends here, and those of its directory that come behind it are gone.
+  // Cuts the file off at `offset`, and removes the files of its directory whose names come after
+  // its own.
   void cut(const std::string& path, std::uint64_t offset);
 };
 
@@ -50,8 +56,8 @@ struct DiskFaults {
   double stall = 0;  // chance that a sync takes stall_length
   Duration stall_length = std::chrono::milliseconds(200);
   bool full = false;
-  bool fail_sync = false;    // the next one fails; what it was to make durable never is
-  bool sync_failed = false;  // one has
+  bool fail_sync = false;    // the next sync fails; what it should make durable never is
+  bool sync_failed = false;  // a sync has failed
 };
 
 class SimulatedDisk final : public io::Disk {

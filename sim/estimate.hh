@@ -1,12 +1,15 @@
 #pragma once
 
-// What to expect of a cell that its owner describes: how long writes stop when something fails, by
-// playing it on the simulator, and how often and how long that happens, by drawing failures of
-// machines and places over many years.
+// Estimates the availability of a cell that its owner describes. play() finds on the simulator how
+// long writes stop when something fails. draw_years() draws failures of machines and places over
+// many years, which gives how often and how long writes stop.
 //
-// Assumed: failures come independently of each other and at any time alike (exponential), repairs
-// take the stated time on average (exponential), software does not fail. What breaks these (a
-// release, a rack's power that is nobody's "place") is not in the figures.
+// Assumptions: failures are independent of each other and as likely at any time (exponential);
+// repairs take the given time on average (exponential); software does not fail. The figures do not
+// contain what breaks these assumptions, such as a faulty release, or a power supply that fails for
+// machines of different places.
+//
+// Threads: one.
 
 #include <map>
 #include <string>
@@ -30,8 +33,8 @@ struct DescribedCell {
   Duration ping_inside = std::chrono::microseconds(300);  // there and back
   Duration ping_between = std::chrono::milliseconds(10);
   std::map<std::pair<std::size_t, std::size_t>, Duration> pings;  // of two places, lower one first
-  double loss = 0;                                                // of a message, 0 to 1
-  Duration sync = std::chrono::milliseconds(1);                   // what a disk takes for one
+  double loss = 0;                                                // chance for a message, 0 to 1
+  Duration sync = std::chrono::milliseconds(1);                   // how long a disk's sync takes
   double machine_failures = 4;                                    // of each, per year
   Duration machine_repair = std::chrono::minutes(30);
   double place_failures = 0.2;  // of each, per year
@@ -40,26 +43,28 @@ struct DescribedCell {
   Duration election_timeout_min = std::chrono::milliseconds(300);
   Duration election_timeout_max = std::chrono::milliseconds(600);
 
-  // kInvalid: says what cannot be.
+  // kInvalid: a value is impossible; the text says which.
   Result<void> validate() const;
   std::size_t replicas() const;
   std::size_t place_of(std::size_t replica) const;
   Duration ping(std::size_t place, std::size_t other) const;
 };
 
-// Sorted.
 struct Times {
-  std::vector<Duration> all;
-  Duration at(double fraction) const;  // 0 to 1; zero if there are none
+  std::vector<Duration> all;  // sorted
+  // The quantile at `fraction`, 0 to 1; 0.5 is the median. Zero: `all` is empty.
+  Duration at(double fraction) const;
 };
 
+// Times on the simulator. The last three: from the failure of the master until a write is done
+// again.
 struct Played {
-  Times write;           // of a client beside the master
-  Times process_ends;    // no write from then on: peers' connections break at once
-  Times machine_silent;  // nobody is told
-  Times place_silent;    // the master's whole place; none if the rest is no majority
-  std::size_t elections_without_cause = 0;
-  Duration quiet{};  // in which those happened
+  Times write;           // how long a write takes for a client beside the master
+  Times process_ends;    // the master's process ends; its peers see their connections break
+  Times machine_silent;  // the master's machine falls silent; its peers are told nothing
+  Times place_silent;    // all machines of its place do; empty: the rest is no majority
+  std::size_t elections_without_cause = 0;  // while nothing had failed
+  Duration quiet{};                         // the time in which those were counted
 };
 
 // Plays each failure `trials` times.
@@ -67,17 +72,17 @@ Played play(const DescribedCell& cell, std::size_t trials, std::uint64_t seed);
 
 struct Years {
   double years = 0;
-  double outages = 0;              // times without a majority, per year
+  double outages = 0;              // how often the majority is lost, per year
   double seconds_no_majority = 0;  // per year
-  double seconds_fail_over = 0;    // per year
-  double fail_overs = 0;           // per year
-  // What was down when the majority was lost: "1 place", "2 machines" ..., with how often per year.
+  double seconds_fail_over = 0;    // without writes after a master was lost, per year
+  double fail_overs = 0;           // how often that happens, per year
+  // What was down when the majority was lost ("1 place", "2 machines" ...), and how often per year.
   std::vector<std::pair<std::string, double>> causes;
 
-  double availability() const;
+  double availability() const;  // the fraction of time in which writes go on, 0 to 1
 };
 
-// Draws `years` years of failures.
+// Draws `years` years of failures. `played`: from play() for the same cell.
 Years draw_years(const DescribedCell& cell, const Played& played, double years, std::uint64_t seed);
 
 }  // namespace polis::sim

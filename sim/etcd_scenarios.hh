@@ -1,6 +1,7 @@
 #pragma once
 
-// Scenarios of what went wrong in etcd in ten years; scenarios.cc has their names.
+// Scenarios (scenarios.hh) of what went wrong in etcd in ten years; scenarios.cc has their names.
+// Each throws a Violation if its fact does not hold.
 
 #include "consensus/lease.hh"
 

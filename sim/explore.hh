@@ -1,8 +1,8 @@
 #pragma once
 
-// The exhaustive exploration of small cells (explorer.hh), by protocol.
+// The exhaustive exploration of small cells (explorer.hh), for either protocol.
 //
-// Threads: none of its own. Memory: about 20 bytes a state.
+// Threads: none of its own. Memory: about 20 bytes for each state.
 
 #include <vector>
 
@@ -10,35 +10,36 @@
 
 namespace polis::sim {
 
-// What happens at most on every way through the states.
+// Each way through the states has at most this many events of each kind.
 struct ExploreBounds {
   std::uint64_t replicas = 3;
-  int timeouts = 2;  // elections begun, or masters that notice that nobody answers
+  int timeouts = 2;  // elections that begin, or masters that notice that nobody answers
   int proposals = 1;
-  int crashes = 0;     // a replica forgets what its disk does not have, and starts again
-  int heartbeats = 0;  // of masters: what was lost is sent again
+  int crashes = 0;     // a replica loses what is not on its disk, and starts again
+  int heartbeats = 0;  // of masters; with them lost messages are sent again
   int duplicates = 0;  // messages that arrive twice
   int reads = 0;
-  bool slow_disks = false;  // a disk may finish at any time; else at once
-  bool fold = true;         // states that differ only in who is who are one
-  std::uint64_t states_max = UINT64_MAX;
+  bool slow_disks = false;  // true: a sync may end at any later time; false: it ends at once
+  bool fold = true;         // states that differ only in which replica is which count as one
+  std::uint64_t states_max = UINT64_MAX;  // the exploration ends after this many states
 };
 
 struct Explored {
-  std::uint64_t states = 0;          // distinct ones
-  std::uint64_t transitions = 0;     // steps tried
-  std::uint64_t deepest = 0;         // steps of the longest way
-  std::uint64_t committed_most = 0;  // entries
-  bool complete = false;             // not cut off by states_max, or by a violation
-  std::string violation;             // what was broken, and the way there, one step a line
+  std::uint64_t states = 0;          // different states that were entered
+  std::uint64_t transitions = 0;     // steps that were tried
+  std::uint64_t deepest = 0;         // the number of steps of the longest way
+  std::uint64_t committed_most = 0;  // the most entries that were committed in one state
+  bool complete = false;             // false: ended by states_max or by a violation
+  std::string violation;  // what was broken, and the way to it, one step in each line; else empty
 };
 
+// Explores all states within the bounds.
 Explored explore(consensus::Protocol protocol, const ExploreBounds& bounds);
 
-// Those that every test run goes through whole.
+// The explorations that every test run does.
 const std::vector<ExploreBounds>& short_explorations();
 
-// "3 replicas, 2 timeouts, 1 proposal"
+// The bounds in words, such as "3 replicas, 2 timeouts, 1 proposal".
 std::string describe(const ExploreBounds& bounds);
 
 }  // namespace polis::sim

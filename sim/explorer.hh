@@ -1,18 +1,21 @@
 #pragma once
 
-// Every state that a few replicas of the real code can come to: messages delivered in every order,
-// twice or never, timers that fire, disks that are slow, crashes, each up to a bound. Depth first;
-// a state that was seen is not entered again, and states that differ only in who is who are one.
+// Explores every state that a few replicas of the real code can reach: messages are delivered in
+// every order, twice or never; timers fire; disks are slow; replicas crash; each up to a bound. The
+// search goes depth first. A state that was seen before is not entered again.
 //
-// A message that is lost is one that is not delivered before the end: every such end is looked at,
-// since each state is checked when it is entered. Nobody stays down, for the same reason.
+// Lost messages need no step of their own: a message is lost if it is not delivered before the end
+// of a way, and each state is checked when it is entered, so each state is the end of some way. For
+// the same reason no replica needs to stay down.
 //
-// Who is who: Raft takes ids for names alone, so all replicas are alike. Ballots of Paxos are
-// ordered by id, so a renaming has to keep the order of those who have stood; and as long as
-// anybody may still stand, that of all. States are known by 64 bits of their bytes ("hash
-// compaction", Wolper and Leroy 1993): with a million states the chance that one is taken for
-// another and left out is about one in forty million. A disk finishes all that it was given, or
-// nothing yet.
+// States that differ only in which replica is which count as one. Raft uses ids only as names, so
+// any renaming of the replicas is allowed. Paxos orders ballots by id, so a renaming must keep the
+// order of the replicas that have begun an election, and of all replicas while more elections may
+// begin.
+//
+// A state is remembered by 64 bits of a hash ("hash compaction", Wolper and Leroy 1993). With a
+// million states, the chance that some state is taken for another one and left out is about one in
+// forty million. A disk makes durable all that it was given, or nothing yet.
 //
 // Source: Holzmann, "The SPIN Model Checker" (2003), chapters 8 and 9; Ip and Dill, "Better
 // Verification Through Symmetry" (1996).
@@ -139,7 +142,7 @@ class Explorer {
   }
 
  private:
-  // What may still be done, and who has begun an election: bit `id`.
+  // The events that are left, and the replicas that have begun an election: bit `id`.
   struct Left : ExploreBounds {
     std::uint64_t stood = 0;
   };

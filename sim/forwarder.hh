@@ -1,7 +1,9 @@
 #pragma once
 
-// A forwarder on a machine of its own: takes connections at its port and connects each to a
-// replica, as balancers, proxies and container networks do; or lies.
+// A forwarder on a simulated machine of its own, as balancers, proxies and container networks are:
+// it accepts connections at its port and connects each of them to a replica. It can also misbehave.
+//
+// Threads: one. Life: must be destroyed before the network.
 
 #include <map>
 #include <memory>
@@ -15,21 +17,21 @@ class Forwarder {
  public:
   enum class Mode {
     kForwards,
-    kLeadsNowhere,  // takes connections and keeps them open, though its backend refuses
-    kCloses,        // takes connections and closes them at once
+    kLeadsNowhere,  // accepts connections and keeps them open, but forwards nothing
+    kCloses,        // accepts connections and closes them at once
   };
 
   Forwarder(StreamNetwork& network, const std::string& name, std::uint16_t port,
             io::Address backend);
   ~Forwarder();
 
-  // For connections that are made from now on. One that stands leads nowhere, for ever, once bytes
-  // have come on it while the mode was another one than kForwards.
+  // Sets the mode for new connections. If bytes come on an open connection while the mode is not
+  // kForwards, that connection forwards nothing any more.
   void set_mode(Mode mode) { mode_ = mode; }
   Mode mode() const { return mode_; }
   const io::Address& address() const { return address_; }
   StreamHost& host() { return *host_; }
-  std::uint64_t taken() const { return next_; }  // connections, ever
+  std::uint64_t taken() const { return next_; }  // connections accepted so far
 
  private:
   struct Pair;

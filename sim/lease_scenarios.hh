@@ -1,6 +1,7 @@
 #pragma once
 
-// Scenarios of leases and locks; scenarios.cc has their names.
+// Scenarios (scenarios.hh) of leases and locks; scenarios.cc has their names. Each throws a
+// Violation if its fact does not hold.
 
 namespace polis::sim {
 

@@ -1,9 +1,12 @@
 #pragma once
 
-// Clients that hold leases and locks, as users of a lock service do: a client gets a lease, hangs a
-// key and a lock on it, renews it in time, and one day lets go of it: in order, or without a word.
+// Clients that hold leases and locks, as users of a lock service do. A client gets a lease, hangs a
+// key and a lock on it, renews it in time, and at some time gives it up: by revoking it, or by not
+// renewing it any more.
 //
-// Clients live in the world's own time; their clocks are right.
+// The clocks of clients do not drift. All times are virtual time.
+//
+// Threads: one. Life: construct -> start -> stop. The references must outlive it.
 
 #include <memory>
 #include <vector>
@@ -15,14 +18,16 @@ namespace polis::sim {
 
 struct LeaseWorkloadConfig {
   std::size_t clients = 3;
-  std::size_t locks = 1;                            // fewer than clients: they wait for each other
-  std::int64_t ttl_max = 4;                         // seconds; at least store::kLeaseTtlMin
-  Duration patience_max = std::chrono::seconds(2);  // then a client asks another replica
+  std::size_t locks = 1;     // fewer than clients, so that they wait for each other
+  std::int64_t ttl_max = 4;  // seconds; at least store::kLeaseTtlMin
+  // A client that has no answer after this time asks another replica.
+  Duration patience_max = std::chrono::seconds(2);
 };
 
-// The transaction that writes what the operation says; if it is kCompareAndSet, only where there is
-// no such key. And what came of it.
+// A TxnRequest that makes the write of the operation. If the operation is kCompareAndSet, it writes
+// only if there is no such key.
 std::string txn_of(const Operation& operation);
+// Completes the operation with the reply to that request.
 void end_txn(Operation& operation, const store::Reply& reply, Instant now);
 
 class LeaseWorkload {
@@ -30,16 +35,16 @@ class LeaseWorkload {
   LeaseWorkload(World& world, SimulatedCell& cell, History& history, LeaseWorkloadConfig config,
                 std::uint64_t seed);
   void start();
-  // All clients let go of their leases without a word.
+  // All clients stop, without revoking their leases.
   void stop() { stopping_ = true; }
 
  private:
   struct Client {
     std::int64_t lease = 0;  // 0: none
-    std::uint64_t step = 0;  // answers to earlier steps come too late
-    std::size_t place = 0;   // the replica it talks to
+    std::uint64_t step = 0;  // answers to earlier steps are ignored
+    std::size_t place = 0;   // of the replica that it talks to
     Duration ttl{};
-    Instant lets_go{};  // of this lease
+    Instant lets_go{};  // when it gives this lease up
   };
 
   Duration below(Duration max);
@@ -57,7 +62,7 @@ class LeaseWorkload {
   void let_go(std::size_t client);
   void revoke(std::size_t client);
   void write(std::size_t client, Operation operation);
-  // Calls `f` on the client's replica if that is up.
+  // Calls `f` with the client's replica, if that is up.
   void at_replica(std::size_t client, std::function<void(replica::Replica&)> f);
 
   World& world_;

@@ -1,6 +1,7 @@
 #pragma once
 
-// Scenarios about a log that does not come back. Each throws a Violation.
+// Scenarios (scenarios.hh) in which the log of a replica is lost. Each throws a Violation if its
+// fact does not hold.
 
 #include "sim/cell.hh"
 

@@ -1,7 +1,10 @@
 #pragma once
 
-// A simulated network of datagrams: they are lost, late, repeated, overtake each other, and links
-// are cut in one direction or both. Links are between replicas, named by their place in the cell.
+// A simulated network of datagrams. They may be lost, late, repeated, and out of order; links may
+// be cut in one direction or both. A link goes from one replica to another; both are named by their
+// place in the cell (sim/cell.hh).
+//
+// Threads: one.
 
 #include <functional>
 #include <set>
@@ -15,9 +18,9 @@ namespace polis::sim {
 struct NetworkFaults {
   Duration delay_min = std::chrono::microseconds(50);
   Duration delay_max = std::chrono::milliseconds(1);
-  double loss = 0;
-  double repeat = 0;
-  double late = 0;  // chance that a message takes late_by longer
+  double loss = 0;    // chance that a message is lost, 0 to 1
+  double repeat = 0;  // chance that it arrives twice
+  double late = 0;    // chance that it takes late_by longer
   Duration late_by = std::chrono::milliseconds(500);
 };
 
@@ -32,11 +35,11 @@ class Network {
   void heal() { cut_.clear(); }
   bool reaches(std::size_t from, std::size_t to) const { return !cut_.contains({from, to}); }
   void set_faults(NetworkFaults faults) { faults_ = faults; }
-  // How much longer some messages take than others.
+  // Adds to the delay of each message what `slow` says of it.
   void set_slow(std::function<Duration(const std::string& message)> slow) {
     slow_ = std::move(slow);
   }
-  // How much longer all messages take from one to another.
+  // Adds to the delay of each message what `distance` says of its link, one way.
   void set_distance(std::function<Duration(std::size_t from, std::size_t to)> distance) {
     distance_ = std::move(distance);
   }

@@ -1,6 +1,6 @@
 #pragma once
 
-// What one run does, drawn from its seed.
+// The plan of one run: what the cell, its clients and the faults are. It is drawn from the seed.
 
 #include <optional>
 
@@ -15,13 +15,14 @@ struct Plan {
   CellConfig cell;
   WorkloadConfig workload;
   std::optional<LeaseWorkloadConfig> leases;
-  // How often each fault comes, per second of virtual time.
+  // How often each kind of fault happens, per second of virtual time.
   double crashes = 0, partitions = 0, pauses = 0, outages = 0, false_losses = 0, changes = 0,
          hand_overs = 0, damages = 0, failing_syncs = 0;
-  bool masters_cut_off = false;  // again and again, for a second each
+  bool masters_cut_off = false;  // each master is cut off for a second, again and again
 };
 
-// Swarm testing (Groce et al. 2012): each run leaves out some faults, so that the others go deeper.
+// Draws a plan. Swarm testing (Groce et al. 2012): each run leaves out some faults, so that the
+// others go deeper.
 Plan draw(Random& random, const RunOptions& options);
 
 }  // namespace polis::sim

@@ -1,9 +1,8 @@
 #pragma once
 
-// Figures of a few panels, as SVG: lines over named points, or bars. For documents, not for
-// exploring: what is shown is said by who makes it.
+// Draws figures of a few panels as SVG, for documents: lines over named points, or bars.
 //
-// Threads: pure.
+// Threads: pure functions, from any thread.
 
 #include <string>
 #include <vector>
@@ -24,7 +23,7 @@ struct Panel {
   bool logarithmic = false;  // the y axis; values of 0 are drawn at its lower end
 };
 
-// Three panels in a row. Up to six names.
+// The SVG text of a figure, with three panels in each row. At most six different series names.
 std::string svg(const std::string& title, const std::vector<Panel>& panels);
 
 }  // namespace polis::sim

@@ -1,8 +1,10 @@
 #pragma once
 
-// Scenarios by name: what went wrong elsewhere, or would, told step by step. Most of them are the
-// consistency bugs that etcd found in itself in ten years (its issues and post-mortems are public);
-// here each must be impossible.
+// Scenarios: sequences of steps in which other systems went wrong, or could. Most of them are the
+// consistency bugs that etcd found in itself in ten years (its issues and post-mortems are public).
+// Here each of them must be impossible.
+//
+// Threads: a scenario runs on one thread; several may run at a time on different threads.
 
 #include <functional>
 #include <optional>
@@ -14,9 +16,9 @@
 namespace polis::sim {
 
 struct Scenario {
-  std::string name;   // a fact that must hold
-  std::string about;  // where it comes from
-  // What is broken, or nothing.
+  std::string name;   // the fact that must hold
+  std::string about;  // where the scenario comes from
+  // Plays it with this protocol. The result says what is broken; nullopt: the fact holds.
   std::function<std::optional<std::string>(consensus::Protocol)> run;
 };
 

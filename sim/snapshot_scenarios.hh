@@ -1,6 +1,7 @@
 #pragma once
 
-// Scenarios (scenarios.hh) in which a replica is given a state. Violation: what does not hold.
+// Scenarios (scenarios.hh) in which a replica gets its state from a snapshot. Each throws a
+// Violation if its fact does not hold.
 
 #include <cstdint>
 

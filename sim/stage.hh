@@ -1,7 +1,10 @@
 #pragma once
 
-// What scenarios are played on: a simulated cell, steps that wait for their outcome, and all
-// checkers at the end.
+// The stage for scenarios: a simulated cell, steps that wait for their outcome, and all checkers at
+// the end. All times are virtual time.
+//
+// Threads: one.
+// Life: construct (all founders are started) -> steps -> finish().
 
 #include "sim/cell.hh"
 #include "sim/checkers.hh"
@@ -14,7 +17,7 @@ class Stage {
   explicit Stage(CellConfig config, WorkloadConfig workload = {}, std::uint64_t seed = 1);
   ~Stage();
 
-  // What every stage of this thread runs with from now on, while the returned object lives.
+  // While the returned object lives, all stages that this thread makes use this protocol.
   static std::shared_ptr<void> with(consensus::Protocol protocol);
 
   World& world() { return world_; }
@@ -22,38 +25,42 @@ class Stage {
   Node& node(std::size_t place) { return cell_.node(place); }
   void run_for(Duration time) { world_.run_until(world_.now() + time); }
 
-  // The place of the master whom a quorum follows. Violation: there is none within ten seconds.
+  // The place of the master that a quorum follows; waits for one. Violation: there is none within
+  // ten seconds.
   std::size_t master();
-  std::size_t follower();  // one that is up
-  // Whom the master would hand over to now.
+  std::size_t follower();  // the place of a replica that is up and not master
+  // The place of the replica to which the master would hand over now.
   std::size_t heir(std::size_t master);
-  consensus::Term term();  // the newest
+  consensus::Term term();  // the highest term of all replicas
 
-  // Each waits up to ten seconds for its answer; nothing: no answer, or a refusal. What they do is
-  // part of the history.
+  // Each of these makes one request at the replica at `place`, and waits up to ten seconds for the
+  // answer. The result of put and erase is the revision. nullopt or false: no answer came, or a
+  // refusal. The operations become part of the history.
   std::optional<std::uint64_t> put(std::size_t place, const std::string& key,
                                    const std::string& value);
   std::optional<std::uint64_t> erase(std::size_t place, const std::string& key);
   std::optional<std::string> get(std::size_t place, const std::string& key);  // "" if there is none
   bool compact(std::size_t place, std::uint64_t revision);
-  // The lease lives for `ttl` seconds, whatever the log says.
+  // Grants a lease. `ttl`: seconds.
   bool grant(std::size_t place, std::int64_t lease, std::int64_t ttl);
-  // Writes the key, hanging on the lease, if there is none: who has done so holds the lock.
+  // Takes a lock: writes the key and hangs it on the lease, if there is no such key. True: the lock
+  // is held.
   bool lock(std::size_t place, const std::string& key, std::int64_t lease);
-  // The same without waiting.
+  // These begin a request and do not wait for its answer.
   void begin_lock(std::size_t place, const std::string& key, std::int64_t lease);
   void begin_renewal(std::size_t place, std::int64_t lease);
   void begin_put(std::size_t place, const std::string& key, const std::string& value);
   void begin_get(std::size_t place, const std::string& key);
 
-  // A request for a change of who takes part; its answer is not waited for.
+  // Asks for a change of members, without waiting for the answer.
   void ask_for(std::size_t place, const replica::MemberChange& change);
 
   void crash(std::size_t place) { node(place).crash(); }
   void start(std::size_t place);
   void cut_off(std::size_t place);  // from all others, in both directions
   void cut(std::size_t a, std::size_t b);
-  // Runs in small steps until it holds; at most ten seconds. Violation: it never did.
+  // Runs in small steps until holds() is true. Violation: it is not within ten seconds; the text
+  // has `what`.
   void until(const std::string& what, const std::function<bool()>& holds);
   bool is_master(std::size_t place);
   consensus::Status status(std::size_t place) { return node(place).replica().status(); }
@@ -65,18 +72,19 @@ class Stage {
   Workload& load() { return workload_; }
   const History& history() const { return history_; }
 
-  // What a message between replicas says, in either protocol.
+  // The kind of a message between replicas, for either protocol.
   struct Said {
     consensus::ReplicaId to;
-    bool take_over = false;   // mastership
-    bool read_index = false;  // as of which a read may be answered
-    bool teaches = false;     // what is chosen, or may be
-    bool fills = false;       // what somebody lacks of the log
-    bool state = false;       // part of a state machine's: a snapshot
+    bool take_over = false;   // a hand-over: tells the receiver to become master
+    bool read_index = false;  // the answer to a read: the index that it needs
+    bool teaches = false;     // tells entries, or what is committed
+    bool fills = false;       // sends entries that the receiver lacks
+    bool state = false;       // a part of a snapshot
   };
   Said what_is(std::string_view bytes) const;
 
-  // Faults are over: everyone is started, catches up, and everything that was recorded is checked.
+  // Ends the scenario: all faults stop, all replicas are started and catch up, and everything that
+  // was recorded is checked. Violation: a check fails, or progress does not come.
   void finish();
 
  private:
@@ -96,8 +104,9 @@ class Stage {
   bool attending_ = false;  // attend() calls itself
 };
 
-// A violation of the rules of the scenario itself.
+// Throws a Violation with this text: the scenario's own fact does not hold.
 [[noreturn]] void broken_because(const std::string& text);
+// broken_because(else_text), unless `holds`.
 void expect(bool holds, const std::string& else_text);
 
 }  // namespace polis::sim

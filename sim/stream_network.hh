@@ -1,14 +1,17 @@
 #pragma once
 
-// A simulated network of byte streams: io::Network on simulated machines, in the world's own time.
+// A simulated network of byte streams: io::Network for simulated machines, in virtual time.
 //
-// Each machine has a host, with an address, and names lead to addresses. Between two hosts run
-// segments, which take time, are lost and sent again; an end has room for so many bytes and stops
-// its writer when its reader stops. What is done to the network (cuts, resets, mute connections,
-// moved hosts) is seen by the processes as real systems show it: as silence, as a reset, as an
-// address at which nobody answers. sim/wire_connection.hh has the connections themselves.
+// Each machine has a host with an address, and names lead to addresses. Segments travel between two
+// hosts; they take time, and may be lost and sent again. Each end of a connection has room for a
+// bounded number of bytes, so a reader that stops also stops its writer. Processes see the faults
+// (cuts, resets, mute connections, moved hosts) as on real systems: as silence, as a reset, or as
+// an address at which nobody answers. sim/wire_connection.hh has the connections.
 //
 // Everything follows from the seed of the world.
+//
+// Threads: one. Life: all hosts must be destroyed before the network (CHECK); the world outlives
+// both.
 
 #include <functional>
 #include <map>
@@ -28,17 +31,18 @@ class StreamHost;
 struct Segment;
 
 struct WireQuality {
-  // Of a segment, one way.
+  // The time that a segment takes, one way.
   Duration delay_min = std::chrono::microseconds(50);
   Duration delay_max = std::chrono::microseconds(500);
   std::uint64_t bytes_per_second = 100 << 20;
-  double loss = 0;  // chance that a segment does not arrive and is sent again later
-  // Where segments end is drawn. So is the room of each end, from a quarter of the largest on.
+  double loss = 0;  // chance that a segment is lost, 0 to 1; it is sent again later
+  // The length of each segment is drawn, up to this. The room of each end is drawn, too, from a
+  // quarter of its maximum on.
   std::size_t segment_bytes_max = 16 << 10;
   std::size_t room_bytes_max = 128 << 10;
 };
 
-// What becomes of a segment, as somebody decides who looks at all of them.
+// What happens to a segment: it passes, it vanishes, or its connection is reset.
 enum class Fate { kPasses, kVanishes, kResets };
 
 class StreamNetwork {
@@ -55,22 +59,24 @@ class StreamNetwork {
   // --- faults
 
   void set_quality(WireQuality quality) { quality_ = quality; }
-  // Nothing arrives from the one at the other; connections stay.
+  // Nothing that `from` sends arrives at `to`; connections stay open.
   void cut(const StreamHost& from, const StreamHost& to);
+  // Ends all cuts.
   void heal();
-  // One connection of the host, drawn: both ends are told that the other one reset it.
-  // False: it has none.
+  // Resets one connection of the host, which is drawn: each end is told that the other one reset
+  // it. False: the host has no connection.
   bool reset_one(const StreamHost& host, Random& random);
-  // One connection of the host, drawn: from now on nothing of it arrives in one direction, or in
-  // both, as behind a router that has forgotten it. False: the host has none.
+  // Mutes one connection of the host, which is drawn: from now on nothing arrives on it in one
+  // direction or in both, as behind a router that has forgotten it. False: the host has no
+  // connection.
   bool mute_one(const StreamHost& host, Random& random);
-  // The host has another address from now on. Connections to the old one are silent for ever; names
-  // still lead there.
+  // Gives the host a new address. Connections with its old address are silent for ever, and names
+  // still lead to that address.
   void move(StreamHost& host);
-  // `name` leads to the host's address of now.
+  // Makes `name` lead to the present address of the host.
   void set_name(const std::string& name, const StreamHost& host);
   void forget_name(const std::string& name) { names_.erase(name); }
-  // Sees the bytes of every segment before it leaves.
+  // Called with the bytes of every segment before it leaves; the result decides what happens to it.
   using Look = std::function<Fate(const StreamHost& from, const StreamHost& to, std::string_view)>;
   void set_look(Look look) { look_ = std::move(look); }
 
@@ -82,16 +88,18 @@ class StreamNetwork {
   World& world() { return world_; }
   Random& random() { return random_; }
   const WireQuality& quality() const { return quality_; }
-  // The address of a name, or of an address itself. Nothing: there is no such name.
+  // The address to which the name `host` leads; if it is an address, itself. nullopt: there is no
+  // such name.
   std::optional<std::string> resolve(const std::string& host) const;
-  StreamHost* host_at(const std::string& address);
-  // Calls `arrive` when something of this size that leaves now has come from one address to the
-  // other, unless it gets lost. `not_before`: what is sent on one connection stays in order.
+  StreamHost* host_at(const std::string& address);  // null: no host has this address
+  // Carries `bytes` bytes that leave now. Calls `arrive` when they arrive, unless they are lost.
+  // `not_before`: when the previous ones of the same connection arrive; it is moved on, so that
+  // they stay in order.
   void carry(const std::string& from, const std::string& to, std::size_t bytes, Instant& not_before,
              std::function<void(StreamHost&)> arrive);
   void add(const std::shared_ptr<WireConnection>& connection);
   Fate look(const StreamHost& from, const StreamHost& to, std::string_view bytes);
-  // The host's system knows nothing of its connections any more.
+  // The host's system forgets all its connections.
   void forget_connections(const StreamHost& host);
   void remove(const StreamHost& host);
 
@@ -103,7 +111,7 @@ class StreamNetwork {
   Random random_;
   WireQuality quality_;
   std::map<std::string, std::string> names_;
-  std::map<std::string, StreamHost*> hosts_;  // by address; owned by whoever added them
+  std::map<std::string, StreamHost*> hosts_;  // by address; owned by the callers of add_host
   std::uint64_t next_host_ = 1;
   std::set<std::pair<std::uint64_t, std::uint64_t>> cut_;  // hosts by number
   std::vector<std::weak_ptr<WireConnection>> connections_;
@@ -123,8 +131,8 @@ class StreamHost final : public io::Network {
   std::unique_ptr<io::Connecting> connect(const io::Address& address, Duration timeout,
                                           Connected done) override;
 
-  // As if the power failed: nothing leaves this host any more, and those who talk to it hear
-  // nothing. Its processes are destroyed after this.
+  // The power fails: nothing leaves this host any more, and its peers are told nothing. Destroy its
+  // processes after this call.
   void lose_power();
   void come_back() { powered_ = true; }
   bool powered() const { return powered_; }
@@ -138,7 +146,7 @@ class StreamHost final : public io::Network {
 
   void set_address(std::string address) { address_ = std::move(address); }
   bool listens(std::uint16_t port) const { return listeners_.contains(port); }
-  // Gives the stream to who listens at the port. False: nobody does.
+  // Gives the stream to the listener at the port. False: nobody listens there.
   bool accept(std::uint16_t port, std::unique_ptr<io::Stream> stream);
   std::uint16_t number_of_next_port() {
     return next_port_ == 60'000 ? next_port_ = 30'000 : ++next_port_;
@@ -154,7 +162,7 @@ class StreamHost final : public io::Network {
   std::string address_;
   bool powered_ = true;
   std::uint16_t next_port_ = 30'000;
-  // Shared with calls of them.
+  // By port. Shared with calls that are under way.
   std::map<std::uint16_t, std::shared_ptr<Accepted>> listeners_;
 };
 

@@ -1,7 +1,9 @@
 #pragma once
 
-// Users of the typed client library: sessions with locks, and a watch. What the library promises
-// them is checked where they are told it, in the world's own time.
+// Users of the typed client library: sessions with locks, and a watch. In each callback they check,
+// in virtual time, that the library keeps its promises; else they throw a Violation.
+//
+// Threads: one. Life: must be destroyed before the network; `history` must outlive them.
 
 #include <memory>
 #include <optional>
@@ -15,20 +17,22 @@
 
 namespace polis::sim {
 
-// Several processes that want one lock, again and again: with a session that is closed, or left
-// behind without a word. At no moment do two of them hold a token, and tokens only grow.
+// Several processes that take one lock again and again, each time with a new session. A session is
+// closed, or its process is dropped without closing it. At no moment may two of them hold a token,
+// and tokens must grow.
 class TypedLocks {
  public:
   struct Options {
     std::size_t clients = 3;
-    // How much faster than the clients' clocks those of the replicas may run, as they are told.
+    // The bound that the sessions are told: the replicas' clocks may run faster than the clients'
+    // by this fraction.
     double drift_max = 0.01;
   };
   TypedLocks(StreamNetwork& network, const std::vector<io::Address>& endpoints, Options options);
   ~TypedLocks();
   void start();
   void stop() { stopping_ = true; }
-  std::uint64_t held() const { return held_; }  // how often somebody came to hold the lock
+  std::uint64_t held() const { return held_; }  // how often some client got the lock
   WireClient& process(std::size_t client);
   std::size_t size() const { return clients_.size(); }
 
@@ -46,12 +50,13 @@ class TypedLocks {
   Random random_;
   Options options_;
   std::vector<std::unique_ptr<Client>> clients_;
-  std::int64_t newest_ = 0;  // token
+  std::int64_t newest_ = 0;  // the greatest token so far
   std::uint64_t held_ = 0;
   bool stopping_ = false;
 };
 
-// Watches all keys from the beginning. Each change is told once, in order, or said to be missed.
+// Watches all keys from the first revision on. The watch must tell each change once, in order, or
+// say that it was missed.
 class TypedWatch {
  public:
   TypedWatch(StreamNetwork& network, std::vector<io::Address> endpoints, const History& history);

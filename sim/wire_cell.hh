@@ -1,8 +1,10 @@
 #pragma once
 
-// A cell as its clients see it: the replicas of sim/cell.hh, each in a process with the real links
-// between replicas, the real server and the real services, on the simulated network of byte
-// streams. Everything above sockets and disks is what runs in production.
+// A cell with real connections: the replicas of sim/cell.hh, each in a process with the real peer
+// links, the real server and the real services, on the simulated network of byte streams.
+// Everything above sockets and disks is the code that runs in production.
+//
+// Threads: one. Life: construct (all replicas are started) -> steps -> destroy, after all clients.
 
 #include <functional>
 #include <memory>
@@ -17,7 +19,8 @@ namespace polis::sim {
 
 inline constexpr std::uint16_t kClientPort = 2379, kPeerPort = 2380;
 
-// How a process ends: its system goes on and tells the others, or it does not.
+// How a process ends. kKilled: its system goes on, and tells the peers that the connections are
+// closed. kPowerFails: the peers are told nothing.
 enum class Ending { kKilled, kPowerFails };
 
 class WireCell {
@@ -38,22 +41,24 @@ class WireCell {
 
   void start(std::size_t place);
   void crash(std::size_t place, Ending ending);
-  // As by SIGTERM: it hands mastership over, lets calls end, and is gone after a while.
+  // Stops the replica as SIGTERM does: it hands mastership over, lets calls end, and its process
+  // has ended some time after this call.
   void stop(std::size_t place);
-  // In both directions, from all other replicas; clients still reach it.
+  // Cuts the replica off from all other replicas, in both directions; clients still reach it.
   void cut_off(std::size_t place);
   void run_for(Duration time) { world_.run_until(world_.now() + time); }
-  // Runs in small steps until it holds. Violation: it does not within `patience`.
+  // Runs in small steps until holds() is true. Violation: it is not within `patience`; the text has
+  // `what`.
   void until(const std::string& what, const std::function<bool()>& holds,
              Duration patience = std::chrono::seconds(10));
-  // The place of the master whom a quorum follows.
+  // The place of the master that a quorum follows; waits for one. Violation: there is none in time.
   std::size_t master();
-  // All replicas run, stand at one revision, and no lease is left.
+  // Whether all replicas run, are at the same revision, and have no lease.
   bool settled();
-  // Checks everything that was recorded. Needs settled().
+  // Checks everything that was recorded, by all checkers. Precondition: settled().
   void check();
-  std::string describe();
-  // Told about every change of a replica's role.
+  std::string describe();  // the state of all replicas, for people
+  // If set, called at every change of a replica's role.
   std::function<void(std::size_t place, const consensus::RoleState& role)> on_role;
 
  private:

@@ -1,11 +1,14 @@
 #pragma once
 
-// One connection of the simulated network: a TCP in small. Bytes have offsets; what was received is
-// acknowledged; what is not acknowledged is sent again, after a time that doubles; a receiver says
-// how far its sender may go. There is no congestion control: bandwidth and losses are given.
+// One connection of the simulated network: a small TCP. Bytes have offsets. Received bytes are
+// acknowledged; bytes without an acknowledgement are sent again, after a time that doubles. The
+// receiver says through which offset the sender may send. There is no congestion control, because
+// bandwidth and losses are given.
 //
-// An end is two things: what the process sees (io::Stream), and what its system keeps, which goes
-// on when the process stands still or has closed the stream.
+// Each end has two parts: the stream that the process sees (io::Stream), and the part in its
+// system, which goes on when the process stands still or has closed the stream.
+//
+// Threads: one.
 // Source: RFC 9293, and Linux where that leaves a choice.
 
 #include <array>
@@ -24,7 +27,7 @@ struct Segment {
   std::uint64_t offset = 0;  // of the bytes, or of the end
   std::string bytes;
   std::uint64_t acknowledged = 0;  // everything before this offset has arrived at the sender
-  std::uint64_t limit = 0;         // and it has room up to here
+  std::uint64_t limit = 0;         // the sender has room for bytes before this offset
 };
 
 class WireEnd {
@@ -45,7 +48,7 @@ class WireEnd {
   // --- as its system does
 
   void arrive(Segment segment);
-  // The other side is heard of for the first time by its next segment; then somebody accepts.
+  // For the server's end: the first segment of the client makes the listener at `port` accept it.
   void await_accept(std::uint16_t port) { awaits_accept_at_ = port; }
   void set_limit(std::uint64_t limit) { limit_ = limit; }
   std::uint64_t room_bytes() const { return receive_room_; }
@@ -54,12 +57,12 @@ class WireEnd {
   bool dead() const { return dead_; }
   StreamHost& host() { return host_; }
   const std::string& address() const { return address_; }
-  // Makes itself heard until the other side answers.
+  // For the client's end: sends segments until the other side answers.
   void greet();
 
  private:
   std::uint64_t written() const { return acknowledged_ + queue_.size(); }
-  // Something that the other side has to answer.
+  // Whether the other side has something to acknowledge.
   bool outstanding() const {
     return greeting_ || !queue_.empty() || (ending_ && !end_acknowledged_);
   }
@@ -94,7 +97,8 @@ class WireEnd {
   std::string queue_;  // from acknowledged_ on
   std::uint64_t acknowledged_ = 0, sent_ = 0, limit_ = 0;
   bool greeting_ = false, ending_ = false, end_sent_ = false, end_acknowledged_ = false;
-  Instant progressed_{}, tried_{};  // when something was acknowledged; when all was sent again
+  // When something was last acknowledged; when everything was last sent again.
+  Instant progressed_{}, tried_{};
   Duration retry_;
   std::optional<Duration> give_up_;
   bool armed_ = false;
@@ -112,14 +116,15 @@ class WireEnd {
 
 class WireConnection : public std::enable_shared_from_this<WireConnection> {
  public:
-  // The client's end is 0. The server's end accepts when it hears from the client.
+  // Side 0 is the client's end, side 1 the server's. The server accepts when it hears from the
+  // client.
   WireConnection(StreamHost& client, StreamHost& server, std::uint16_t port);
   ~WireConnection();
 
   WireEnd& end(std::size_t side) { return side == 0 ? client_ : server_; }
   std::unique_ptr<io::Stream> stream(std::size_t side);
   void send(std::size_t side, Segment segment);
-  // As if each side had reset it.
+  // Both sides are told that the other one has reset the connection.
   void reset();
   void mute(std::size_t side) { mute_[side] = true; }  // nothing that it sends arrives
   StreamNetwork& network() { return network_; }

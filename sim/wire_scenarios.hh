@@ -1,7 +1,7 @@
 #pragma once
 
-// Scenarios of what happens between a client and its replica: on streams, on connections, in names
-// and forwarders. scenarios.cc takes them in.
+// Scenarios (scenarios.hh) about the connection between a client and its replica: streams,
+// connections, names and forwarders. scenarios.cc adds them to its list.
 
 #include <vector>
 

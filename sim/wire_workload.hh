@@ -1,8 +1,11 @@
 #pragma once
 
-// What clients do on the wire: they read and write keys, hold leases and locks, and watch, through
-// the real client library. What they see is written into the history; what may never be seen on a
-// stream is a violation at once.
+// Clients for the profile `wire`: they read and write keys, hold leases and locks, and watch,
+// through the real client library. What they see is written into the history. What may never be
+// seen on a stream throws a Violation at once.
+//
+// Threads: one. Life of each: construct -> start -> stop -> destroy, before the network. The
+// history must outlive them.
 
 #include <deque>
 #include <memory>
@@ -14,7 +17,7 @@
 
 namespace polis::sim {
 
-// Reads, writes, compares and deletes a few keys, one thing at a time.
+// A client that reads, writes, compares and deletes a few keys, one operation at a time.
 class WireKeys {
  public:
   struct Options {
@@ -22,14 +25,14 @@ class WireKeys {
     std::size_t keys = 4;
     Duration think_max = std::chrono::milliseconds(60);
     Duration timeout = std::chrono::seconds(3);
-    std::size_t value_bytes_max = 20'000;  // of one in twenty; the others are small
+    std::size_t value_bytes_max = 20'000;  // of one value in twenty; the others are small
     bool compactions = false;
   };
   WireKeys(StreamNetwork& network, std::vector<io::Address> endpoints, History& history,
            Options options);
   void start() { next(); }
   void stop() { stopping_ = true; }
-  // One write, outside of the others.
+  // Makes one write beside the client's operations.
   void put(const std::string& key, const std::string& value, std::function<void(Outcome)> done);
   WireClient& process() { return process_; }
 
@@ -51,14 +54,15 @@ class WireKeys {
   History& history_;
   Options options_;
   WireClient process_;
-  std::map<std::string, std::int64_t> last_revision_;  // as this client knows it
+  std::map<std::string, std::int64_t> last_revision_;  // of each key, as this client saw it
   std::unique_ptr<http::ClientCall> stream_;           // of the newest read in pieces
   std::uint64_t next_value_ = 0;
   bool stopping_ = false;
 };
 
-// Gets a lease, hangs a key and a lock on it, and keeps it alive over a stream: over one that
-// stays, or over one for each renewal, closed behind the request as JSON gateways do.
+// A client that gets a lease, hangs a key and a lock on it, and keeps it alive. It sends all
+// renewals on one stream; or (half_closes) each renewal on a stream of its own, whose sending side
+// it closes behind the request, as JSON gateways do.
 class WireLeases {
  public:
   struct Options {
@@ -75,11 +79,11 @@ class WireLeases {
   std::uint64_t renewals() const { return renewals_; }
 
  private:
-  // A stream and what was asked on it.
+  // A stream and the renewals that were asked for on it.
   struct Stream {
     std::unique_ptr<http::ClientCall> call;
-    io::Address endpoint;       // that it was opened at
-    std::deque<Instant> asked;  // when what is not answered yet was sent
+    io::Address endpoint;       // at which it was opened
+    std::deque<Instant> asked;  // when each renewal without an answer was sent
     bool half_closed = false;
   };
 
@@ -99,7 +103,7 @@ class WireLeases {
   History& history_;
   Options options_;
   WireClient process_;
-  // Shared with the callbacks of its call.
+  // Shared with the callbacks of the stream's call.
   std::shared_ptr<Stream> stream_;
   std::int64_t lease_ = 0, next_lease_;
   Duration ttl_{};
@@ -108,13 +112,13 @@ class WireLeases {
   bool stopping_ = false;
 };
 
-// Watches all keys, and goes on where it was when its stream ends. It must see every change once,
-// in order.
+// A client that watches all keys. When its stream ends, it opens another one and goes on behind the
+// last change that it saw. It must see every change once, in order; else it throws a Violation.
 class WireWatch {
  public:
   struct Options {
     std::size_t number = 0;
-    bool half_closes = false;  // behind the request: the watch lives on
+    bool half_closes = false;  // it closes its sending side behind the request; the watch goes on
   };
   WireWatch(StreamNetwork& network, std::vector<io::Address> endpoints, History& history,
             Options options);
@@ -135,9 +139,9 @@ class WireWatch {
   Options options_;
   WireClient process_;
   std::unique_ptr<http::ClientCall> call_;
-  io::Address endpoint_;        // that it was opened at
+  io::Address endpoint_;        // at which call_ was opened
   std::uint64_t next_ = 2;      // the first revision that was not seen yet
-  std::uint64_t promised_ = 0;  // it was told that everything up to here has been sent
+  std::uint64_t promised_ = 0;  // a replica said that it has sent everything through this revision
   std::uint64_t streams_ = 0;
 };
 

@@ -1,7 +1,9 @@
 #pragma once
 
-// Clients that read, write, compare and delete a few keys through any replica, each one thing at a
-// time, and write down what came of it.
+// Clients that read, write, compare and delete a few keys through any replica. Each client does one
+// operation at a time, and writes its outcome into the history.
+//
+// Threads: one. Life: construct -> start -> stop. The references must outlive it.
 
 #include <memory>
 
@@ -14,7 +16,8 @@ struct WorkloadConfig {
   std::size_t clients = 4;
   std::size_t keys = 5;
   Duration think_max = std::chrono::milliseconds(40);
-  Duration patience_max = std::chrono::seconds(3);  // then a client goes on without knowing
+  // A client that has no answer after this time goes on; the outcome is unknown.
+  Duration patience_max = std::chrono::seconds(3);
   bool compactions = false;
 };
 
@@ -23,7 +26,8 @@ class Workload {
   Workload(World& world, SimulatedCell& cell, History& history, WorkloadConfig config);
   void start();
   void stop() { stopping_ = true; }
-  // One write through the given replica, outside the clients; for "progress must come".
+  // Makes one write through the replica at `place`, beside the clients. done(true): it was made.
+  // Shows whether progress comes.
   void probe(std::size_t place, std::function<void(bool)> done);
 
  private:
@@ -43,7 +47,7 @@ class Workload {
   std::uint64_t next_value_ = 0;
   bool stopping_ = false;
   std::map<std::string, std::int64_t>
-      last_revision_;  // what clients know of each key, for compares
+      last_revision_;  // of each key, as the clients have seen it; for compares
 };
 
 }  // namespace polis::sim

@@ -1,11 +1,13 @@
 #pragma once
 
 // The simulated world: virtual time, one queue of events, one seed. Everything that happens is an
-// event here, so the same seed gives the same run to the byte.
+// event, so the same seed gives the same run to the byte. *Virtual time* is World::now().
 //
-// A Machine is one simulated computer. Its process sees time through its own clock, which drifts;
-// when the machine crashes, everything that its process had planned is forgotten; while it is
-// paused, its events wait.
+// A Machine is one simulated computer, and the io::Loop of its process. The process sees time
+// through the machine's own clock, which drifts from virtual time. When the machine crashes, all
+// events that its process has planned are dropped. While it is paused, its events wait.
+//
+// Threads: one.
 
 #include <functional>
 #include <map>
@@ -24,21 +26,22 @@ class World {
 
   Instant now() const { return now_; }
   Random& random() { return random_; }
-  // A generator for one purpose, so that adding a use elsewhere does not change this one's numbers.
+  // A new generator for one purpose: another purpose that is added later does not change its
+  // numbers.
   Random fork() { return Random(random_.next()); }
 
   void at(Instant when, std::function<void()> f);
   void after(Duration delay, std::function<void()> f) { at(now_ + delay, std::move(f)); }
-  // Runs the next event. False: there is none before `until`, and time has moved there.
+  // Runs the next event. False: there is none through `until`; virtual time is `until` now.
   bool step(Instant until);
   void run_until(Instant until) {
     while (step(until)) {
     }
   }
-  std::uint64_t events() const { return sequence_; }
+  std::uint64_t events() const { return sequence_; }  // planned so far
 
  private:
-  // What to do lies elsewhere, so that the heap moves 24 bytes.
+  // The function of an event is in slots_, so that the heap moves only 24 bytes.
   struct Event {
     Instant when;
     std::uint64_t sequence;
@@ -57,28 +60,29 @@ class World {
 
 class Machine final : public io::Loop {
  public:
-  // `drift`: how much faster than real its clock runs, as a fraction: 0.0005 is 500 ppm.
+  // `drift`: the machine's clock runs faster than virtual time by this fraction; 0.0005 is 500 ppm.
   Machine(World& world, double drift) : world_(world), drift_(drift) {}
 
   Instant now() const override;
   void post(std::function<void()> f) override;
   std::unique_ptr<io::Timer> after(Duration delay, std::function<void()> f) override;
 
-  // Runs `f` on this machine, unless it crashes before; when it is paused, after it resumes.
+  // Runs `f` as an event of this machine: soon, or after its pause. If the machine crashes before,
+  // `f` is dropped.
   template <class F>
   void deliver(F f) {
     world_.after(Duration::zero(), [this, epoch = epoch_, f = std::move(f)]() mutable {
       run(epoch, nullptr, std::move(f));
     });
   }
-  // After every event of this machine: where the real loop has its turn's end. A timer that was
-  // cancelled wakes nobody and ends no turn.
+  // Sets the hook that is called after every event of this machine: each event is a turn. A
+  // cancelled timer is no event.
   void at_turn_end(std::function<void()> hook) { turn_end_ = std::move(hook); }
 
-  // Forgets every event planned so far. The caller destroys the process.
+  // Drops every event that is planned. The caller must destroy the process.
   void crash();
-  // Stands still. Then it handles what came meanwhile: timers first, or in the order of their
-  // coming.
+  // Stands still for `length`. Then it handles the events that came meanwhile: timers first if
+  // `timers_first`, else in the order in which they came.
   void pause(Duration length, bool timers_first = false) {
     paused_until_ = std::max(paused_until_, world_.now() + length);
     timers_first_ = timers_first;
@@ -89,7 +93,7 @@ class Machine final : public io::Loop {
   void go_on();
 
  private:
-  // `alive`: null, or whether the timer is still wanted.
+  // `alive`: null, or false when the timer was cancelled.
   template <class F>
   void run(std::uint64_t epoch, const std::shared_ptr<bool>& alive, F&& f) {
     if (epoch != epoch_ || (alive && !*alive)) return;

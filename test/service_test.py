@@ -78,9 +78,15 @@ class ServiceTest(unittest.TestCase):
         self.cell.replicas[2].start()
         self.until(lambda: "READY=1" in manager.said, lambda: manager.said)
         self.until(lambda: any(re.match(r"STATUS=(master|follower) of cell polis, master is [abc], term \d+", s) for s in manager.said), lambda: manager.said)
+        first.process.send_signal(signal.SIGHUP)
+        self.until(lambda: manager.said.count("READY=1") == 2, lambda: manager.said)
+        reloading = [s for s in manager.said if s.startswith("RELOADING=1")]
+        self.assertEqual(len(reloading), 1)
+        self.assertRegex(reloading[0], r"^RELOADING=1\nMONOTONIC_USEC=\d+$")
+        self.assertLess(manager.said.index(reloading[0]), len(manager.said) - 1 - manager.said[::-1].index("READY=1"))
         self.assertEqual(first.stop(), 0)
         self.until(lambda: manager.said[-1] == "STOPPING=1" or "STOPPING=1" in manager.said, lambda: manager.said)
-        self.assertEqual(manager.said.count("READY=1"), 1)
+        self.assertEqual(manager.said.count("READY=1"), 2)
 
     def test_a_notify_socket_that_is_not_there_stops_nobody(self):
         self.cell = Cell(POLIS, self.directory + "/cell", 1)

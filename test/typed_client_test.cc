@@ -6,6 +6,7 @@
 #include <charconv>
 #include <set>
 
+#include "api/etcd/v3lock.pb.h"
 #include "client/election.hh"
 #include "client/lock.hh"
 #include "client/member_follower.hh"
@@ -604,6 +605,38 @@ TEST_F(TypedClientTest, a_lock_waits_for_etcdctl_and_etcdctl_for_it) {
   EXPECT_FALSE(lock.token());
   ASSERT_TRUE(until([&] { return after.output().find("turns/") != std::string::npos; }));
   EXPECT_TRUE(released && released->done());
+}
+
+TEST_F(TypedClientTest, a_lock_shares_its_queue_with_the_lock_service) {
+  Sitting one(*client_, reactor_, 10s), two(*client_, reactor_, 10s);
+  bool held = false;
+  Lock lock(*one.session, "service", {.held = [&](FencingToken) { held = true; }});
+  ASSERT_TRUE(until([&] { return held; }));
+  http::ClientConnection connection(reactor_, reactor_.network(), cell_->clients()[1]);
+  v3lockpb::LockRequest request;
+  request.set_name("service");
+  request.set_lease(two.session->lease().value);
+  std::optional<http::GrpcStatus> answered;
+  v3lockpb::LockResponse response;
+  connection.unary("/v3lockpb.Lock/Lock", request.SerializeAsString(), 0s,
+                   [&](const http::GrpcStatus& status, std::string_view bytes) {
+                     answered = status;
+                     response.ParseFromString(std::string(bytes));
+                   });
+  ASSERT_TRUE(eventually([&] {
+    auto found = get(*kv_, Read{.keys = Keys::with_prefix("service/")});
+    return found && found->count == 2;
+  }));
+  EXPECT_FALSE(answered);
+  lock.release([](const Outcome<Nothing>&) {});
+  ASSERT_TRUE(until([&] { return answered.has_value(); }));
+  EXPECT_TRUE(answered->ok()) << answered->message;
+  bool next = false;
+  Lock behind(*one.session, "service", {.held = [&](FencingToken) { next = true; }});
+  ASSERT_TRUE(eventually([&] { return value_of(behind.key()).has_value(); }));
+  EXPECT_FALSE(next);
+  kv_->remove({.keys = Keys::one(response.key())}, [](const Outcome<Removed>&) {});
+  ASSERT_TRUE(until([&] { return next; }));
 }
 
 TEST_F(TypedClientTest, a_lock_is_held_through_the_death_of_each_replica) {

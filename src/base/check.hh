@@ -1,16 +1,18 @@
 #pragma once
 
-// CHECK: a broken invariant of our own stops the process, in release builds too.
+// CHECK stops the process when an invariant of our own code is broken, also in release builds.
 //
-// A replica that continues past a broken invariant can spread damage to its peers; one that stops
-// is a fault that the cell is built to survive. Never CHECK anything that came from outside: that
-// is an Error.
+// Threads: any.
+//
+// A replica that goes on after a broken invariant can spread damage to its peers; a replica that
+// stops is a fault that the cell survives. Never CHECK anything that came from outside the process:
+// return an Error for that.
 
 #include <string>
 
 namespace polis {
 
-// Prints the failed condition with its place and aborts.
+// Prints the condition, its place in the source and `detail` to standard error, and aborts.
 [[noreturn]] void check_failed(const char* condition, const char* file, int line,
                                const std::string& detail);
 
@@ -22,7 +24,7 @@ namespace polis {
       ::polis::check_failed(#condition, __FILE__, __LINE__, {}); \
   } while (false)
 
-// As CHECK, with a text that says what was seen.
+// As CHECK. `detail`: a string that says what was seen; computed only on failure.
 #define CHECK_MSG(condition, detail)                                   \
   do {                                                                 \
     if (!(condition)) [[unlikely]]                                     \

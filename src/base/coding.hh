@@ -1,8 +1,10 @@
 #pragma once
 
-// Bytes in and out: little-endian integers and length-prefixed strings, the one way this project
-// writes its own formats. Writer appends to a string; Reader never reads past its end and remembers
-// that it would have.
+// Writes and reads bytes: little-endian integers, varints, and strings with their length before
+// them. All of the project's own formats are written in this way. Writer appends to a string.
+// Reader never reads past its end; ok() says whether it would have.
+//
+// Threads: none of its own.
 
 #include <cstdint>
 #include <cstring>
@@ -12,15 +14,15 @@
 
 namespace polis {
 
-// Immutable bytes with several owners: an entry's payload is held by the log, the write in flight
-// to the disk, the messages to the peers and the state machine at once, and is copied by none.
+// Immutable bytes with several owners. The log, a write to the disk, messages to peers and the
+// state machine can share the payload of an entry without a copy.
 using SharedBytes = std::shared_ptr<const std::string>;
 
 inline SharedBytes share(std::string bytes) {
   return std::make_shared<const std::string>(std::move(bytes));
 }
 
-// Appends to `out`.
+// Appends to `out`, which must outlive the writer.
 class Writer {
  public:
   explicit Writer(std::string& out) : out_(out) {}
@@ -46,8 +48,9 @@ class Writer {
   std::string& out_;
 };
 
-// Reads from bytes that may be wrong. After the first read past the end, ok() is false and every
-// read gives zero.
+// Reads bytes that may be malformed. When a read goes past the end, or a varint is malformed, ok()
+// becomes false; that read and all later ones give zero or an empty string. Results point into the
+// input.
 class Reader {
  public:
   explicit Reader(std::string_view bytes) : rest_(bytes) {}
@@ -58,11 +61,11 @@ class Reader {
   std::int64_t i64() { return raw<std::int64_t>(); }
   std::uint64_t varint();
   std::string_view string() { return take(varint()); }
-  // The next `n` bytes, which point into the input.
+  // The next `n` bytes.
   std::string_view take(std::uint64_t n);
 
   bool ok() const { return ok_; }
-  bool done() const { return ok_ && rest_.empty(); }
+  bool done() const { return ok_ && rest_.empty(); }  // everything was read, without an error
   std::size_t remaining() const { return rest_.size(); }
 
  private:
@@ -77,7 +80,8 @@ class Reader {
   bool ok_ = true;
 };
 
-// Writes the same integer in the order in which strings compare, for keys of an ordered store.
+// Appends `v` as 8 bytes, most significant first, so that such strings have the order of their
+// numbers.
 void append_big_endian(std::string& out, std::uint64_t v);
 std::uint64_t big_endian(std::string_view eight_bytes);
 

@@ -1,7 +1,9 @@
 #pragma once
 
-// Errors that are expected: bad input, a peer gone, a full disk. Every function that can meet one
-// returns Result.
+// Errors that are expected, such as bad input, a peer that is gone, or a full disk. A function that
+// can meet such an error returns a Result.
+//
+// Threads: plain values.
 
 #include <expected>
 #include <string>
@@ -9,18 +11,19 @@
 
 namespace polis {
 
-// A code exists only where some caller reacts to it differently; everything else is in the text.
+// There is a code only where some caller reacts to it in a way of its own; everything else is in
+// the text.
 enum class ErrorCode {
   kInvalid,      // the input is wrong and will stay wrong
-  kNotFound,     // what was asked for is not there
+  kNotFound,     // the thing that was asked for does not exist
   kCorrupt,      // stored bytes fail their checksum or contradict each other
   kNoSpace,      // the disk is full; writes may work again later
-  kUnavailable,  // not now, nothing was done; trying again may help
-  kExists,       // what is to be made, or to be taken, is there already
-  kBehind,       // not now: who is to take part in it has not caught up
-  kNoQuorum,     // not now: too few would be left that answer
+  kUnavailable,  // not possible now; nothing was done; trying again may help
+  kExists,       // the thing that should be made exists already, or the name is taken
+  kBehind,       // not possible now: a replica that must take part has not caught up
+  kNoQuorum,     // not possible now: the replicas that answer would be no quorum
   kUnknown,      // outcome unknown: it may or may not take effect
-  kIo,           // the system refused
+  kIo,           // a call of the operating system failed
 };
 
 struct Error {

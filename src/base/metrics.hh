@@ -1,8 +1,8 @@
 #pragma once
 
-// Numbers about a running process, for monitoring. A component counts in plain members, which costs
-// nothing, and says them when it is asked: in a function `report(MetricSink&)`. Whoever runs the
-// process asks all of them for one page (host/metrics.hh).
+// Metrics of a running process, for monitoring. A component counts in plain members, which costs
+// next to nothing. Its function `report(MetricSink&)` writes the counts into a sink. For one page,
+// the report functions of all components are called (host/metrics.hh).
 //
 // Threads: the loop's.
 
@@ -18,13 +18,14 @@
 
 namespace polis {
 
-// How often something took how long. Each bucket's upper bound is twice the one before.
+// Counts durations in buckets. The upper bound of each bucket is twice that of the bucket before,
+// and belongs to the bucket.
 class DurationHistogram {
  public:
   static constexpr std::size_t kBucketsMax = 24;
 
-  // `first`: the lowest bound, more than zero. What is longer than the highest bound of `buckets`
-  // is counted, too.
+  // `first`: the upper bound of the lowest bucket, more than zero. `buckets`: 1 to kBucketsMax.
+  // Longer durations than the highest bound are counted in one more bucket.
   constexpr DurationHistogram(Duration first, std::size_t buckets)
       : first_(first), buckets_(buckets) {
     CHECK(first > Duration::zero() && buckets > 0 && buckets <= kBucketsMax);
@@ -42,7 +43,8 @@ class DurationHistogram {
 
   std::size_t buckets() const { return buckets_; }
   Duration bound(std::size_t bucket) const { return first_ * (1LL << bucket); }
-  // In this bucket alone; bucket == buckets(): above the highest bound.
+  // How many durations are in this bucket alone. bucket == buckets(): those above the highest
+  // bound.
   std::uint64_t count_in(std::size_t bucket) const { return counts_[bucket]; }
   std::uint64_t count() const { return count_; }
   Duration sum() const { return sum_; }
@@ -60,18 +62,20 @@ struct MetricLabel {
 };
 using MetricLabels = std::initializer_list<MetricLabel>;
 
-// Takes values, for one page. Names and help are the program's own: a name is letters, digits and
-// '_', and always comes with the same type and help; with several values, their labels differ.
+// Takes the values for one page. A name consists of letters, digits and '_', and always comes with
+// the same type and help text. If a name has several values, their labels differ. The views are
+// valid during the call.
 class MetricSink {
  public:
   virtual ~MetricSink() = default;
 
-  // Only ever grows while the process lives. The name ends in "_total".
+  // A value that never falls while the process lives. The name must end in "_total".
   virtual void counter(std::string_view name, std::string_view help, double value,
                        MetricLabels labels = {}) = 0;
+  // A value that may rise and fall.
   virtual void gauge(std::string_view name, std::string_view help, double value,
                      MetricLabels labels = {}) = 0;
-  // In seconds.
+  // Durations; the page has them in seconds.
   virtual void histogram(std::string_view name, std::string_view help,
                          const DurationHistogram& value, MetricLabels labels = {}) = 0;
 };

@@ -1,7 +1,10 @@
 #pragma once
 
-// A small deterministic generator (splitmix64, Steele, Lea and Flood 2014): the same seed gives the
-// same numbers on every machine, which std:: distributions do not promise. Not for secrets.
+// A small deterministic generator of random numbers (splitmix64, Steele, Lea and Flood 2014). The
+// same seed gives the same numbers on every machine, which the distributions of std:: do not
+// promise. Not for secrets.
+//
+// Threads: none of its own.
 
 #include <cstdint>
 
@@ -23,7 +26,7 @@ class Random {
     return static_cast<std::uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
   }
 
-  // Uniform in [low, high].
+  // Uniform in [low, high]. Precondition: low <= high, and not the whole range of 64 bits.
   std::uint64_t between(std::uint64_t low, std::uint64_t high) {
     return low + below(high - low + 1);
   }

@@ -1,6 +1,7 @@
 #pragma once
 
-// Strong integers: two of them cannot be swapped by mistake.
+// Integers with a type of their own, so that two numbers of different meaning cannot be swapped by
+// mistake.
 
 #include <compare>
 #include <cstdint>
@@ -8,7 +9,7 @@
 
 namespace polis {
 
-// A number with a meaning of its own. Tag makes each instance a different type.
+// Each Tag makes another type. Arithmetic is that of Int, without a check for overflow.
 template <typename Tag, typename Int = std::uint64_t>
 struct Strong {
   using Value = Int;

@@ -1,6 +1,7 @@
 #pragma once
 
-// Time as the core sees it: nanoseconds since boot (CLOCK_BOOTTIME), never the wall clock.
+// Time as all code below cell/ sees it: nanoseconds since the machine was booted (CLOCK_BOOTTIME),
+// never the wall clock.
 
 #include <chrono>
 #include <cstdint>

@@ -1,7 +1,9 @@
 #pragma once
 
-// Which addresses the cell is told for this replica. A replica may listen at every address of its
-// machine; others have to be told one that leads there.
+// The addresses that the cell is told for this replica. A replica may listen at every address of
+// its machine; others must be told one that leads to it.
+//
+// Threads: any.
 
 #include "cell/settings.hh"
 

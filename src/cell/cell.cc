@@ -19,6 +19,7 @@
 #include "host/log.hh"
 #include "host/service_manager.hh"
 #include "host/version.hh"
+#include "io/hangup.hh"
 #include "io/memory.hh"
 #include "io/posix_disk.hh"
 #include "io/reactor.hh"
@@ -48,6 +49,7 @@ struct Cell::Impl {
   std::shared_ptr<void> directory_lock;
   io::Reactor reactor;
   host::ServiceManager manager{reactor};
+  std::optional<io::Hangup> hangup;
   SecureNetworks networks{reactor};
   io::PosixDisk disk{reactor};
   std::unique_ptr<storage::LmdbEngine> engine;
@@ -94,6 +96,7 @@ struct Cell::Impl {
   void on_fatal(const Error& error);
   void on_role(const consensus::RoleState& role);
   void on_signal(int number);
+  void on_hangup();
   void drain();
   Result<void> settle_identity();
   Error with_remedy(Error error) const;
@@ -233,7 +236,7 @@ Result<void> Cell::Impl::settle_identity() {
     while (settings.cell_id == 0) settings.cell_id = io::entropy();
     return {};
   }
-  auto answer = ask_who_takes_part(settings.join, networks.client_credentials(), kJoinTimeout);
+  auto answer = ask_who_takes_part(settings, kJoinTimeout);
   if (!answer && *known) {
     host::log_warn("{}; going on with what the log says", answer.error().text);
     return {};
@@ -297,20 +300,28 @@ Result<void> Cell::Impl::start_links() {
 void Cell::Impl::add_services() {
   http::ServerOptions options;
   options.connections_max = connections_max;
+  options.wall_clock = io::wall_clock_nanoseconds;
   server = std::make_unique<http::Server>(reactor, networks.clients(), options);
+  server->router().set_door(http::Door(settings.door));
   services = std::make_unique<etcd::Services>(
       etcd::ServicesOptions{.cell_id = settings.cell_id,
                             .member_id = settings.id.value,
                             .call_queue_bytes = options.call_queue_bytes,
                             .leader_patience = 2 * settings.election_timeout_max,
                             .watch_progress_interval = settings.watch_progress_interval,
+                            .wrong_peer =
+                                [this](consensus::ReplicaId whose, const io::Address& peer) {
+                                  return wrong_scheme(settings.peers_tls,
+                                                      replica->status().configuration, whose, peer);
+                                },
                             .seed = io::entropy()},
       *replica, *server, reactor, *engine);
   const etcd::Context& context = services->context();
-  polis =
-      std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links, warnings);
+  polis = std::make_unique<PolisCell>(context, *server, reactor, settings, *engine, *links,
+                                      networks, warnings);
   backups = std::make_unique<Backups>(context, *server, disk, settings);
-  add_probes(metrics, {*replica, master_changes, disk, *engine, *server, services->watch()});
+  add_probes(metrics,
+             {*replica, master_changes, disk, *engine, *server, services->watch(), networks});
   pages = std::make_unique<HttpPages>(context, *server, reactor, metrics);
   server->calls().on_slow = [this](const http::SlowCall& slow) {
     const std::string line = slow_log.on_call(slow, reactor.now());
@@ -362,6 +373,7 @@ Result<void> Cell::Impl::open() {
   }
   reactor.at_turn_end([this] { turn_end(); });
   reactor.on_signal([this](int number) { on_signal(number); });
+  hangup.emplace(reactor, [this] { on_hangup(); });
   report();
   look_at_the_clock();
   ready_timer = reactor.after(kReadyPatience, [this] { become_ready(); });
@@ -544,6 +556,14 @@ void Cell::Impl::on_signal(int) {
   host::log_info(
       "stopping: handing mastership over and letting calls end; a second signal ends at once");
   replica->hand_over([this] { reactor.post([this] { drain(); }); });
+}
+
+void Cell::Impl::on_hangup() {
+  if (stopping) return;
+  host::log_info("SIGHUP: looking at the files of certificates again");
+  if (ready) manager.reloading();
+  networks.look();
+  if (ready) manager.ready();
 }
 
 void Cell::Impl::drain() {

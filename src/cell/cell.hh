@@ -1,6 +1,7 @@
 #pragma once
 
-// A serving replica of a cell: everything below put together in one process.
+// A serving replica, put together from all folders below cell/, with its networks, pages and log
+// lines. (One `Cell` is one replica, not a whole cell.)
 //
 // Threads: run() is the loop. Life: open -> run -> destroy.
 
@@ -13,12 +14,13 @@ namespace polis::cell {
 
 class Cell {
  public:
-  // Takes the data directory, recovers, and listens. Errors say what to do.
+  // Locks the data directory, recovers the replica, and listens. The text of an error says what to
+  // do.
   static Result<std::unique_ptr<Cell>> open(Settings settings);
   ~Cell();
-  // Serves until SIGINT or SIGTERM, then hands mastership over, lets calls end, and returns 0; a
-  // second signal ends at once. 1 after a failure that it cannot survive; what it was is in the
-  // log.
+  // Serves until SIGINT or SIGTERM. Then it hands mastership over, lets open calls end, and returns
+  // 0; a second signal makes it return at once. Returns 1 after a failure that the replica cannot
+  // survive; the log line says which.
   int run();
 
  private:

@@ -1,9 +1,9 @@
 #pragma once
 
-// How the file descriptors of a replica are shared out: a part is reserved for the log, the state
-// and the peers; clients have the rest.
+// How the file descriptors of a replica are divided: some are reserved for the log, the state and
+// the peers; the rest is for clients.
 //
-// Threads: the reactor's.
+// Threads: the loop's.
 
 #include <cstdint>
 #include <string>
@@ -14,24 +14,25 @@
 
 namespace polis::cell {
 
-// Client connections that a replica serves where the system allows it.
+// The most client connections that a replica serves, if the system allows as many.
 inline constexpr std::uint64_t kClientConnectionsMax = 10'000;
-// For log segments, the engine, snapshots, listeners, and connections from and to peers: a cell of
-// seven with Paxos uses about 150.
+// Reserved for log segments, the engine, snapshots, listeners, and connections from and to peers. A
+// cell of seven replicas with Paxos uses about 150.
 inline constexpr std::uint64_t kDescriptorsReserved = 256;
 // A replica that could serve fewer clients than this does not start.
 inline constexpr std::uint64_t kClientConnectionsMin = 64;
 inline constexpr std::uint64_t kDescriptorsWanted = kClientConnectionsMax + kDescriptorsReserved;
 
-// How many client connections fit. kInvalid: fewer than kClientConnectionsMin; the text says what
-// to set.
+// How many client connections a replica may serve under this limit. kInvalid: fewer than
+// kClientConnectionsMin; the text says what to set.
 Result<std::uint64_t> client_connections_for(const io::DescriptorLimit& limit);
 
-// Decides when the log is to say that connections were refused: at once when it begins, and then at
-// most once a minute while it goes on.
+// Decides when to log that connections were refused: at the first one, and then at most once a
+// minute.
 class RefusalReport {
  public:
-  // `refused`: connections refused since the start. How many of them to report now; 0: say nothing.
+  // How many refused connections to log now; 0: log nothing. `refused`: how many were refused since
+  // the start.
   std::uint64_t due(std::uint64_t refused, Instant now);
 
  private:

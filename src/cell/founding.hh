@@ -1,7 +1,7 @@
 #pragma once
 
-// What an operator should know when a replica founds a cell of one, or has one and was meant to
-// take part in another. Pure.
+// A warning for the operator whose replica forms a cell of one, although other replicas were
+// perhaps meant to take part. Pure.
 
 #include <optional>
 #include <string>
@@ -10,8 +10,10 @@
 
 namespace polis::cell {
 
-// `first_start`: the data directory held no replica yet. `now`: who takes part, as the replica's
-// log says. Nothing: all is as it was asked for.
+// The warning, for people: the replica founds a cell of one because its settings say nothing else;
+// or its settings name other founders, but its log holds a cell of one. nullopt: the cell is what
+// the settings ask for. `first_start`: the data directory held no replica before. `now`: the
+// configuration of the replica's log.
 std::optional<std::string> founding_warning(const Settings& settings, bool first_start,
                                             const consensus::Configuration& now);
 

@@ -1,16 +1,18 @@
 #pragma once
 
-// What a replica says of its health: /health, /livez and /readyz, as etcd 3.7 has them.
+// The health pages of a replica: /health, /livez and /readyz, as etcd 3.7 has them. A page answers
+// with status 200 if all its checks hold, else with 503.
 //
-//   /health   JSON. Not healthy: a member's disk is full (exclude=NOSPACE leaves that out), there
-//   is
-//             no master, a linearizable read fails. serializable=true asks for this replica alone.
+//   /health   JSON. Not healthy: the disk of a member is full (exclude=NOSPACE leaves this out);
+//             there is no master; or a linearizable read fails. serializable=true leaves the last
+//             two out.
 //   /livez    check serializable_read: this process answers.
 //   /readyz   checks data_corruption, serializable_read, linearizable_read, non_learner.
-//   /livez/NAME and /readyz/NAME ask for one check; exclude=NAME leaves one out; verbose lists
-//   them.
 //
-// Threads: pure.
+// /livez/NAME and /readyz/NAME make one check alone. exclude=NAME leaves a check out. verbose lists
+// the checks.
+//
+// Threads: pure functions, from any thread.
 
 #include <cstdint>
 #include <optional>
@@ -24,14 +26,14 @@
 namespace polis::cell {
 
 struct HealthRequest {
-  bool json = false;          // /health
-  bool serializable = false;  // /health alone
-  bool ignore_space = false;  // /health alone
+  bool json = false;          // it is for /health
+  bool serializable = false;  // /health alone: serializable=true
+  bool ignore_space = false;  // /health alone: exclude=NOSPACE
   bool verbose = false;
   std::vector<std::string_view> checks;  // of /livez and /readyz, in the order of the answer
 };
 
-// Nothing: `path` (with its query) is none of these pages.
+// Reads the path of a request, with its query. nullopt: it is none of these pages.
 std::optional<HealthRequest> parse_health_request(std::string_view path);
 
 struct HealthState {
@@ -40,10 +42,10 @@ struct HealthState {
   bool space_alarm = false;  // the disk of a member is full
 };
 
-// Whether the answer depends on a linearizable read. If not, give the answer at once.
+// Whether the answer depends on a linearizable read. If it does not, call health_response at once.
 bool needs_read(const HealthRequest& request, const HealthState& state);
 
-// `read`: how the linearizable read ended; not looked at if none is needed.
+// The answer. `read`: how the linearizable read ended; ignored if none is needed.
 http::HttpResponse health_response(const HealthRequest& request, const HealthState& state,
                                    const store::Status& read);
 

@@ -29,19 +29,18 @@ HttpPages::HttpPages(etcd::Context context, http::Server& server, io::Loop& reac
     const auto format = host::metric_format_for(http::find_field(request.fields, "accept"));
     http::respond_with_page(*exchange, 200, host::content_type_of(format), metrics.page(format));
   });
-  server.set_http([this](std::string_view path, const Respond& respond) {
-    if (auto health = parse_health_request(path)) return on_health(*health, respond);
-    path = path.substr(0, path.find('?'));
-    if (path == "/version") {
-      return respond({200, "application/json",
-                      fmt::format(R"({{"polis":"{}","etcdserver":"{}","etcdcluster":"{}",)"
-                                  R"("storage":"{}"}})"
-                                  "\n",
-                                  host::kVersion, host::kEtcdApiVersion, host::kEtcdClusterVersion,
-                                  host::kEtcdClusterVersion)});
-    }
-    return respond(
-        {404, {}, "not found; there are /health, /livez, /readyz, /version and /metrics\n"});
+  for (const char* path : {"/health", "/livez", "/readyz", "/livez/", "/readyz/"})
+    server.add_page(path, [this](std::string_view target, const Respond& respond) {
+      if (auto health = parse_health_request(target)) return on_health(*health, respond);
+      respond({404, {}, std::string(http::kPageNotFound)});
+    });
+  server.add_page("/version", [](std::string_view, const Respond& respond) {
+    respond({200, "application/json",
+             fmt::format(R"({{"polis":"{}","etcdserver":"{}","etcdcluster":"{}",)"
+                         R"("storage":"{}"}})"
+                         "\n",
+                         host::kVersion, host::kEtcdApiVersion, host::kEtcdClusterVersion,
+                         host::kEtcdClusterVersion)});
   });
 }
 

@@ -1,8 +1,14 @@
 #pragma once
 
-// What a replica says over HTTP/1.1: /health, /livez, /readyz, /version, /metrics.
+// The pages that a replica serves over HTTP by GET and HEAD:
+//   /health, /livez, /readyz   see health.hh. Where a linearizable read is needed, it may take one
+//                              second; then it counts as failed.
+//   /version                   JSON: the versions of Polis and of etcd's API
+//   /metrics                   for Prometheus (host/metrics.hh)
+// Any other path that has no route is answered with status 404 and a list of the pages.
 //
-// Threads: the reactor's.
+// Threads: the loop's. Life: the constructor adds the pages to the server; must outlive the
+// server's calls.
 
 #include "cell/health.hh"
 #include "etcd/common.hh"
@@ -13,7 +19,8 @@ namespace polis::cell {
 
 class HttpPages {
  public:
-  // `metrics`: outlives the server's calls.
+  // All references must outlive the server's calls. Adds the route /metrics, and becomes the
+  // server's fallback for all other paths (Server::set_http).
   HttpPages(etcd::Context context, http::Server& server, io::Loop& reactor,
             const host::Metrics& metrics);
 

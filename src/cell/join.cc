@@ -2,20 +2,44 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/polis/cell.pb.h"
 #include "client/client.hh"
 #include "io/reactor.hh"
 #include "tls/network.hh"
 
 namespace polis::cell {
+namespace {
 
-Result<JoinAnswer> ask_who_takes_part(const std::string& endpoints,
-                                      const tls::Credentials& credentials, Duration timeout) {
-  auto parsed = client::parse_endpoints(
-      endpoints, credentials.server() != nullptr ? io::NoScheme::kTls : io::NoScheme::kPlain);
+// How the two sides of the question know each other, for who has to find out why they do not.
+std::string hint(const tls::Files& files) {
+  return fmt::format(
+      ". This replica comes as a client there: it {}, and believes {}",
+      files.certificate.empty()
+          ? std::string("shows no certificate ('cert-file')")
+          : fmt::format("shows {}, which 'trusted-ca-file' and 'client-cert-allowed-cn' of the "
+                        "replica that is asked have to allow",
+                        files.certificate),
+      files.trusted.empty() ? "the authorities of the system alone ('trusted-ca-file' names others)"
+                            : fmt::format("the authorities in {}", files.trusted));
+}
+
+}  // namespace
+
+Result<JoinAnswer> ask_who_takes_part(const Settings& settings, Duration timeout) {
+  const std::string& endpoints = settings.join;
+  const tls::Files& files = settings.clients_tls.files;
+  // As on the command line: who names authorities means TLS.
+  const bool tls = settings.clients_tls.given() || !files.trusted.empty();
+  auto parsed = client::parse_endpoints(endpoints, tls ? io::NoScheme::kTls : io::NoScheme::kPlain);
   if (!parsed) return std::unexpected(parsed.error());
+  const bool encrypted = std::ranges::any_of(*parsed, &io::Address::tls);
+  // The rules for clients say nothing of servers.
+  auto credentials = tls::Credentials::load(files, {});
+  if (!credentials) return std::unexpected(credentials.error());
   io::Reactor reactor;
-  tls::Network network(reactor, reactor.network(), &credentials);
+  tls::Network network(reactor, reactor.network(), credentials->get());
   client::Client client(reactor, network, {.endpoints = *parsed});
   Result<JoinAnswer> result = fail(ErrorCode::kUnavailable, "no answer");
   client.call(
@@ -26,7 +50,8 @@ Result<JoinAnswer> ask_who_takes_part(const std::string& endpoints,
         if (!status.ok() ||
             !response.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
           result = fail(ErrorCode::kUnavailable,
-                        fmt::format("cannot ask {} who takes part: {}", endpoints, status.message));
+                        fmt::format("cannot ask {} who takes part: {}{}", endpoints, status.message,
+                                    encrypted ? hint(files) : ""));
           return;
         }
         JoinAnswer answer{

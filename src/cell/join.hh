@@ -1,16 +1,17 @@
 #pragma once
 
-// How a replica that joins a cell learns who takes part: it asks any replica of the cell, as a
-// client.
+// A replica that joins a cell asks some replica of that cell for the members, as a client. It shows
+// the certificate that it shows its own clients, and trusts the same authorities. What it requires
+// of its own clients it does not require of the replicas of the cell.
 //
-// Threads: blocks; before the replica's own reactor runs.
+// Threads: any; blocks. Call it before the replica's own reactor runs.
 
 #include <string>
 
 #include "base/error.hh"
 #include "base/time.hh"
+#include "cell/settings.hh"
 #include "consensus/options.hh"
-#include "tls/credentials.hh"
 
 namespace polis::cell {
 
@@ -21,9 +22,9 @@ struct JoinAnswer {
   consensus::Configuration configuration;  // who takes part
 };
 
-// `endpoints` as "HOST:PORT,HOST:PORT". kInvalid: they are wrong. kUnavailable: nobody answered
-// within `timeout`.
-Result<JoinAnswer> ask_who_takes_part(const std::string& endpoints,
-                                      const tls::Credentials& credentials, Duration timeout);
+// Asks the replicas at the setting 'join' until one answers. kInvalid: the addresses or the files
+// of certificates are wrong. kUnavailable: nobody answered within `timeout`, or the answer was an
+// error.
+Result<JoinAnswer> ask_who_takes_part(const Settings& settings, Duration timeout);
 
 }  // namespace polis::cell

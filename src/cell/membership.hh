@@ -1,10 +1,11 @@
 #pragma once
 
-// Keeps the links to the peers in step with who takes part, and tells the cell where this replica
-// is to be found.
+// Keeps the links to the peers in step with the configuration, and tells the cell this replica's
+// name and client address if the configuration has others.
 //
-// Threads: the reactor's. Life: construct -> attach the replica -> on_configuration and on_role as
-// they come.
+// Threads: the loop's.
+// Life: construct -> attach the replica -> on_configuration and on_role at each change. The
+// references must outlive it.
 
 #include "cell/settings.hh"
 #include "io/loop.hh"
@@ -20,14 +21,15 @@ class Membership {
   Membership(io::Loop& loop, peers::PeerLinks& links, const Settings& settings)
       : loop_(loop), links_(links), settings_(settings) {}
 
-  // A replica that joins connects to these until its own log says who takes part.
+  // For a replica that joins: connect to the members of `met` while its own log has no
+  // configuration.
   void set_met(Configuration met) { met_ = std::move(met); }
   void attach(replica::Replica& replica) { replica_ = &replica; }
   void on_configuration(const Configuration& configuration);
-  // A master is known; what could not be told may go through now.
+  // The role or the master has changed: if a master is known, it can be told now.
   void on_role() { maybe_publish(); }
 
-  // As the log of this replica has it.
+  // The configuration of this replica's log.
   const Configuration& configuration() const { return configuration_; }
 
  private:

@@ -34,6 +34,7 @@ void add_probes(host::Metrics& metrics, const Measured& measured) {
   metrics.add([measured](MetricSink& out) { report_disk(measured.disk, measured.engine, out); });
   metrics.add([measured](MetricSink& out) { measured.server.report(out); });
   metrics.add([measured](MetricSink& out) { measured.watch.report(out); });
+  metrics.add([measured](MetricSink& out) { measured.networks.report(out); });
   metrics.add(host::report_process);
   metrics.add(report_build);
 }

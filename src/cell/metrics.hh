@@ -1,9 +1,10 @@
 #pragma once
 
-// Which numbers a replica serves at /metrics: those of each of its components.
+// The metrics that a replica serves at /metrics: those of each of its components.
 //
 // Threads: the loop's.
 
+#include "cell/secure_networks.hh"
 #include "etcd/watch.hh"
 #include "host/metrics.hh"
 #include "http/server.hh"
@@ -13,7 +14,7 @@
 
 namespace polis::cell {
 
-// They outlive the registry's last page.
+// The components. They must live until the registry's last page was made.
 struct Measured {
   const replica::Replica& replica;
   const replica::MasterChanges& master_changes;
@@ -21,8 +22,10 @@ struct Measured {
   const storage::LmdbEngine& engine;
   const http::Server& server;
   const etcd::WatchService& watch;
+  const SecureNetworks& networks;
 };
 
+// Adds a probe for each component to `metrics`.
 void add_probes(host::Metrics& metrics, const Measured& measured);
 
 }  // namespace polis::cell

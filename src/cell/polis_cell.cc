@@ -1,6 +1,7 @@
 #include "cell/polis_cell.hh"
 
 #include "api/polis/cell.pb.h"
+#include "cell/tls_settings.hh"
 #include "host/version.hh"
 #include "io/network.hh"
 #include "io/reactor.hh"
@@ -33,16 +34,28 @@ replica::MemberChange change_in(const v1::ChangeRequest& request) {
   return change;
 }
 
+std::optional<v1::Certificate> certificate_of(const tls::Credentials& credentials) {
+  const auto lifetime = credentials.lifetime();
+  if (!lifetime) return std::nullopt;
+  v1::Certificate certificate;
+  certificate.set_name(credentials.name());
+  certificate.set_begins(lifetime->begins);
+  certificate.set_ends(lifetime->ends);
+  return certificate;
+}
+
 }  // namespace
 
 PolisCell::PolisCell(etcd::Context context, http::Server& server, const io::Loop& reactor,
                      const Settings& settings, const storage::Engine& engine,
-                     const peers::PeerLinks& links, const std::vector<std::string>& warnings)
+                     const peers::PeerLinks& links, const SecureNetworks& networks,
+                     const std::vector<std::string>& warnings)
     : context_(context),
       reactor_(reactor),
       settings_(settings),
       engine_(engine),
       links_(links),
+      networks_(networks),
       warnings_(warnings),
       started_(reactor.now()) {
   server.add_unary("/polis.v1.Cell/Status",
@@ -89,7 +102,7 @@ void PolisCell::on_change(const http::CallPtr& call, std::string_view bytes) {
   v1::ChangeRequest request;
   if (!store::parse(request, bytes)) return call->finish(etcd::to_grpc(store::status::malformed()));
   if (!request.peer().empty()) {
-    auto peer = io::parse_address(request.peer());
+    auto peer = io::parse_address(request.peer(), settings_.peers_tls.no_scheme());
     if (!peer || peer->unspecified() || peer->is_unix()) {
       return call->finish(
           etcd::to_grpc({store::Code::kInvalidArgument,
@@ -97,6 +110,11 @@ void PolisCell::on_change(const http::CallPtr& call, std::string_view bytes) {
                              "' must be HOST:PORT by which the other replicas reach the member" +
                              (peer ? "" : ": " + peer.error().text)}));
     }
+    if (const std::string wrong =
+            wrong_scheme(settings_.peers_tls, context_.replica.status().configuration,
+                         consensus::ReplicaId(request.id()), *peer);
+        !wrong.empty())
+      return call->finish(etcd::to_grpc({store::Code::kInvalidArgument, "polis: " + wrong}));
     request.set_peer(peer->text());  // one form for all
   }
   context_.replica.change_members(change_in(request),
@@ -154,6 +172,10 @@ void PolisCell::on_status(const http::CallPtr& call) {
     if (!member.place.empty()) (*deciding->mutable_places())[member.id.value] = member.place;
   }
   for (const std::string& warning : warnings_) response.add_warnings(warning);
+  if (auto shown = certificate_of(networks_.for_clients()))
+    *response.mutable_client_certificate() = std::move(*shown);
+  if (auto shown = certificate_of(networks_.for_peers()))
+    *response.mutable_peer_certificate() = std::move(*shown);
   response.set_disk_free(context_.replica.disk_free());
   response.set_disk_free_min(settings_.disk_free_min);
   response.set_sync_us_average(microseconds(context_.replica.sync_times().average));

@@ -1,9 +1,12 @@
 #pragma once
 
-// polis.v1.Cell (api/polis/cell.proto): what etcd's API has no words for.
+// polis.v1.Cell (api/polis/cell.proto): the calls that etcd's API does not have, except Backup
+// (backup.hh).
 //
-// Threads: the reactor's.
+// Threads: the loop's. Life: the constructor adds the methods to the server. It, and all
+// references, must outlive the server's calls.
 
+#include "cell/secure_networks.hh"
 #include "cell/settings.hh"
 #include "etcd/common.hh"
 #include "io/loop.hh"
@@ -15,7 +18,7 @@ class PolisCell {
  public:
   PolisCell(etcd::Context context, http::Server& server, const io::Loop& reactor,
             const Settings& settings, const storage::Engine& engine, const peers::PeerLinks& links,
-            const std::vector<std::string>& warnings);
+            const SecureNetworks& networks, const std::vector<std::string>& warnings);
 
  private:
   void on_status(const http::CallPtr& call);
@@ -28,6 +31,7 @@ class PolisCell {
   const Settings& settings_;
   const storage::Engine& engine_;
   const peers::PeerLinks& links_;
+  const SecureNetworks& networks_;
   const std::vector<std::string>& warnings_;  // for the operator
   const Instant started_;
 };

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the settings of a cell mean for its replica.
+// The options of a replica, from the settings of its cell.
 
 #include <cstdint>
 
@@ -9,11 +9,12 @@
 
 namespace polis::cell {
 
-// `incarnation`: larger after every start. `begun`: there was a log before this start.
+// `incarnation`: as claim_directory gives it. `begun`: there was a log before this start.
 replica::Options replica_options(const Settings& settings, std::uint64_t incarnation, bool begun);
 
-// What a replica holds for a while may use only a part of the memory that it may use: most of it is
-// for the index of the keys. With four gigabytes or more these are the usual bounds.
+// Lowers the bounds on what a replica keeps in memory for a time (log, unsaved records, pending
+// commands), so that most of `memory` is left for the index of the keys. `memory`: bytes that the
+// process may use. With 4 GiB or more nothing changes.
 void fit_into(replica::Options& options, std::uint64_t memory);
 
 }  // namespace polis::cell

@@ -6,19 +6,8 @@
 
 namespace polis::cell {
 
+// Of a certificate that ends soon.
 constexpr Duration kWarningInterval = std::chrono::hours(24);
-
-std::string expiry_warning(const std::string& what, std::int64_t expires, std::int64_t now) {
-  if (expires - now > kExpiryNoticeSeconds) return "";
-  if (expires <= now) {
-    return fmt::format("{} has ended: connections that verify it fail; put a new one in its place",
-                       what);
-  }
-  const std::int64_t days = (expires - now) / 86'400;
-  return fmt::format(
-      "{} ends in {}: put a new one in its place, it is taken without a restart", what,
-      days >= 2 ? fmt::format("{} days", days) : fmt::format("{} hours", (expires - now) / 3600));
-}
 
 Result<void> SecureNetworks::open(Side& side, const char* whom, const TlsSettings& settings) {
   auto credentials = tls::Credentials::load(settings.files, settings.rules);
@@ -62,18 +51,27 @@ void SecureNetworks::look(Side& side) {
     host::log_warn("{} TLS connections of {} failed; the last of them: {}",
                    std::exchange(side.refused, 0), side.whom, side.refused_last);
   }
-  warn_of_expiry(side);
+  warn_of_ending(side);
 }
 
-void SecureNetworks::warn_of_expiry(Side& side) {
+void SecureNetworks::warn_of_ending(Side& side) {
   const Instant now = reactor_.now();
-  if (!side.credentials->expires() || now < side.warn_after) return;
-  const std::string warning =
-      expiry_warning(fmt::format("the {} for {}", side.credentials->describe(), side.whom),
-                     *side.credentials->expires(), io::wall_clock_nanoseconds() / 1'000'000'000);
-  if (warning.empty()) return;
+  const auto lifetime = side.credentials->lifetime();
+  if (!lifetime || now < side.warn_after) return;
+  const std::int64_t seconds = io::wall_clock_nanoseconds() / 1'000'000'000;
+  if (tls::ending_of(*lifetime, seconds) == tls::Ending::kFar) return;
   side.warn_after = now + kWarningInterval;
-  host::log_warn("{}", warning);
+  host::log_warn("the certificate of '{}' for {} {}; {}", side.credentials->name(), side.whom,
+                 tls::ending_text(*lifetime, seconds), tls::kRenewal);
+}
+
+void SecureNetworks::report(MetricSink& out) const {
+  for (const Side* side : {&clients_, &peers_}) {
+    if (const auto lifetime = side->credentials->lifetime())
+      out.gauge("polis_certificate_expiry_timestamp_seconds",
+                "When the certificate for clients or for replicas ends, since unix epoch",
+                static_cast<double>(lifetime->ends), {{"for", side->whom}});
+  }
 }
 
 }  // namespace polis::cell

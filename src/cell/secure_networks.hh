@@ -1,36 +1,35 @@
 #pragma once
 
-// The two networks of a replica, to its clients and to the other replicas: plain or encrypted, as
-// the addresses say; and what an operator has to know about their certificates.
+// The two networks of a replica: to its clients, and to the other replicas. Each is plain or
+// encrypted, as its addresses say. Also logs what an operator must know about their certificates.
 //
-// Threads: the reactor's. Life: construct -> open, once -> use; look() each second.
+// Threads: the loop's. Life: construct -> open, once -> use; look() about once a second. `reactor`
+// must outlive it; it must outlive its streams.
 
 #include <memory>
 #include <string>
 
+#include "base/metrics.hh"
 #include "cell/settings.hh"
 #include "io/reactor.hh"
 #include "tls/network.hh"
 
 namespace polis::cell {
 
-// From this time before a certificate ends it is warned of, once a day.
-inline constexpr std::int64_t kExpiryNoticeSeconds = 14 * 86'400;
-
-// Empty: it lasts longer. `expires` and `now` in seconds since 1970.
-std::string expiry_warning(const std::string& what, std::int64_t expires, std::int64_t now);
-
 class SecureNetworks {
  public:
   explicit SecureNetworks(io::Reactor& reactor) : reactor_(reactor) {}
 
-  // kInvalid: names the file that cannot be used.
+  // Loads the certificates. kInvalid: a file cannot be used; the text names it.
   Result<void> open(const Settings& settings);
   io::Network& clients() { return *clients_.network; }
   io::Network& peers() { return *peers_.network; }
-  // For calls to other replicas as their client.
-  const tls::Credentials& client_credentials() const { return *clients_.credentials; }
-  // Uses files that have changed, and logs what there is to log.
+  // The certificates that clients see, and those that the other replicas see.
+  const tls::Credentials& for_clients() const { return *clients_.credentials; }
+  const tls::Credentials& for_peers() const { return *peers_.credentials; }
+  void report(MetricSink& out) const;
+  // Loads certificates again if their files have changed. Logs changes, files that cannot be used,
+  // connections that failed, and certificates that end soon.
   void look();
 
  private:
@@ -38,14 +37,14 @@ class SecureNetworks {
     const char* whom = "";  // "clients", "replicas"
     std::unique_ptr<tls::Credentials> credentials;
     std::unique_ptr<tls::Network> network;
-    std::string complaint;  // the last one about its files, so that it is said once
+    std::string complaint;  // the last error of its files; the same one is logged once
     std::uint64_t refused = 0;
     std::string refused_last;
-    Instant warn_after{};  // of the end of its certificate
+    Instant warn_after{};  // no warning that its certificate ends before this time
   };
   Result<void> open(Side& side, const char* whom, const TlsSettings& settings);
   void look(Side& side);
-  void warn_of_expiry(Side& side);
+  void warn_of_ending(Side& side);
 
   io::Reactor& reactor_;
   Side clients_, peers_;

@@ -15,8 +15,8 @@ host::SettingTable setting_infos() {
       {"data-dir", "polis-data", "directory for log and state; made if it does not exist", false,
        "DIR"},
       {"client", "127.0.0.1:2379",
-       "where clients are served: HOST:PORT, :PORT, [IPV6]:PORT, https://HOST:PORT or "
-       "unix:///PATH, with commas between"},
+       "where clients are served: HOST:PORT, :PORT, [IPV6]:PORT, https://HOST:PORT, "
+       "unix:///PATH or, with TLS, unixs:///PATH, with commas between"},
       {"peer", "127.0.0.1:2380", "HOST:PORT where this replica listens for the others"},
       {"advertise-client", "",
        "HOST:PORT,... by which clients reach this replica, as the cell tells them; empty: as "
@@ -53,11 +53,13 @@ host::SettingTable setting_infos() {
       {"trusted-ca-file", "", "authorities of the clients' certificates, PEM", false, "FILE"},
       {"client-crl-file", "", "revocation lists of these authorities, PEM", false, "FILE"},
       {"client-cert-allowed-cn", "",
-       "common names that certificates of clients may have, with commas between; empty: any"},
+       "common names that certificates of clients may have, with commas between; a replica that "
+       "joins the cell comes as a client. Empty: any"},
       {"client-cert-allowed-hostname", "",
        "hosts of which certificates of clients must be valid for one; empty: any"},
       {"peer-cert-file", "",
-       "certificate that the other replicas are shown, PEM; with it, peer addresses without "
+       "certificate that the other replicas are shown, PEM, for the host by which they reach this "
+       "one; with it, peer addresses without "
        "http:// "
        "in front speak TLS, and every replica must show one",
        false, "FILE"},
@@ -68,6 +70,11 @@ host::SettingTable setting_infos() {
        "common names that certificates of replicas may have, with commas between; empty: any"},
       {"peer-cert-allowed-hostname", "",
        "hosts of which certificates of replicas must be valid for one; empty: any"},
+      {"cors", "",
+       "origins whose pages in browsers may use JSON and the pages of this replica: "
+       "https://HOST:PORT with commas between, or *; empty: none"},
+      {"host-whitelist", "*",
+       "names that HTTP requests without TLS may have in Host, with commas between; *: any"},
       {"heartbeat-interval", "50ms", "how often the master makes itself heard"},
       {"election-timeout-min", "300ms",
        "silence after which a replica stands for election, at least; 3 heartbeats or more"},
@@ -185,6 +192,33 @@ void parse_quorum(host::SettingReader& in, Settings& settings) {
     in.wrong("quorum", safe.error().text);
 }
 
+// The parts between commas, without blanks around them.
+std::vector<std::string> list_of(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const std::string_view part = http::trim_blanks(text.substr(0, text.find(',')));
+    if (!part.empty()) parts.emplace_back(part);
+    text.remove_prefix(std::min(text.size(), text.find(',')));
+    if (!text.empty()) text.remove_prefix(1);
+  }
+  return parts;
+}
+
+void read_door(host::SettingReader& in, Settings& settings) {
+  settings.door.origins = list_of(in.text("cors"));
+  for (const std::string& origin : settings.door.origins) {
+    const std::size_t host = origin.find("://");
+    if (origin == "*") continue;
+    if (host == std::string::npos || host == 0 || host + 3 == origin.size() ||
+        origin.find('/', host + 3) != std::string::npos)
+      in.wrong("cors",
+               fmt::format("'{}' must be https://HOST:PORT as browsers write it, or *", origin));
+  }
+  // Who asks by TLS has seen a certificate that fits the name.
+  const bool plain = std::ranges::any_of(settings.clients, [](const auto& a) { return !a.tls; });
+  if (plain) settings.door.hosts = list_of(in.text("host-whitelist"));
+}
+
 }  // namespace
 
 consensus::Configuration founding(const Settings& settings) {
@@ -235,9 +269,11 @@ Result<Settings> parse_settings(const host::SettingValues& values) {
     in.wrong("peer", "https:// needs 'peer-cert-file', 'peer-key-file' and 'peer-trusted-ca-file'");
   for (const io::Address& one : settings.clients) {
     if (one.tls && !settings.clients_tls.given())
-      in.wrong("client", "https:// needs 'cert-file' and 'key-file'");
+      in.wrong("client", fmt::format("{}:// needs 'cert-file' and 'key-file'",
+                                     one.is_unix() ? "unixs" : "https"));
   }
   if (settings.peer.is_unix()) in.wrong("peer", "replicas reach each other by TCP: HOST:PORT");
+  read_door(in, settings);
   const std::string protocol = in.text("protocol");
   settings.protocol_asked = consensus::protocol_of(protocol);
   if (!protocol.empty() && !settings.protocol_asked)

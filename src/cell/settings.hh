@@ -1,7 +1,8 @@
 #pragma once
 
-// The settings of a cell replica: the table of them for host/settings.hh, and what their values
-// mean.
+// The settings of a replica: their table for host/settings.hh, and their converted values.
+//
+// Threads: any.
 
 #include <map>
 #include <optional>
@@ -14,48 +15,50 @@
 #include "consensus/quorum.hh"
 #include "host/log.hh"
 #include "host/settings.hh"
+#include "http/door.hh"
 #include "peers/links.hh"
 #include "replica/auto_compaction.hh"
 #include "tls/credentials.hh"
 
 namespace polis::cell {
 
-// The table of them.
+// The table of all settings.
 host::SettingTable setting_infos();
 
-// One side of TLS: of the client addresses, or of the peer address.
+// The TLS settings of the client addresses, or of the peer address.
 struct TlsSettings {
   tls::Files files;
   tls::Rules rules;
-  // Addresses without a scheme in front speak TLS.
+  // A certificate is set. Then addresses without a scheme before them speak TLS.
   bool given() const { return !files.certificate.empty(); }
   io::NoScheme no_scheme() const { return given() ? io::NoScheme::kTls : io::NoScheme::kPlain; }
 };
 
 struct Settings {
   std::string name;
-  std::string cluster;  // told apart from other cells by this as well
+  std::string cluster;  // the cell's name; cell ids and replica ids are made from it
   std::string data_dir;
-  std::vector<io::Address> clients;  // where clients are served; one at least
-  io::Address peer;                  // where this replica listens for the others
-  // What the cell is told: addresses at which others reach this replica, never 0.0.0.0 or ::.
-  std::string client_text;  // with commas between
+  std::vector<io::Address> clients;  // where clients are served; at least one
+  io::Address peer;                  // where this replica listens for other replicas
+  // The addresses that the cell is told: others reach this replica there. Never 0.0.0.0 or ::.
+  std::string client_text;  // with commas between them
   std::string peer_text;
   TlsSettings clients_tls, peers_tls;
+  http::DoorOptions door;  // of pages and JSON
   std::vector<peers::Peer>
-      founders;  // sorted by id: this one and those it founds the cell with; or none
+      founders;  // the replicas that found the cell, this one included; sorted by id; or none
   bool founds_by_default = false;  // a cell of one, because neither 'initial' nor 'join' was given
-  std::string join;                // endpoints of replicas of a cell that exists already
-  // Of the cell that these founders make: equal on all of them, and another one for other founders.
-  // 0 for a cell of one, which draws its own when it is founded, and for who joins, which is told.
-  // What a directory says counts instead (identity.hh).
+  std::string join;                // endpoints of the cell to join; empty: none
+  // The id of the cell that these founders make: equal on all of them. 0 for a cell of one, which
+  // draws an id when it is founded, and for a replica that joins, which is told the id. In a data
+  // directory that was used before, the id in it counts (identity.hh).
   std::uint64_t cell_id = 0;
-  consensus::ReplicaId id;       // of a founder; who joins is given one by the cell
-  consensus::QuorumRule quorum;  // of the cell that is founded
-  std::optional<consensus::QuorumRule> quorum_asked;   // if it was given
-  std::map<consensus::ReplicaId, std::string> places;  // of its founders
-  std::optional<consensus::Protocol> protocol_asked;
-  consensus::Protocol protocol = consensus::Protocol::kRaft;  // what the cell was founded with
+  consensus::ReplicaId id;       // of a founder; a replica that joins gets one from the cell
+  consensus::QuorumRule quorum;  // for the cell that is founded
+  std::optional<consensus::QuorumRule> quorum_asked;          // nullopt: the setting was not given
+  std::map<consensus::ReplicaId, std::string> places;         // of the founders
+  std::optional<consensus::Protocol> protocol_asked;          // nullopt: the setting was not given
+  consensus::Protocol protocol = consensus::Protocol::kRaft;  // of the cell
   Duration heartbeat_interval, election_timeout_min, election_timeout_max, request_timeout,
       watch_progress_interval;
   consensus::LeaseOptions lease;
@@ -66,21 +69,22 @@ struct Settings {
   host::LogFormat log_format = host::LogFormat::kText;
 };
 
-// Checks and converts. kInvalid: names the setting, its value, where it came from, and what would
-// be right.
+// Checks and converts the values. kInvalid: a setting is wrong; the text has its name, its value,
+// where that came from, and what would be right.
 Result<Settings> parse_settings(const host::SettingValues& values);
 
-// Who takes part in a cell when it is founded.
+// The configuration of a cell when it is founded.
 consensus::Configuration founding(const Settings& settings);
 
-// The id of the cell that `settings.founders` make: from its name, theirs and their addresses, so
-// that all agree without talking. `origin`: what else makes it another cell.
+// The id of the cell that `settings.founders` make. It is computed from the cell's name and from
+// the founders' names and addresses, so that all founders agree without a message. `origin`:
+// further text that goes into the id, such as the backup that the cell begins with.
 std::uint64_t founding_cell_id(const Settings& settings, std::string_view origin = "");
-// As releases before 2026-11-27 made it: from the name alone.
+// The id that releases before 2026-11-27 used: computed from the cell's name alone.
 std::uint64_t cell_id_by_name(const std::string& cluster);
 
-// The id of a replica is made from the cell's cluster name and its own, so that all agree without
-// talking.
+// The id of a founder, computed from the cell's name and the replica's name, so that all founders
+// agree without a message.
 consensus::ReplicaId replica_id(const std::string& cluster, const std::string& name);
 
 }  // namespace polis::cell

@@ -38,6 +38,16 @@ TEST(Settings, cells_that_are_founded_apart_have_ids_of_their_own) {
   EXPECT_EQ(parse({{"join", "h:1"}}).value().cell_id, 0u);  // it is told
 }
 
+TEST(Settings, who_may_ask_over_http_is_a_list_each) {
+  EXPECT_TRUE(parse({})->door.origins.empty());
+  EXPECT_EQ(parse({})->door.hosts, std::vector<std::string>{"*"});
+  const auto settings =
+      parse({{"cors", "https://a, http://b:1,"}, {"host-whitelist", "db.example,localhost"}});
+  ASSERT_TRUE(settings.has_value());
+  EXPECT_EQ(settings->door.origins, (std::vector<std::string>{"https://a", "http://b:1"}));
+  EXPECT_EQ(settings->door.hosts, (std::vector<std::string>{"db.example", "localhost"}));
+}
+
 TEST(Settings, each_wrong_value_is_named_with_its_source_and_what_would_be_right) {
   struct Case {
     const char *name, *value, *expected;
@@ -50,7 +60,8 @@ TEST(Settings, each_wrong_value_is_named_with_its_source_and_what_would_be_right
         Case{"initial", "default=h:1,default=h:2", "names a replica twice"},
         Case{"protocol", "zab", "known are raft and paxos"},
         Case{"wal-segment-bytes", "5", "whole number from"},
-        Case{"log-level", "loud", "debug, info"}}) {
+        Case{"log-level", "loud", "debug, info"}, Case{"cors", "*,ui.example", "https://HOST:PORT"},
+        Case{"cors", "http://ui.example/", "https://HOST:PORT"}}) {
     auto settings = parse({{c.name, c.value}});
     ASSERT_FALSE(settings.has_value()) << c.name;
     EXPECT_NE(settings.error().text.find(c.expected), std::string::npos) << settings.error().text;

@@ -1,9 +1,10 @@
 #pragma once
 
-// Says in the log what took long, and where the time went: one line at a time, with how many like
-// it were left out.
+// Makes log lines about requests, calls and turns of the loop that took long, and where their time
+// went. There are three kinds of lines, one for each function below. Of each kind at most one line
+// is made every kSlowLogInterval; it says how many others were left out since.
 //
-// Threads: the reactor's.
+// Threads: the loop's. Pure: time is handed in, and the caller writes the line.
 
 #include <string>
 
@@ -13,19 +14,23 @@
 
 namespace polis::cell {
 
-// Between two lines of a kind.
+// The shortest time between two lines of a kind.
 inline constexpr Duration kSlowLogInterval = std::chrono::seconds(10);
-// A loop that comes back later than this from its work, or from not being run at all, is reported.
+// A loop that is late by at least this is reported.
 inline constexpr Duration kStallMin = std::chrono::milliseconds(300);
 
 class SlowLog {
  public:
-  // The line to write now; empty: none. Syncs: those of the write-ahead log here.
+  // Each function gives the line to write now; empty: write none.
+
+  // A command or read of this replica took long. `syncs`: of its write-ahead log.
   std::string on_request(const replica::SlowRequest& slow, const replica::SyncTimes& syncs,
                          Instant now);
+  // A client's unary call took long.
   std::string on_call(const http::SlowCall& slow, Instant now);
-  // The loop was to come back by itself and did so `late`; meanwhile its thread had the processor
-  // for `busy`.
+  // A timer of the loop fired `late` after its time; less than kStallMin: no line. `busy`: how much
+  // processor time the loop's thread had since the timer was made. From both the line says whether
+  // the loop had long work or its process did not run.
   std::string on_late(Duration late, Duration busy, Instant now);
 
  private:

@@ -1,9 +1,10 @@
 #pragma once
 
-// What a replica that does not run has on its disk: to save it when nobody can be asked any more,
-// and to go on from it alone when the quorum is lost for good.
+// The state on the disk of a replica that does not run. Used to save it when no replica answers any
+// more, and to continue from one replica alone when the quorum is lost for good.
 //
-// Threads: blocks; for commands. Life: open() -> save().
+// Threads: one; the functions block, and are for commands. Life: open() -> look, save() -> destroy,
+// which unlocks the directory.
 
 #include <memory>
 #include <string>
@@ -17,26 +18,27 @@
 
 namespace polis::cell {
 
-// Whether the log has to be there, too.
+// kNeeded: the log is read, too, and must be intact. kIgnored: the state alone is read.
 enum class LogUse { kNeeded, kIgnored };
 
 class StoppedReplica {
  public:
-  // Locks the directory and brings the state up to what the log says is committed, as a start
-  // would. kUnavailable: a process uses it. kNotFound: it is no data directory. kCorrupt, kInvalid:
-  // as Wal::open and Store::open.
+  // Locks the directory, and applies to the state what the log says is committed, as a start would.
+  // kUnavailable: a process uses the directory. kNotFound: it is no data directory. kCorrupt,
+  // kInvalid: as Wal::open and Store::open.
   static Result<std::unique_ptr<StoppedReplica>> open(const std::string& data_dir, LogUse use);
 
   const Owner& owner() const { return owner_; }
   const store::Store& store() const { return *store_; }
-  // What the log holds behind the state: perhaps acknowledged, perhaps never to be. Consecutive
-  // from store().applied() + 1 on.
+  // The entries of the log behind the state, consecutive from store().applied() + 1 on. Each may
+  // have been committed and acknowledged, or may never be.
   const std::vector<consensus::Entry>& uncommitted() const { return uncommitted_; }
-  // Entry and term of the end of all that.
+  // Index and term of the last of these entries; if there is none, of the state.
   consensus::LogIndex last() const;
   consensus::Term last_term() const;
 
-  // Writes the state, without what is uncommitted, to a new file as a backup.
+  // Writes the state, without the uncommitted entries, to a new file as a backup. Errors: as
+  // Engine::save_snapshot_later.
   Result<void> save(const std::string& path);
 
  private:
@@ -56,7 +58,7 @@ class StoppedReplica {
   std::vector<consensus::Entry> uncommitted_;
 };
 
-// Applies entries for which nobody waits.
+// Applies entries to a store. Nobody waits for their replies.
 void apply_alone(store::Store& store, const std::vector<consensus::Entry>& entries);
 
 }  // namespace polis::cell

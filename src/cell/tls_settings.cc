@@ -64,4 +64,29 @@ std::string plain_text_warning(const Settings& settings) {
       peers.empty() ? "" : "; replicas: --peer-cert-file, --peer-key-file, --peer-trusted-ca-file");
 }
 
+std::string wrong_scheme(const TlsSettings& own, const consensus::Configuration& members,
+                         consensus::ReplicaId whose, const io::Address& peer) {
+  if (peer.tls) {
+    if (own.given()) return "";
+    return fmt::format(
+        "the replica that was asked has no certificate to show to others, and could not reach {}; "
+        "write http://{}, or start each replica with --peer-cert-file, --peer-key-file and "
+        "--peer-trusted-ca-file first",
+        peer.text(), peer.authority());
+  }
+  bool others = false;
+  for (const consensus::Member& member : members.members) {
+    auto address = io::parse_address(member.peer);
+    if (!address) continue;
+    if (!address->tls) return "";
+    others = others || member.id != whose;
+  }
+  if (!others) return "";
+  return fmt::format(
+      "the replicas of this cell speak TLS to each other, and at {} nothing would be encrypted; "
+      "write https://{}, and start the replica with --peer-cert-file, --peer-key-file and "
+      "--peer-trusted-ca-file",
+      peer.url(), peer.authority());
+}
+
 }  // namespace polis::cell

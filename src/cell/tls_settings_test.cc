@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "cell/secure_networks.hh"
-
 namespace polis::cell {
 namespace {
 
@@ -89,13 +87,50 @@ TEST(TlsSettings, plain_text_beyond_this_machine_is_said_loudly) {
   }
 }
 
-TEST(TlsSettings, a_certificate_that_ends_soon_is_warned_of) {
-  constexpr std::int64_t kDay = 86'400, kNow = 1'800'000'000;
-  EXPECT_EQ(expiry_warning("it", kNow + 15 * kDay, kNow), "");
-  EXPECT_NE(expiry_warning("it", kNow + 13 * kDay, kNow).find("ends in 13 days"),
-            std::string::npos);
-  EXPECT_NE(expiry_warning("it", kNow + 7200, kNow).find("ends in 2 hours"), std::string::npos);
-  EXPECT_NE(expiry_warning("it", kNow, kNow).find("has ended"), std::string::npos);
+// Members a, b, ... with these peer addresses.
+consensus::Configuration cell_of(const std::vector<std::string>& peers) {
+  consensus::Configuration cell;
+  for (std::size_t i = 0; i < peers.size(); ++i)
+    cell.put({.id = consensus::ReplicaId(i + 1), .peer = peers[i]});
+  return cell;
+}
+
+TEST(TlsSettings, a_member_gets_no_peer_address_that_contradicts_the_cell) {
+  constexpr consensus::ReplicaId kNew{}, kA{1};
+  TlsSettings with_certificates;
+  with_certificates.files.certificate = "/a.crt";
+  const std::vector<std::string> tls{"https://10.0.0.1:2380", "https://10.0.0.2:2380"};
+  const std::vector<std::string> plain{"10.0.0.1:2380", "10.0.0.2:2380"};
+  const std::vector<std::string> half{"10.0.0.1:2380", "https://10.0.0.2:2380"};
+  struct Case {
+    TlsSettings own;
+    std::vector<std::string> peers;
+    consensus::ReplicaId whose;
+    const char* address;
+    const char* says;  // nullptr: it may
+  };
+  for (const Case& one : {
+           Case{with_certificates, tls, kNew, "https://10.0.0.3:2380", nullptr},
+           Case{with_certificates, tls, kNew, "http://10.0.0.3:2380",
+                "write https://10.0.0.3:2380"},
+           Case{with_certificates, tls, kA, "http://10.0.0.3:2380", "write https://10.0.0.3:2380"},
+           Case{{}, plain, kNew, "http://10.0.0.3:2380", nullptr},
+           Case{{}, plain, kNew, "https://10.0.0.3:2380", "write http://10.0.0.3:2380"},
+           Case{{}, plain, kA, "https://10.0.0.3:2380", "--peer-cert-file"},
+           // On the way to TLS, and a cell of one that goes back.
+           Case{with_certificates, half, kNew, "http://10.0.0.3:2380", nullptr},
+           Case{with_certificates, half, kA, "http://10.0.0.3:2380", nullptr},
+           Case{with_certificates, plain, kA, "https://10.0.0.1:2380", nullptr},
+           Case{with_certificates, {"https://10.0.0.1:2380"}, kA, "http://10.0.0.1:2380", nullptr},
+       }) {
+    const std::string wrong =
+        wrong_scheme(one.own, cell_of(one.peers), one.whose, *io::parse_address(one.address));
+    if (one.says == nullptr) {
+      EXPECT_EQ(wrong, "") << one.address;
+    } else {
+      EXPECT_NE(wrong.find(one.says), std::string::npos) << one.address << ": " << wrong;
+    }
+  }
 }
 
 }  // namespace

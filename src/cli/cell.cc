@@ -158,6 +158,10 @@ void print_status_json(const std::vector<MemberStatus>& all, std::uint64_t commi
           status.header().revision(), status.dbsize(),
           commit_max - std::min(commit_max, status.raftappliedindex()), json_string(own.version()),
           own.cell_version());
+      if (own.has_client_certificate())
+        fmt::print(", \"client_certificate_ends\": {}", own.client_certificate().ends());
+      if (own.has_peer_certificate())
+        fmt::print(", \"peer_certificate_ends\": {}", own.peer_certificate().ends());
       if (all[i].is_master())
         fmt::print(", \"reads\": \"{}\", \"lease_left_us\": {}", own.lease().reads(),
                    own.lease().left_us());
@@ -167,6 +171,17 @@ void print_status_json(const std::vector<MemberStatus>& all, std::uint64_t commi
     fmt::print("}}");
   }
   fmt::print("\n]\n");
+}
+
+// When what a replica shows ends; empty: it shows nothing.
+std::string certificates_of(const polis::v1::StatusResponse& own) {
+  std::string text;
+  if (own.has_client_certificate())
+    text = fmt::format("for clients until {}", tls::date_text(own.client_certificate().ends()));
+  if (own.has_peer_certificate())
+    text += fmt::format("{}for replicas until {}", text.empty() ? "" : ", ",
+                        tls::date_text(own.peer_certificate().ends()));
+  return text;
 }
 
 void print_status_table(const std::vector<MemberStatus>& all, std::uint64_t commit_max) {
@@ -185,6 +200,11 @@ void print_status_table(const std::vector<MemberStatus>& all, std::uint64_t comm
                fmt::format("{:.1f}M", static_cast<double>(status.dbsize()) / 1e6),
                commit_max - std::min(commit_max, status.raftappliedindex()));
     for (const std::string& error : status.errors()) fmt::print("           ! {}\n", error);
+  }
+  for (const MemberStatus& one : all) {
+    const std::string certificates = certificates_of(one.own);
+    if (!certificates.empty())
+      fmt::print("certificates of {}: {}\n", one.member.name(), certificates);
   }
   for (const MemberStatus& one : all) {
     if (!one.is_master()) continue;

@@ -21,6 +21,7 @@ struct CertOptions {
   std::string directory = "certs", output = "text", name;
   std::vector<std::string> hosts;
   int days = kDays;
+  bool renew = false;
 
   void add_to(CLI::App& app) {
     app.add_option("--dir", directory, "directory of the authority")
@@ -78,7 +79,8 @@ int run_issue(const CertOptions& options) {
   io::Reactor reactor;
   io::PosixDisk disk(reactor);
   auto made = tls::Authority(disk, options.directory)
-                  .issue(options.name, options.hosts, options.validity());
+                  .issue(options.name, options.hosts, options.validity(),
+                         options.renew ? tls::Existing::kReplace : tls::Existing::kKeep);
   if (!made) return complain(made.error());
   if (options.output == "json") {
     fmt::print("{}\n", as_json(*made));
@@ -146,13 +148,17 @@ void add_cert_commands(CLI::App& top, Run& run) {
   issue->footer(
       "Examples:\n"
       "  polis cert issue a --host a.example,10.0.0.1,127.0.0.1   # a replica\n"
-      "  polis cert issue alice                                    # a client");
+      "  polis cert issue alice                                    # a client\n"
+      "  polis cert issue a --renew                                # before it ends");
   issue->add_option("NAME", options->name, "common name, and of the files")->required();
   issue
       ->add_option("--host", options->hosts,
                    "names and IP addresses by which others reach it, with commas between; none: a "
                    "client")
       ->delimiter(',');
+  issue->add_flag("--renew", options->renew,
+                  "replace the certificate of this name, for the same hosts unless --host names "
+                  "others; the old one stays valid until it ends");
   options->add_to(*issue);
   options->add_days(*issue);
   issue->callback([=, &run] { run = [=] { return run_issue(*options); }; });

@@ -71,10 +71,19 @@ complete -c polis -f -a '(__polis_complete)'
 // What the words so far say of where the cell is.
 Target target_in(const std::vector<std::string>& words) {
   Target target;
-  if (const char* endpoints = std::getenv("POLIS_ENDPOINTS")) target.endpoints = endpoints;
-  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-    if (words[i] == "-e" || words[i] == "--endpoints")
-      target.endpoints = words[i + 1] == "=" && i + 2 < words.size() ? words[i + 2] : words[i + 1];
+  struct Option {
+    const char *variable, *flag;
+    std::string* value;
+  };
+  for (const auto& [variable, flag, value] :
+       {Option{"POLIS_ENDPOINTS", "--endpoints", &target.endpoints},
+        Option{"POLIS_CACERT", "--cacert", &target.cacert},
+        Option{"POLIS_CERT", "--cert", &target.cert}, Option{"POLIS_KEY", "--key", &target.key}}) {
+    if (const char* given = std::getenv(variable)) *value = given;
+    for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+      if (words[i] == flag || (words[i] == "-e" && value == &target.endpoints))
+        *value = words[i + 1] == "=" && i + 2 < words.size() ? words[i + 2] : words[i + 1];
+    }
   }
   target.timeout_seconds = kAskSeconds;
   return target;

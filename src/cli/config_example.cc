@@ -33,7 +33,9 @@ std::string example_settings() {
   std::string out =
       "# Settings of a Polis replica. `polis config dump --config FILE` prints those in effect.\n";
   for (const host::SettingInfo& info : cell::setting_infos()) {
-    const std::string value = *info.standard == '\0' ? "\"\"" : info.standard;
+    const bool quotes = *info.standard == '\0' || *info.standard == '*';  // an alias in YAML
+    const std::string value =
+        quotes ? fmt::format("\"{}\"", info.standard) : std::string(info.standard);
     out += fmt::format("\n{}#{}: {}\n", as_comment(info.help), info.name, value);
   }
   return out;

@@ -212,6 +212,17 @@ void look_at_clocks(const ReplicaFound& replica, Findings& found) {
   }
 }
 
+void look_at_certificates(const ReplicaFound& replica, Findings& found) {
+  for (const CertificateFound& one : replica.certificates) {
+    const tls::Ending ending = tls::ending_of(one.lifetime, replica.wall_clock_seconds);
+    if (ending == tls::Ending::kFar) continue;
+    found.push_back({ending == tls::Ending::kPast ? Severity::kFailure : Severity::kWarning,
+                     fmt::format("the certificate that {} shows to {} {}", replica.name, one.whom,
+                                 tls::ending_text(one.lifetime, replica.wall_clock_seconds)),
+                     tls::kRenewal});
+  }
+}
+
 void look_at_lag(const ReplicaFound& replica, std::uint64_t furthest, Findings& found) {
   if (replica.receives_snapshot) {
     found.push_back({Severity::kNote,
@@ -335,6 +346,7 @@ std::vector<Finding> diagnose(const std::vector<ReplicaFound>& cell,
     if (!replica.unreachable.empty()) continue;
     look_at_disks(replica, found);
     look_at_clocks(replica, found);
+    look_at_certificates(replica, found);
     look_at_lag(replica, furthest, found);
   }
   look_at_differences(cell, found);

@@ -209,6 +209,19 @@ TEST(Diagnosis, different_masters_versions_and_timeouts_are_seen) {
   expect_says(only(cell, Severity::kNote), {"election timeouts"});
 }
 
+TEST(Diagnosis, certificates_that_end_are_seen_with_the_remedy) {
+  constexpr std::int64_t kDay = 86'400, kNow = 1'800'000'000;
+  auto cell = healthy();
+  cell[1].wall_clock_seconds = kNow;
+  cell[1].certificates = {{"clients", {kNow - 300 * kDay, kNow + 65 * kDay}},
+                          {"replicas", {kNow - 352 * kDay, kNow + 13 * kDay}}};
+  expect_says(only(cell, Severity::kWarning),
+              {"that b shows to replicas ends in 13 days", "polis cert issue NAME --renew"});
+  cell[1].certificates = {{"clients", {kNow - 365 * kDay, kNow}}};
+  expect_says(only(cell, Severity::kFailure),
+              {"that b shows to clients has ended", "without a restart"});
+}
+
 TEST(Diagnosis, members_that_never_started_and_even_numbers_are_seen) {
   auto cell = healthy();
   cell.push_back({.name = "d", .voter = false, .started = false, .unreachable = "never"});

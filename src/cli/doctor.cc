@@ -100,6 +100,10 @@ void note_refusals(const Asked& one, std::vector<ReplicaFound>& cell) {
   }
 }
 
+void note_certificate(const char* whom, const v1::Certificate& shown, ReplicaFound& found) {
+  found.certificates.push_back({whom, {.begins = shown.begins(), .ends = shown.ends()}});
+}
+
 std::vector<ReplicaFound> describe(const std::vector<Asked>& all) {
   std::map<std::uint64_t, double> heard;  // by whoever heard it last
   std::map<std::uint64_t, bool> receives_snapshot;
@@ -148,6 +152,9 @@ std::vector<ReplicaFound> describe(const std::vector<Asked>& all) {
       found.clock_drift_max = s.clock_drift_max();
       found.election_timeout_ms = static_cast<double>(s.election_timeout_us()) / 1e3;
       found.warnings.assign(s.warnings().begin(), s.warnings().end());
+      found.wall_clock_seconds = s.wall_clock_ns() / 1'000'000'000;
+      if (s.has_client_certificate()) note_certificate("clients", s.client_certificate(), found);
+      if (s.has_peer_certificate()) note_certificate("replicas", s.peer_certificate(), found);
       compare_clocks(*reference, one, found);
     }
     cell.push_back(std::move(found));

@@ -1,7 +1,7 @@
 #pragma once
 
-// What `-o json` prints of a message: protobuf's JSON with the fields' own names, zero values left
-// out, bytes in base64, 64-bit numbers as text.
+// The JSON that `-o json` prints for a protobuf message: protobuf's JSON form with the field names
+// of the .proto file; zero values are left out, bytes are in base64, 64-bit numbers are text.
 //
 // Ids (of cells, members and leases) are text in hex, the form in which commands print and take
 // them: `polis lease ttl ID` takes what `polis lease grant -o json` gives. (etcdctl prints them as
@@ -16,14 +16,14 @@
 
 namespace polis::cli {
 
-// Of a cell or a member.
+// The id of a cell or a member, in hex.
 std::string id_text(std::uint64_t id);
-// Of a lease: always 16 digits, as etcdctl prints it.
+// The id of a lease in hex, always 16 digits, as etcdctl prints it.
 std::string lease_text(std::int64_t id);
 
 std::string to_json(const google::protobuf::Message& message);
 
-// A quoted string; \" \\ and \u00XX escapes.
+// `text` as a JSON string, with quotes, and with the escapes \" \\ and \u00XX.
 std::string json_string(const std::string& text);
 
 }  // namespace polis::cli

@@ -20,19 +20,32 @@ using v1::MembersResponse;
 constexpr Duration kPollInterval = std::chrono::milliseconds(300);
 
 struct NameAndAddress {
-  std::string name, address;
+  std::string name;
+  io::Address address;
+  bool scheme = false;  // it stands there whether the address speaks TLS
 };
 
-// "NAME=HOST:PORT"
+// "NAME=HOST:PORT", with https:// or http:// before the host or without.
 Result<NameAndAddress> parse_named(const std::string& text) {
-  std::size_t equals = text.find('=');
-  auto address = io::parse_address(equals == std::string::npos ? "" : text.substr(equals + 1));
+  const std::size_t equals = text.find('=');
+  const std::string behind = equals == std::string::npos ? "" : text.substr(equals + 1);
+  auto address = io::parse_address(behind);
   if (equals == 0 || !address || address->unspecified() || address->is_unix())
     return fail(ErrorCode::kInvalid,
                 fmt::format("'{}' must be NAME=HOST:PORT, with the address by which the other "
                             "replicas reach it",
                             text));
-  return NameAndAddress{text.substr(0, equals), address->text()};
+  const bool scheme = io::parse_address(behind, io::NoScheme::kTls)->tls == address->tls;
+  return NameAndAddress{text.substr(0, equals), std::move(*address), scheme};
+}
+
+// Without a scheme, a peer address speaks TLS if those of the members do.
+void follow(NameAndAddress& named, const MembersResponse& all) {
+  if (named.scheme) return;
+  named.address.tls = std::any_of(all.members().begin(), all.members().end(), [](const Member& m) {
+    auto peer = io::parse_address(m.peer());
+    return peer && peer->tls;
+  });
 }
 
 const Member* find(const MembersResponse& all, std::uint64_t id) {
@@ -119,7 +132,7 @@ std::string start_command(const MembersResponse& all, const NameAndAddress& adde
   }
   return fmt::format(
       "polis cell run --name {} --data-dir DIR --client HOST:PORT --peer {} --cluster {} --join {}",
-      added.name, added.address, all.cluster(), join);
+      added.name, added.address.text(), all.cluster(), join);
 }
 
 // How far the new member has come, in words for one line.
@@ -173,7 +186,7 @@ int wait_for_vote(Work& work, std::uint64_t id, const std::string& name, double 
 }
 
 struct Newcomer {
-  std::string text;      // NAME=HOST:PORT
+  NameAndAddress named;
   std::string replaces;  // whose place it takes; empty: nobody's
   std::string place;     // what it fails together with; empty: as `replaces`
   bool learner = false;
@@ -181,23 +194,23 @@ struct Newcomer {
 };
 
 int add(const Target& target, const Newcomer& newcomer) {
-  const auto& [text, replaces, place, learner, wait] = newcomer;
-  auto added = parse_named(text);
-  if (!added) return complain(added.error());
+  const auto& [named, replaces, place, learner, wait] = newcomer;
+  NameAndAddress added = named;
   int code = kDone;
   auto work = begin(target, code);
   if (!work) return code;
+  follow(added, work->all);
   ChangeRequest request;
   request.set_kind(ChangeRequest::ADD);
-  request.set_name(added->name);
-  request.set_peer(added->address);
+  request.set_name(added.name);
+  request.set_peer(added.address.url());
   request.set_promote(!learner);
   request.set_place(place);
   const Member* old = replaces.empty() ? nullptr : find(work->all, replaces);
   // Asked for before: then it is only waited for.
   std::uint64_t asked = 0;
   for (const Member& member : work->all.members()) {
-    if (member.peer() == added->address && &member != old && member.name() == added->name)
+    if (member.peer() == added.address.text() && &member != old && member.name() == added.name)
       asked = member.id();
   }
   if (!replaces.empty() && old == nullptr && asked == 0) return no_such_member(work->all, replaces);
@@ -209,22 +222,30 @@ int add(const Target& target, const Newcomer& newcomer) {
     auto status = work->session->call("/polis.v1.Cell/Change", request, work->all);
     if (!status.ok()) return complain(status);
     asked = work->all.id();
-    note(fmt::format("{} is added{}. {}:\n  {}", added->name,
+    note(fmt::format("{} is added{}. {}:\n  {}", added.name,
                      learner            ? " as a learner"
                      : replaces.empty() ? " and votes when it has caught up"
-                     : replaces == added->name
+                     : replaces == added.name
                          ? " anew and takes its old place when it has caught up"
                          : " and takes the place of " + replaces + " when it has caught up",
-                     replaces == added->name
+                     replaces == added.name
                          ? "Stop it if it runs, move its data directory away, and start it with"
                          : "Start it, if it does not run yet",
-                     start_command(work->all, *added)));
+                     start_command(work->all, added)));
   }
   if (learner || wait <= 0) {
     print(work->all, target);
     return kDone;
   }
-  return wait_for_vote(*work, asked, added->name, wait, target);
+  return wait_for_vote(*work, asked, added.name, wait, target);
+}
+
+// The member that `text` names as NAME=HOST:PORT.
+int add(const Target& target, const std::string& text, Newcomer newcomer) {
+  auto named = parse_named(text);
+  if (!named) return complain(named.error());
+  newcomer.named = std::move(*named);
+  return add(target, newcomer);
 }
 
 struct Flags {
@@ -269,6 +290,7 @@ int repair(const Flags& flags) {
   }
   Target itself = flags.target;
   itself.endpoints = member->client();
+  itself.told_by_members = true;
   itself.timeout_seconds = 1;
   auto session = Session::open(itself);
   v1::StatusResponse status;
@@ -279,7 +301,9 @@ int repair(const Flags& flags) {
         "it first",
         member->name(), member->client()));
   }
-  return add(flags.target, {.text = member->name() + "=" + member->peer(),
+  auto address = io::parse_address(member->peer());
+  if (!address) return complain(address.error());
+  return add(flags.target, {.named = {member->name(), std::move(*address), true},
                             .replaces = member->name(),
                             .place = "",
                             .wait = flags.wait});
@@ -291,12 +315,13 @@ int move(const Flags& flags) {
   int code = kDone;
   auto work = begin(flags.target, code);
   if (!work) return code;
+  follow(*moved, work->all);
   const Member* member = find(work->all, moved->name);
   if (member == nullptr) return no_such_member(work->all, moved->name);
   ChangeRequest request;
   request.set_kind(ChangeRequest::UPDATE);
   request.set_id(member->id());
-  request.set_peer(moved->address);
+  request.set_peer(moved->address.url());
   return change(*work, request, flags.target);
 }
 
@@ -327,7 +352,10 @@ void add_member_commands(CLI::App& cell, Run& run) {
   auto* app = command(cell, *flags, "add", "Add a replica; it votes when it has caught up",
                       "Example:\n  polis cell add d=10.0.0.4:2380\nThen start it with the command "
                       "that is printed. Stopping to wait changes nothing: the cell goes on.");
-  app->add_option("member", flags->name, "NAME=HOST:PORT, with its address for peers")->required();
+  app->add_option("member", flags->name,
+                  "NAME=HOST:PORT, with its address for peers; without http:// or "
+                  "https:// in front it speaks TLS if those of the members do")
+      ->required();
   app->add_option("--place", flags->place,
                   "what it fails together with; needed where a quorum is of places");
   app->add_flag("--learner", flags->learner, "it does not vote until `polis cell promote`");
@@ -335,11 +363,12 @@ void add_member_commands(CLI::App& cell, Run& run) {
       ->capture_default_str();
   app->callback([=, &run] {
     run = [=] {
-      return add(flags->target, {.text = flags->name,
-                                 .replaces = "",
-                                 .place = flags->place,
-                                 .learner = flags->learner,
-                                 .wait = flags->wait});
+      return add(flags->target, flags->name,
+                 {.named = {},
+                  .replaces = "",
+                  .place = flags->place,
+                  .learner = flags->learner,
+                  .wait = flags->wait});
     };
   });
 
@@ -356,10 +385,9 @@ void add_member_commands(CLI::App& cell, Run& run) {
       ->capture_default_str();
   app->callback([=, &run] {
     run = [=] {
-      return add(flags->target, {.text = flags->with,
-                                 .replaces = flags->name,
-                                 .place = flags->place,
-                                 .wait = flags->wait});
+      return add(
+          flags->target, flags->with,
+          {.named = {}, .replaces = flags->name, .place = flags->place, .wait = flags->wait});
     };
   });
 

@@ -1,6 +1,8 @@
 #pragma once
 
-// One key or a range of keys, as commands take them.
+// One key or a range of keys, as options of a command.
+//
+// Threads: one.
 
 #include <CLI/App.hpp>
 
@@ -8,7 +10,8 @@
 
 namespace polis::cli {
 
-// The end of the range of all keys that begin with `prefix`; "\0" if there is none.
+// The end of the range of all keys that begin with `prefix`, as etcd's range_end. "\0": the range
+// goes to the last key.
 inline std::string prefix_end(std::string prefix) {
   while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
   if (prefix.empty()) return std::string(1, '\0');

@@ -3,7 +3,6 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <cstdio>
-#include <sstream>
 
 #include "cli/cli.hh"
 #include "cli/json.hh"
@@ -11,10 +10,10 @@
 namespace polis::cli {
 
 void Target::add_to(CLI::App& app) {
-  app.add_option(
-         "--endpoints,-e", endpoints,
-         "HOST:PORT, https://HOST:PORT or unix:///PATH of one or more replicas, with commas "
-         "between")
+  app.add_option("--endpoints,-e", endpoints,
+                 "HOST:PORT, https://HOST:PORT, unix:///PATH or unixs:///PATH of one or more "
+                 "replicas, with "
+                 "commas between")
       ->envname("POLIS_ENDPOINTS")
       ->capture_default_str();
   app.add_option("--timeout", timeout_seconds, "seconds to wait for an answer")
@@ -32,6 +31,11 @@ void Target::add_to(CLI::App& app) {
   app.add_option("-o,--output", output, "text or json")
       ->check(CLI::IsMember({"text", "table", "json"}))
       ->capture_default_str();
+}
+
+io::NoScheme Target::no_scheme() const {
+  const bool tls = !cacert.empty() || !cert.empty() || insecure_skip_tls_verify;
+  return tls && !told_by_members ? io::NoScheme::kTls : io::NoScheme::kPlain;
 }
 
 namespace {
@@ -123,10 +127,7 @@ int complain(const http::GrpcStatus& status) {
 }
 
 Result<std::unique_ptr<Session>> Session::open(const Target& target) {
-  const bool tls =
-      !target.cacert.empty() || !target.cert.empty() || target.insecure_skip_tls_verify;
-  auto endpoints =
-      client::parse_endpoints(target.endpoints, tls ? io::NoScheme::kTls : io::NoScheme::kPlain);
+  auto endpoints = client::parse_endpoints(target.endpoints, target.no_scheme());
   if (!endpoints) return std::unexpected(endpoints.error());
   auto session = std::make_unique<Session>();
   // Only where they are needed: to read the authorities of the system takes longer than a call.
@@ -183,8 +184,9 @@ Result<std::vector<KnownMember>> known_members(const Target& target, http::GrpcS
     all_told = all_told && !members.back().endpoints.empty();
   }
   if (all_told) return members;
-  std::istringstream named(target.endpoints);
-  for (std::string endpoint; std::getline(named, endpoint, ',');) {
+  const auto named = client::parse_endpoints(target.endpoints, target.no_scheme());
+  for (const io::Address& address : *named) {
+    const std::string endpoint = address.text();
     KnownMember candidate{{}, endpoint};
     auto single = Session::open(target_of(target, candidate));
     etcdserverpb::StatusResponse status;
@@ -204,6 +206,7 @@ Result<std::vector<KnownMember>> known_members(const Target& target, http::GrpcS
 Target target_of(const Target& target, const KnownMember& one) {
   Target single = target;
   single.endpoints = one.endpoints;
+  single.told_by_members = true;
   single.timeout_seconds = std::min(target.timeout_seconds, 2.0);
   return single;
 }

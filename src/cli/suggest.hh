@@ -1,7 +1,7 @@
 #pragma once
 
-// Reads a command line word by word, as far as it makes sense: for completion, and for saying what
-// a word that is not known was most likely meant to be.
+// Reads a command line word by word, for completion and for suggesting the word that was meant in
+// place of an unknown one.
 //
 // Threads: any; pure.
 
@@ -13,22 +13,23 @@
 
 namespace polis::cli {
 
-// How far the words lead.
+// Where the words of a command line lead. The pointers are valid as long as the root.
 struct Walk {
   const CLI::App* app = nullptr;         // the innermost command that was named
-  std::string path;                      // "polis kv get"
-  const CLI::Option* pending = nullptr;  // its value comes next
-  std::size_t positionals = 0;           // that were given to `app`
-  std::optional<std::string> unknown;    // the first command or flag that `app` does not have
+  std::string path;                      // its name with those of its parents: "polis kv get"
+  const CLI::Option* pending = nullptr;  // the next word is the value of this option
+  std::size_t positionals = 0;           // how many positional arguments `app` was given
+  std::optional<std::string> unknown;    // the first word that is no command or flag of `app`
 };
 
+// Reads `words`, which do not have the program's name.
 Walk walk(const CLI::App& root, const std::vector<std::string>& words);
 
-// The option behind "--name" or "-n" of the command; nullptr: there is none.
+// The option of the command that is written "--name" or "-n". nullptr: there is none.
 const CLI::Option* find_option(const CLI::App& app, const std::string& word);
 
-// "'putt' is no command of `polis kv`; did you mean 'put'?", or what there is. Empty: every word is
-// known.
+// A sentence about the first unknown word, such as "'putt' is no command of `polis kv`; did you
+// mean 'put'?"; if no name is similar, it lists the names. Empty: every word is known.
 std::string suggestion(const CLI::App& root, const std::vector<std::string>& words);
 
 }  // namespace polis::cli

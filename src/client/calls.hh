@@ -1,18 +1,20 @@
 #pragma once
 
-// Calls that ride over replicas that do not answer, with a typed end. All typed parts of the client
-// make their unary calls through it; it knows bytes only.
+// Unary calls that try other endpoints when a replica does not answer, and that end with an
+// Outcome. All typed parts of the client make their unary calls through this class. It knows
+// messages only as bytes.
 //
-// A call goes on at other endpoints until its deadline, as long as that cannot do harm:
-//   - no replica can have got it (nothing was connected); or
+// A call that got no answer is tried at other endpoints until its deadline, if that can do no harm:
+//   - no replica can have received it (nothing was connected); or
 //   - it is a read; or
-//   - its caller says that a second execution changes nothing more (Repeat::kSafe).
-// An attempt of a call that may be repeated gets half of the time that is left, so that a replica
+//   - its caller says that carrying it out twice is the same as once (Repeat::kSafe).
+// Each attempt of a call that may be repeated gets half of the time that is left, so that a replica
 // that is stopped costs half of the timeout and not all of it.
 //
-// Threads: the loop's.   Life: destroying it drops its calls: no callback comes afterwards, though
-// what was sent may still happen. It may be destroyed within a callback. The client must outlive
-// it.
+// Threads: the loop's.
+// Life: construct -> call at any time -> destroy, also within a callback. Destroying it drops open
+// calls: no callback follows, though requests that were sent may still be carried out. The client
+// must outlive it.
 
 #include <functional>
 #include <memory>
@@ -25,20 +27,20 @@
 
 namespace polis::client {
 
-// Whether a call may be sent again when it may have been executed already.
+// Whether a call may be sent again if it may have been carried out already.
 enum class Repeat {
   kNever,
-  kSafe,  // it changes something, but twice is the same as once
-  kRead,  // it changes nothing; it never ends with kUnknown, but with kUnavailable
+  kSafe,  // yes: it changes something, but carrying it out twice is the same as once
+  kRead,  // yes: it changes nothing; so it ends with kUnavailable where others end with kUnknown
 };
 
-// How a gRPC status reads for who made the call. Only codes decide, never texts:
+// The error for a call that ended with this status. Only codes decide, never texts:
 //   kInvalid      wrong input, no permission, or no such method: it will stay wrong
 //   kNotFound     a lease or a compacted or future revision that is not there
 //   kNoSpace      a limit of the cell is reached: disk, memory, or requests under way
 //   kUnavailable  certainly nothing was done
-//   kUnknown      everything else that may have come after the request took effect
-// `status` is not OK.
+//   kUnknown      all other cases: the request may have been carried out
+// Precondition: `status` is not OK.
 Error error_of(const http::GrpcStatus& status, Client::Sent sent);
 
 class Calls {
@@ -48,8 +50,9 @@ class Calls {
   Calls(const Calls&) = delete;
   Calls& operator=(const Calls&) = delete;
 
-  // `done` is called once, from the loop and never within another call of this client, unless this
-  // is destroyed before; after `timeout` at the latest.
+  // Makes a call. `path` and `request`: as Client::call. `done` is called once, after `timeout` at
+  // the latest, by the loop and never within a function of the client; not at all if this object is
+  // destroyed before. The value is the response's bytes.
   using Done = std::function<void(Outcome<std::string>)>;
   void call(std::string path, std::string request, Duration timeout, Repeat repeat, Done done);
   Client& client() { return client_; }

@@ -1,15 +1,15 @@
 #pragma once
 
-// Which endpoint of a cell to use next: a pure object that remembers where the cell is and what
-// answered.
+// Decides which endpoint of a cell to use next. A pure object that remembers the endpoints and
+// which of them answered.
 //
-// Endpoints come from two sources. Those that the user gave are kept for ever. Those that the
-// members tell of themselves follow the membership; they are preferred to given ones that no member
-// tells, because a given name may belong to a replica that has left long ago. While no members are
-// known, the given ones are all there is.
+// Endpoints come from two sources. *Given* endpoints come from the user and are always kept.
+// *Member* endpoints are the addresses that the members of the cell have; they follow changes of
+// members. Member endpoints are used first, because a given address may belong to a replica that
+// has left long ago. While no members are known, the given endpoints are all there is.
 //
-// One endpoint is the current one. It stays until somebody says that it does not answer; then the
-// next is the one that has not failed, or that failed longest ago.
+// One endpoint is the current one. It stays until on_failure says that it does not answer. Then the
+// next one is an endpoint that has not failed, or else the one that failed longest ago.
 //
 // Threads: one.   Life: construct -> current / on_failure / on_answer / set_members, in any order.
 
@@ -21,7 +21,7 @@
 
 namespace polis::client {
 
-// Members tell a few addresses each; what goes beyond this is left out.
+// With this many endpoints, further member endpoints are left out.
 inline constexpr std::size_t kEndpointsMax = 100;
 
 class EndpointPool {
@@ -32,12 +32,12 @@ class EndpointPool {
   const io::Address& current() const { return endpoints_[current_].address; }
   std::size_t size() const { return endpoints_.size(); }
 
-  // The current one did not answer: another becomes current, if there is another.
+  // The current endpoint did not answer: another one becomes current, if there is another one.
   void on_failure(Instant now);
-  // The current one answered: what it failed before is forgotten.
+  // The current endpoint answered: its earlier failures are forgotten.
   void on_answer() { endpoints_[current_].failed_at.reset(); }
-  // What the members tell of themselves, all of it; nothing: the members are not known. True: the
-  // current endpoint has changed, since the old one is neither a member's nor given.
+  // Sets all member endpoints; empty: the members are not known. True: the current endpoint has
+  // changed, because the old one is neither a member endpoint nor given.
   bool set_members(const std::vector<io::Address>& members);
 
  private:
@@ -45,7 +45,7 @@ class EndpointPool {
     io::Address address;
     bool given = false;
     bool member = false;
-    std::optional<Instant> failed_at;  // nothing: not since it last answered
+    std::optional<Instant> failed_at;  // nullopt: it has not failed since it last answered
   };
   Endpoint* find(const io::Address& address);
   void choose_from(std::size_t first);

@@ -12,8 +12,8 @@
 // Reads and writes are linearizable: a read sees everything that was done before it was asked. A
 // serializable read may see an older state, but answers without a quorum.
 //
-// Calls that nobody answers go on at other endpoints until their time is up, as far as that cannot
-// make a change twice (client/calls.hh).
+// A call without an answer is tried at other endpoints until its time is up, if that cannot make a
+// change twice (client/calls.hh).
 //
 // Errors, of reads and of changes:
 //   kInvalid      the request is wrong, too large or not allowed, and will stay so
@@ -21,12 +21,12 @@
 //   kNoSpace      a limit of the cell is reached: its disk or memory is full, or too many requests
 //                 are under way
 //   kUnavailable  nobody answered, and nothing was done
-//   kUnknown      changes only, and then Outcome::unknown: it may have been done, or be done yet
+//   kUnknown      changes only (Outcome::unknown): it was done, will still be done, or never will
 //   kIo           reads only: the answer could not be read
 //
-// Threads: the loop's.   Life: as many as wanted, on one Client that outlives them. Destroying one
-// drops its calls: no callback comes afterwards. Callbacks come from the loop, never within a call;
-// they may destroy the Kv.
+// Threads: the loop's. Callbacks come from the loop, never within a call; they may destroy the Kv.
+// Life: any number of Kv on one Client, which must outlive them. Destroying a Kv drops its open
+// calls: no callback follows.
 
 #include <functional>
 #include <memory>
@@ -44,26 +44,26 @@ inline constexpr Duration kCallTimeout = std::chrono::seconds(10);
 
 class Kv {
  public:
-  // Until the cell answers, all attempts together. More than zero.
+  // `timeout`: for each call, all attempts together; more than zero.
   Kv(Client& client, io::Loop& loop, Duration timeout = kCallTimeout);
 
   using Freshness = wire::Freshness;
 
-  // The keys in one answer, of 2 GiB at most. For ranges whose size is not known use Pages.
+  // Reads keys in one answer, which can have at most 2 GiB. For ranges of unknown size use Pages.
   using FoundDone = std::function<void(Result<Found>)>;
   void get(const Read& read, FoundDone done, Freshness freshness = Freshness::kLinearizable);
 
   void put(const Write& write, std::function<void(Outcome<Written>)> done);
   void remove(const Removal& removal, std::function<void(Outcome<Removed>)> done);
 
-  // kSafe: the caller knows that doing it twice does it once (for example, because its condition
-  // does not hold after it was done, and the other branch tells), so it goes on elsewhere when an
-  // answer does not come.
+  // Carries out a transaction. `repeat`: kSafe says that carrying it out twice is the same as once
+  // (for example, because its condition is false after it was carried out, and the other branch
+  // shows that). Then it is tried at other endpoints when no answer comes.
   void commit(const Txn& txn, std::function<void(Outcome<Committed>)> done,
               Repeat repeat = Repeat::kNever);
 
-  // Forgets the history before `revision`. Doing it again is harmless: kNotFound says that it was
-  // done before.
+  // Makes the history before `revision` unreadable. kFailed with kNotFound: that was done before,
+  // which is harmless; or the revision lies in the future.
   void compact(Revision revision, std::function<void(Outcome<Nothing>)> done);
 
  private:
@@ -71,11 +71,11 @@ class Kv {
   Calls calls_;
 };
 
-// A large range in pages of one moment: the first page fixes the revision, and all others show the
-// keys as they were then, whatever changes meanwhile.
+// Reads a large range in pages that show one moment: the first page fixes the revision, and all
+// others show the keys at that revision, whatever changes meanwhile.
 //
-// The reader pulls, so a slow reader costs nobody anything. One that takes so long that its
-// revision is compacted gets kNotFound, and has to begin again with another Pages.
+// Each page is read when next() is called, so a slow reader costs nothing. If it takes so long that
+// its revision is compacted, it gets kNotFound, and must begin again with another Pages.
 //
 // Life: construct -> next until finished. The Kv must outlive it.
 class Pages {
@@ -84,10 +84,10 @@ class Pages {
   // `page_keys`: keys on one page, 1 or more.
   Pages(Kv& kv, Read read, std::int64_t page_keys = 1000);
 
-  // The next page; its count is that of the whole range. Not while one is awaited, and not after
-  // the last (CHECK). After an error it may be called again, and asks for the same page.
+  // Reads the next page; its count is that of the whole range. Precondition: no page is awaited,
+  // and !finished() (CHECK). After an error it may be called again, and reads the same page.
   void next(Kv::FoundDone done);
-  // The last page was given.
+  // The last page was given to `done`.
   bool finished() const { return finished_; }
 
  private:
@@ -95,7 +95,7 @@ class Pages {
 
   Kv& kv_;
   Read read_;
-  std::int64_t count_ = -1;  // of the whole range; -1: the first page is not there
+  std::int64_t count_ = -1;  // of the whole range; -1: the first page has not come
   bool awaited_ = false;
   bool finished_ = false;
   // Held weakly by the page that is under way.

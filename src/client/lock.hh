@@ -7,48 +7,52 @@
 //   ...
 //   lock.release([](Outcome<Nothing> outcome) { ... });
 //
-// It waits in the order of arrival, in one queue with `etcdctl lock backup`.
+// Locks of one name wait in the order of arrival, in one queue with `etcdctl lock backup`.
 //
-// It is lost when its session may have ended: the holder knows that before the cell gives the lock
-// to the next one, as long as the process runs and clocks drift no more than the session's bound.
-// A process that is stopped knows nothing. So what the lock protects must be handed the token, and
-// must refuse a token smaller than one that it has seen (FencingToken, client/types.hh); or, if it
-// is in the same cell, be changed by transactions with still_held() among their conditions:
+// A lock is lost when its session may have ended. The holder learns that before the cell gives the
+// lock to the next one, if its process runs and clocks drift no more than the session's bound. A
+// process that is stopped learns nothing. So the thing that the lock protects must get the token
+// with each request, and must refuse a token smaller than one that it has seen (FencingToken,
+// client/types.hh). If the thing is in the same cell, change it by transactions that have
+// still_held() among their conditions:
 //
 //   Txn txn;
 //   txn.when(lock.still_held()).then(Write{.key = "last-backup", .value = name});
 //
-// Threads: the loop's.   Life: construct, which begins to wait -> held -> lost; or release at any
-// time -> destroy, also within a callback. Destroying it without release lets go as soon as the
-// cell answers, and at the session's end at the latest. The session must be open (after its
-// `opened`) and must outlive it.
+// Threads: the loop's.
+// Life: construct (begins to wait) -> held -> lost; or release at any time -> destroy, also within
+// a callback. Destroying it without release lets go as soon as the cell answers, and at the
+// session's end at the latest. The session must be open (after its `opened`) and must outlive it.
 
 #include "client/claim.hh"
 
 namespace polis::client {
 
 struct LockHandlers {
-  // The lock is held from here on. Once. The token is greater than that of every holder before.
+  // The lock is held from now on. Called once at most. The token is greater than the tokens of all
+  // earlier holders.
   std::function<void(FencingToken)> held = {};
-  // The lock is not held, or not waited for, any more, though nobody released it. Once, and nothing
-  // follows. kNotFound: the session has or may have ended, or somebody deleted the lock's key.
-  // kInvalid: the session is not open, was closed, or has another Lock of this name.
+  // The lock is neither held nor waited for any more, though release was not called. Called once at
+  // most; no other callback follows. kNotFound: the session has ended or may have, or somebody
+  // deleted the lock's key. kInvalid: the session is not open, was closed, or has another Lock of
+  // this name.
   std::function<void(const Error&)> lost = {};
 };
 
 class Lock {
  public:
-  // `name`: any, not empty; the lock's keys begin with NAME/.
+  // `name`: not empty; the lock's keys begin with NAME/.
   Lock(Session& session, const std::string& name, LockHandlers handlers)
       : claim_(session, name, {}, {std::move(handlers.held), std::move(handlers.lost)}) {}
 
-  // Set exactly while the lock is certainly held; reads the clock. Ask before each step that the
-  // lock protects, and hand it on.
+  // The token while the lock is certainly held, by the clock, which is read now; else nullopt. Ask
+  // before each step that the lock protects, and pass the token on.
   std::optional<FencingToken> token() const { return claim_.token(); }
-  // For transactions: holds as long as the cell sees this holder. Only after `held` (CHECK).
+  // A condition for transactions: true as long as this lock is held by the cell's state.
+  // Precondition: `held` was called (CHECK).
   Condition still_held() const { return claim_.still_held(); }
-  // Lets go: token() is empty from here on, and what waits gives up. kDone: the next one may have
-  // it. Otherwise it may when the session ends. `lost` does not come any more.
+  // Lets go, or stops waiting: from now on token() is nullopt, and `lost` is not called. kDone: the
+  // next waiter can hold the lock. Else it can when the session ends.
   void release(std::function<void(Outcome<Nothing>)> done) { claim_.release(std::move(done)); }
   // The key of this claim.
   const std::string& key() const { return claim_.key(); }

@@ -1,14 +1,14 @@
 #pragma once
 
-// Keeps a client's endpoints where the cell's members are: asks the cell for its members at once,
-// then now and then, and soon after an endpoint was given up.
+// Keeps a client's endpoints equal to the addresses of the cell's members. It asks the cell for its
+// members at once, then at an interval, and soon after the client has left an endpoint.
 //
-// What the asked replica knows is enough (no quorum is needed), since a wrong endpoint only costs
-// an attempt. If nobody answers, the endpoints stay as they are; those that the user gave are never
-// forgotten (client/endpoint_pool.hh). Learners are left out: they refuse most calls.
+// The answer of one replica is enough, without a quorum, because a wrong endpoint costs only an
+// attempt. If nobody answers, the endpoints stay as they are; endpoints that the user gave are
+// never forgotten (client/endpoint_pool.hh). Learners are left out, because they refuse most calls.
 //
-// Clients that reach the cell through forwarders or other names than its members tell must not use
-// it: they would go past the forwarder.
+// Do not use it for a client that reaches the cell through a forwarder, or by other addresses than
+// the members have: the client would go past the forwarder.
 //
 // Threads: the loop's.   Life: the client must outlive it. Destroying it leaves the endpoints as
 // they are.
@@ -21,8 +21,8 @@ namespace polis::client {
 
 struct FollowOptions {
   Duration interval = std::chrono::seconds(60);   // between two questions while all is well
-  Duration after_move = std::chrono::seconds(1);  // from a failure to the question; also the
-                                                  // shortest time between two of them
+  Duration after_move = std::chrono::seconds(1);  // from leaving an endpoint to the question; also
+                                                  // the shortest time between two questions
   Duration timeout = std::chrono::seconds(5);     // for each question, at all endpoints together
 };
 

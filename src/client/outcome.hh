@@ -2,15 +2,15 @@
 
 // How a change of the cell's state ended: done, failed, or unknown.
 //
-// Unknown is no kind of failure. The request may have reached a replica, and no answer came: the
-// change may have been made, may still be made a moment later, or may never be. Whoever sends it
-// again may make it twice, and whoever gives up may have made it. What helps:
-//   - read what is there now, and decide by that;
-//   - make the change conditional (Txn), so that doing it twice does it once;
+// Unknown is not a kind of failure. The request may have reached a replica, but no answer came: the
+// change may have been made, may still be made a moment later, or may never be made. If you send it
+// again, it may be made twice; if you give up, it may have been made. What helps:
+//   - read the present state, and decide by that;
+//   - make the change conditional (Txn), so that making it twice is the same as once;
 //   - for locks and leases: wait for the end of the lease.
-// Reads change nothing, so they end with a Result: an answer, or none.
+// Reads change nothing, so they end with a Result.
 //
-// Threads: values; any.
+// Threads: plain values.
 
 #include <expected>
 #include <utility>
@@ -20,7 +20,7 @@
 
 namespace polis::client {
 
-// What a change gives that says nothing but that it was made.
+// The value of a change that has no result other than that it was made.
 struct Nothing {
   bool operator==(const Nothing&) const = default;
 };
@@ -28,7 +28,7 @@ struct Nothing {
 template <typename T>
 class [[nodiscard]] Outcome {
  public:
-  // kDone: a quorum has it, and it is there to stay. kFailed: it was not made and will not be.
+  // kDone: the change was made, durably at a quorum. kFailed: it was not made and will not be.
   enum class Kind { kDone, kFailed, kUnknown };
 
   Outcome(T value) : result_(std::move(value)) {}
@@ -43,7 +43,7 @@ class [[nodiscard]] Outcome {
   bool failed() const { return kind() == Kind::kFailed; }
   bool unknown() const { return kind() == Kind::kUnknown; }
 
-  // Only if it is done.
+  // Precondition: done() (CHECK).
   T& value() {
     CHECK(result_.has_value());
     return *result_;
@@ -52,13 +52,14 @@ class [[nodiscard]] Outcome {
     CHECK(result_.has_value());
     return *result_;
   }
-  // Only if it is not done: what went wrong, or why it is not known.
+  // What went wrong, or why the outcome is unknown. Precondition: !done() (CHECK).
   const Error& error() const {
     CHECK(!result_.has_value());
     return result_.error();
   }
 
-  // The same outcome of something else: `f` makes the value if there is one, as a Result.
+  // Converts the value, if there is one: `f` makes a Result of the new value. Else the error is
+  // passed on.
   template <typename F>
   auto then(F&& f) && -> Outcome<typename decltype(f(std::declval<T>()))::value_type> {
     if (!result_) return std::unexpected(std::move(result_).error());

@@ -1,25 +1,27 @@
 #pragma once
 
-// A session: a lease that is kept alive for as long as this process lives and reaches the cell.
-// What hangs on the lease (keys, locks, offices) is there exactly as long.
+// A session: a lease that is kept alive as long as this process lives and reaches the cell. What
+// hangs on the lease (keys, locks, offices) exists exactly as long.
 //
 //   Session session(client, loop, {.ttl = std::chrono::seconds(10)},
 //                   {.opened = [&] { kv.put({.key = "agents/7", .lease = session.lease()}, ...); },
 //                    .lost = [&](const Error& why) { /* stop what the session stood for */ }});
 //
-// The lease is renewed each third of its time to live, at whichever endpoint answers. The session
-// counts its time from when a renewal was sent, less a bound for how far clocks drift apart, so it
-// is over here before the cell ends the lease (client/keep_alive.hh). `lost` is told then, at the
-// latest. A process that is stopped and goes on finds valid() false before `lost` has come.
+// The lease is renewed after each third of its time to live (TTL), at any endpoint that answers.
+// The session counts the time from when a renewal was sent, and subtracts a bound for the drift of
+// clocks. So the session is over here before the cell ends the lease (client/keep_alive.hh), and
+// `lost` is called at that moment at the latest. A process that was stopped and goes on finds
+// valid() false even before `lost` is called.
 //
-// A session ends once: it is lost, or it is closed. Who wants to go on makes another one.
+// A session ends once: it is lost, or it is closed. To go on, make another session.
 //
-// What no session can give: that its holder does nothing after the end. The process may be stopped
-// between its look at valid() and what it does. For that, see FencingToken (client/types.hh).
+// A session cannot make sure that its holder does nothing after the end: the process may be stopped
+// between asking valid() and acting. FencingToken (client/types.hh) is for that.
 //
-// Threads: the loop's.   Life: construct -> opened or lost -> lost or close -> destroy, also within
-// a callback. Destroying one without close leaves the lease to end by itself, after its TTL. The
-// client must outlive it, and it must outlive what stands on it (locks, elections).
+// Threads: the loop's.
+// Life: construct -> opened or lost -> lost or close -> destroy, also within a callback. Destroying
+// a session without close lets the lease end by itself, after its TTL. The client must outlive the
+// session; the session must outlive what stands on it (locks, elections).
 
 #include <chrono>
 #include <functional>
@@ -30,24 +32,23 @@
 namespace polis::client {
 
 struct SessionOptions {
-  // How long the lease lives without being renewed, 1 s or more. Short: others take over soon after
-  // this process has died. Long: outages of the cell and of the network up to about two thirds of
-  // it are survived. A change of masters takes half a second; 5 s is short.
+  // How long the lease lives without a renewal, 1 s or more. Shorter: others take over sooner after
+  // this process has died. Longer: the session survives longer outages of the cell and the network,
+  // up to about two thirds of this. A change of the master takes half a second; 5 s is short.
   std::chrono::seconds ttl{10};
-  // By how much the clocks of the replicas may run faster than this one, as a part of time; from 0
-  // to below 1.
+  // The replicas' clocks may run faster than this one by this fraction; from 0 to below 1.
   double drift_max = 0.01;
-  // How long to try to get the lease before the session is lost.
+  // If the lease is not granted after this time, the session is lost.
   Duration open_timeout = std::chrono::seconds(10);
 };
 
 struct SessionHandlers {
-  // The lease is there. Once.
+  // The lease was granted. Called once at most.
   std::function<void()> opened = {};
-  // The session is over though nobody closed it; once, and nothing follows. kUnavailable: no lease
-  // could be got in time. kNotFound: it may have ended at the cell, or has. Others: the cell
-  // refused to grant one, with the codes of Kv. Locks and elections of this session were told
-  // before.
+  // The session is over though close was not called. Called once at most; no other callback
+  // follows. kUnavailable: no lease was granted in time. kNotFound: the lease has ended at the
+  // cell, or may have. Other codes: the cell refused to grant a lease; as for Kv. Locks and
+  // elections of this session are told before.
   std::function<void(const Error&)> lost = {};
 };
 
@@ -60,27 +61,28 @@ class Session {
 
   // 0 before `opened`.
   LeaseId lease() const;
-  // Whether the lease is certainly there at this moment; reads the clock.
+  // Whether the lease certainly exists at this moment, by the clock, which is read now.
   bool valid() const;
-  // From then on valid() is false, unless a renewal is answered before. In the past: it is over.
+  // From this time on valid() is false, unless a renewal is answered before. In the past: the
+  // session is over.
   Instant valid_until() const;
 
-  // Ends it now: valid() is false from here on, and the lease is revoked, with which its keys are
-  // deleted. kDone: they are. Otherwise they go when the lease ends, at most a TTL after the last
-  // renewal. `lost` does not come any more. Again, or after `lost`: kFailed with kInvalid.
+  // Ends the session: from now on valid() is false, and `lost` is not called. The lease is revoked,
+  // which deletes its keys. kDone: that has happened. Else it happens when the lease ends, at most
+  // a TTL after the last renewal. kFailed with kInvalid: the session was closed or lost before.
   void close(std::function<void(Outcome<Nothing>)> done);
 
   // --- for what stands on a session
 
-  // Calls `f` when the session is lost or closed, before `lost`; until what is given is destroyed.
-  // Shared with nobody: the session looks at it weakly.
+  // Calls `f` when the session is lost or closed, before `lost` is called. The caller owns the
+  // result; when it is destroyed, `f` is not called any more.
   using Ended = std::function<void(const Error&)>;
   [[nodiscard]] std::shared_ptr<Ended> on_end(Ended f);
-  // Marks a key as used by one object on this session, since two would take each other's for their
-  // own. False: it is used.
+  // Reserves a key for one object on this session, because two objects with the same key would take
+  // each other's key for their own. False: it is reserved already.
   bool reserve(const std::string& key);
   void unreserve(const std::string& key);
-  // For calls of the session's objects that have to outlive them, such as letting go of a lock.
+  // For calls that must outlive the object that makes them, such as letting go of a lock.
   Kv& kv();
   Client& client();
   io::Loop& loop();

@@ -1,6 +1,6 @@
 #pragma once
 
-// What can be asked of a cell, as values: reads, writes, removals, and transactions of them.
+// Requests to a cell, as values: reads, writes, removals, and transactions of them.
 //
 //   Txn txn;
 //   txn.when(absent("leader"))
@@ -8,11 +8,12 @@
 //       .otherwise(Read{.keys = Keys::one("leader")});
 //   kv.commit(txn, [](Outcome<Committed> outcome) { ... });
 //
-// A transaction is one change at one revision: either branch happens whole, and nothing happens
-// between its conditions and its operations. The cell refuses (ErrorCode::kInvalid) one that has
-// more operations than its setting allows, 128 by default, or that puts a key twice.
+// A transaction is one change at one revision: one of its branches is carried out as a whole, and
+// no other change comes between its conditions and its operations. The cell refuses
+// (ErrorCode::kInvalid) a transaction with more operations than it allows (128), or that puts a key
+// twice.
 //
-// Threads: values; any.
+// Threads: plain values.
 
 #include <optional>
 #include <string>
@@ -28,21 +29,22 @@ struct Read {
   enum class Order { kKey, kKeyDescending, kCreatedFirst, kCreatedLast };
 
   Keys keys;
-  // The keys as they were at this revision; nothing: as they are now. A revision that was compacted
-  // fails with kNotFound. In a transaction: leave it out.
+  // Shows the keys as they were at this revision; nullopt: as they are now. kNotFound: the revision
+  // was compacted. Must be nullopt in a transaction.
   std::optional<Revision> at = std::nullopt;
-  std::int64_t limit = 0;  // this many keys at most, 0 for all; Kv::get says how many a call bears
+  std::int64_t limit = 0;  // at most this many keys; 0: all, as far as an answer may have (Kv::get)
   Content content = Content::kWhole;
   Order order = Order::kKey;
-  // Only keys that were made at this revision or before. The cell must look at each key for that.
+  // Shows only keys that were made at this revision or before. The cell must look at each key for
+  // that.
   std::optional<CreateRevision> created_max = std::nullopt;
 };
 
 struct Write {
   std::string key;
   std::string value;
-  // The key is deleted when this lease ends. Each write says it anew: a write without a lease takes
-  // the key off the one that it hung on.
+  // The key hangs on this lease: it is deleted when the lease ends. 0: on none. Each write sets
+  // this anew: a write without a lease takes the key off its lease.
   LeaseId lease = LeaseId(0);
   Previous previous = Previous::kNo;
 };
@@ -54,7 +56,7 @@ struct Removal {
 
 // What a Read found.
 struct Found {
-  Revision at;  // the moment that it shows
+  Revision at;  // the state of the cell at this revision
   std::vector<KeyValue> keys;
   std::int64_t count = 0;  // of all keys in the range, also of those beyond the limit
   bool more = false;       // the limit left some out
@@ -66,11 +68,11 @@ struct Written {
   std::optional<KeyValue> previous;
 };
 
-// What a Removal did. None deleted is no failure: it is done, and the revision is that of the cell.
+// What a Removal did. If there was no such key, it is done all the same.
 struct Removed {
-  Revision at;
-  std::int64_t count = 0;
-  std::vector<KeyValue> previous;
+  Revision at;                     // of this change; if nothing was deleted, the cell's newest
+  std::int64_t count = 0;          // keys that were deleted
+  std::vector<KeyValue> previous;  // if they were asked for
 };
 
 // A condition of a transaction. Made by the functions below.
@@ -83,7 +85,8 @@ struct Condition {
   Operand operand;  // its type says what of the key is compared; a string is the value
 };
 
-// What of a key is compared, until it is said with what.
+// One side of a comparison: a property of a key. The functions give the other side, and make the
+// condition.
 template <typename T>
 class Compared {
  public:
@@ -106,8 +109,8 @@ class Compared {
   std::string key_;
 };
 
-// A key that is not there has 0 for all of these but its value, and a condition on the value of a
-// key that is not there does not hold.
+// A key that does not exist has 0 for version, created, changed and lease. A condition on the value
+// of a key that does not exist is false.
 inline Compared<Version> version(std::string key) { return Compared<Version>(std::move(key)); }
 inline Compared<CreateRevision> created(std::string key) {
   return Compared<CreateRevision>(std::move(key));

@@ -1,9 +1,9 @@
 #pragma once
 
-// What the typed client speaks of: keys, values, and the numbers that a cell gives out. Each number
-// is a type of its own, so that none can be passed where another is meant.
+// The types of the typed client: keys, values, and the numbers that a cell gives out. Each kind of
+// number has a type of its own, so that none can be passed where another is meant.
 //
-// Threads: values; any.
+// Threads: plain values.
 
 #include <cstdint>
 #include <optional>
@@ -32,16 +32,16 @@ using LeaseId = Strong<struct LeaseIdTag, std::int64_t>;
 constexpr Revision moment_of(CreateRevision created) { return Revision(created.value); }
 constexpr Revision moment_of(ModRevision changed) { return Revision(changed.value); }
 
-// Who holds a lock or an office, in a number that only grows: each holder has a greater token than
+// A number that identifies the holder of a lock or an office. Each holder has a greater token than
 // all holders before it. It is the create revision of the holder's key.
 //
-// A lock alone protects nothing, since its holder may be stopped at any instruction and go on after
-// the lock has passed to somebody else. So whatever a lock protects must be given the token with
-// each request, must remember the greatest one that it has seen, and must refuse smaller ones.
-// Keys of the same cell need no memory for that: Lock::still_held is a condition for a transaction.
+// A lock alone protects nothing: its holder may be stopped at any instruction, and go on after the
+// lock has passed to another holder. So the thing that a lock protects must get the token with each
+// request, must remember the greatest token that it has seen, and must refuse smaller ones. For
+// keys of the same cell, use Lock::still_held as a condition of a transaction instead.
 //
-// Tokens of one name in one cell can be compared, and no others. A restored cell may give out
-// smaller ones than before, unless it was restored with a higher revision (--bump-revision).
+// Only tokens of the same name in the same cell can be compared. A restored cell may give out
+// smaller tokens than before, unless it was restored with a higher revision (--bump-revision).
 using FencingToken = Strong<struct FencingTokenTag, std::int64_t>;
 
 // A key and what it holds, at the revision of the answer that it came with.
@@ -56,15 +56,16 @@ struct KeyValue {
   bool operator==(const KeyValue&) const = default;
 };
 
-// Which keys are meant: one, or all from a first one up to an end, in the order of their bytes.
+// A set of keys: one key, or all keys from a first one up to an end. Keys have the order of their
+// bytes.
 class Keys {
  public:
   // Exactly this key. An empty key is refused by the cell (ErrorCode::kInvalid).
   static Keys one(std::string key) { return {std::move(key), {}}; }
   // All keys that begin with `prefix`; all keys if it is empty.
   static Keys with_prefix(std::string prefix);
-  // From `first` on, up to `end`, which is not part of it. The cell refuses a watch of an empty
-  // range; reads of one find nothing.
+  // All keys from `first` on, up to `end`, which is not part of it. If the range is empty, reads
+  // find nothing, and the cell refuses a watch.
   static Keys between(std::string first, std::string end) {
     // An empty end would mean one key to the cell; and nothing lies before the first possible one.
     if (end.empty()) end = first;
@@ -73,16 +74,16 @@ class Keys {
   // `first` and everything behind it.
   static Keys from(std::string first);
   static Keys all() { return from({}); }
-  // As etcd's API has them: see first() and end().
+  // In the form of etcd's API: see first() and end().
   static Keys as_etcd(std::string first, std::string end) {
     return {std::move(first), std::move(end)};
   }
 
-  // As etcd's API has them: an empty end means one key, and "\0" means everything behind.
+  // The form of etcd's API: an empty end means one key; "\0" means all keys from first() on.
   const std::string& first() const { return first_; }
   const std::string& end() const { return end_; }
   bool contains(std::string_view key) const;
-  // The part of these keys that lies behind `key`, which must be one of them.
+  // The part of these keys that lies behind `key`. Precondition: contains(key).
   Keys behind(const std::string& key) const;
 
   bool operator==(const Keys&) const = default;
@@ -93,16 +94,18 @@ class Keys {
   std::string first_, end_;
 };
 
-// Whether an answer or an event says what a key held before the change.
+// Whether an answer or an event has the key as it was before the change.
 enum class Previous { kNo, kYes };
 
 // One change of one key.
 struct Event {
   enum class Kind { kPut, kDelete };
   Kind kind = Kind::kPut;
-  // kDelete: only `key` and `changed`, which is the revision of the deletion, mean anything.
+  // The key after the change. kDelete: only `key` and `changed` (the revision of the deletion) have
+  // a meaning.
   KeyValue now;
-  // Only if it was asked for, if there was something, and if its revision is not compacted yet.
+  // The key before the change. Set only if it was asked for, if the key existed, and if that
+  // revision is not compacted yet.
   std::optional<KeyValue> before;
 };
 

@@ -1,11 +1,11 @@
 #pragma once
 
-// The decisions of a watch, as a pure object: what has been told, where to go on after a stream
-// ended, what was missed, when a silent stream is given up. It neither sends nor waits; Watch
-// (client/watch.hh) does what it says.
+// The decisions of a watch, as a pure object: what has been told, where to go on after a stream has
+// ended, what was missed, and when a silent stream is given up. It neither sends nor waits; Watch
+// (client/watch.hh) does what its output says.
 //
-// What it keeps, always: each change of the watched keys is told once, in the order of revisions,
-// or lies in a range that is told as missed.
+// What it guarantees: each change of the watched keys is told once, in the order of revisions, or
+// lies in a range of revisions that is told as missed.
 //
 // How: `next_` is the first revision of which not everything was told. Each stream begins there.
 // Changes of one revision may come in several answers (fragments); they are joined, so that an
@@ -15,10 +15,10 @@
 // States:
 //   kWaiting   no stream; one begins at `retry_at_`
 //   kReading   no stream; a page of the picture is awaited
-//   kOpening   a stream was begun, and has not said that the watch is created
-//   kWatching  it has
-//   kHeld      no stream: the user takes nothing, and what waits for him has reached its bound
-//   kEnded     for good
+//   kOpening   a stream was begun; the replica has not said yet that the watch is created
+//   kWatching  the replica has said so
+//   kHeld      no stream: the user has paused, and the news that wait have reached their bound
+//   kEnded     nothing happens any more
 //
 // Threads: one.   Life: construct -> start -> on_* / pause / resume; after each of them take_output
 // must be carried out, and then take_news until it gives nothing.
@@ -39,8 +39,8 @@ namespace polis::client {
 class WatchCore {
  public:
   struct Options {
-    std::optional<Revision> from;  // the first revision to be told; nothing: whatever comes next
-    bool picture = false;          // the keys as they are come first; `from` must be nothing
+    std::optional<Revision> from;  // the first revision to tell; nullopt: the next one
+    bool picture = false;          // a picture of the keys comes first; then `from` is nullopt
     // Bytes of keys and values that may wait for a user who has paused, before the stream is ended.
     std::size_t waiting_bytes_max = 1 << 20;
     // Bytes of one revision that are joined before its parts are told one by one.
@@ -59,37 +59,40 @@ class WatchCore {
   // A stream that lived for less counts as a failed attempt.
   static constexpr Duration kLivedMin = std::chrono::seconds(1);
 
-  // What is to be done, in this order.
+  // What the driver has to do, in this order.
   struct Output {
-    bool close = false;    // end the stream; nothing that comes from it may be handed in later
-    bool move_on = false;  // its endpoint is suspected: the next stream goes to another one
+    bool close = false;    // end the stream; pass nothing from it to this object any more
+    bool move_on = false;  // go to another endpoint: that of the stream is suspected
     bool open = false;     // begin a stream with a watch from next() on
     bool probe = false;    // ask on the stream for its progress
     bool read = false;     // ask for the next page of the picture: from the beginning if fresh
     bool read_fresh = false;
-    Instant wake = Instant::max();  // call on_time then
+    Instant wake = Instant::max();  // call on_time at this time
   };
 
   explicit WatchCore(Options options) : options_(options), next_(options.from) {}
 
   void start(Instant now);
-  // From the stream that is open. `endpoints`: how many there are; a watch that all refuse ends.
+  // A reply has come on the open stream. `endpoints`: how many the client has; a watch that all of
+  // them refuse ends.
   void on_reply(wire::WatchReply reply, std::size_t endpoints, Instant now);
+  // The open stream has ended.
   void on_closed(const std::string& why, Instant now);
-  // The page that was asked for. kNotFound: its revision was compacted; the picture begins anew.
+  // The page that was asked for has come. `last`: it is the last one of the picture. kNotFound: its
+  // revision was compacted; the picture begins again.
   void on_page(Result<Found> page, bool last, Instant now);
   void on_time(Instant now);
 
-  // No news from now on. What arrives waits, up to the bound.
+  // From now on take_news gives nothing. What arrives waits, up to the bound.
   void pause() { paused_ = true; }
   void resume(Instant now);
   bool paused() const { return paused_; }
 
   Output take_output();
-  // What the user is to be told next; nothing while paused.
+  // The next news for the user. nullopt: there is none, or the watch is paused.
   std::optional<WatchNews> take_news();
 
-  // With what the next stream has to begin; nothing: with whatever comes next.
+  // The revision with which the next stream must begin. nullopt: with the next one.
   std::optional<Revision> next() const { return next_; }
 
  private:
@@ -120,18 +123,18 @@ class WatchCore {
   bool paused_ = false;
 
   std::optional<Revision> next_;
-  std::uint64_t cell_ = 0;          // whose history it is; 0: not known yet
-  std::optional<Revision> missed_;  // from here on, until the next picture is there
+  std::uint64_t cell_ = 0;          // the cell to which the history belongs; 0: not known yet
+  std::optional<Revision> missed_;  // missed from here on, until the next picture has come
   MissedWhy missed_why_ = MissedWhy::kCompacted;
-  bool picture_due_ = false;  // before the next stream
-  bool page_asked_ = false;   // the driver has to ask for one, or has
+  bool picture_due_ = false;  // a picture must come before the next stream
+  bool page_asked_ = false;   // a page was asked for, or will be by the next output
   bool page_first_ = true;    // the next page begins a picture
 
-  // Of the revision that is not whole yet: what came, and how many of its changes were told.
+  // The revision that is not complete: its changes that have come, and how many of them were told.
   std::vector<Event> partial_;
   std::size_t partial_bytes_ = 0;
   std::size_t told_of_next_ = 0;
-  std::size_t skip_ = 0;  // of the changes that come now: they were told before
+  std::size_t skip_ = 0;  // how many changes that come now were told before
 
   std::deque<std::pair<WatchNews, std::size_t>> news_;
   std::size_t news_bytes_ = 0;
@@ -142,8 +145,8 @@ class WatchCore {
   Instant heard_;  // when the stream last said something, or began
   bool probed_ = false;
   Duration patience_{options_.patience};
-  std::size_t refusals_ = 0;  // without a success in between
-  bool interrupted_ = false;  // and told so
+  std::size_t refusals_ = 0;  // by endpoints in a row
+  bool interrupted_ = false;  // the user was told Interrupted, and not Resumed yet
 };
 
 }  // namespace polis::client

@@ -1,8 +1,8 @@
 #pragma once
 
-// What a watch tells its user.
+// The news that a watch tells its user.
 //
-// Threads: values; any.
+// Threads: plain values.
 
 #include <string>
 #include <variant>
@@ -12,48 +12,48 @@
 
 namespace polis::client {
 
-// A part of the watched keys as they were at one revision. The pages of one picture have the same
-// revision and come in the order of keys, with other news only if the connection changes. A picture
-// may be cut off and begun anew (another page with `first`), and then all of what came before is
-// void. What was known and is not in the picture has been deleted.
+// A page of a *picture*: the watched keys as they were at one revision. All pages of a picture have
+// the same revision and come in the order of keys. Between them, only Interrupted and Resumed may
+// come. A picture may be cut off and begun again (another page with `first`); then the earlier
+// pages are void. A key that was known before and is not in the picture has been deleted.
 struct PicturePage {
   Revision at;
   std::vector<KeyValue> keys;
-  bool first = false;
-  bool last = false;
+  bool first = false;  // it begins a picture
+  bool last = false;   // the picture is complete
 };
 
 // Changes in the order in which they happened.
 struct Changes {
   std::vector<Event> events;  // at least one
-  // Everything up to and with this revision has been told, except if `more`: then further changes
-  // of the revision of the last event follow. That comes only if one revision's changes are larger
-  // than can be joined.
+  // All changes through this revision have been told.
   Revision through;
+  // The exception: further changes of the last event's revision follow. This happens only if the
+  // changes of one revision are too large to be joined.
   bool more = false;
 };
 
 enum class MissedWhy {
-  kCompacted,  // the history was forgotten before this watch could read it
+  kCompacted,  // the history was compacted before this watch could read it
   kRestored,   // the cell was restored from a backup: its history is another one
 };
 
-// Changes that will not be told one by one. With a picture, the picture that follows shows what
-// came of them; without, only reading does.
+// Changes that will not be told. With a picture, the picture that follows shows their result;
+// without one, read the keys.
 struct Missed {
   MissedWhy why = MissedWhy::kCompacted;
-  // First and last revision whose changes are missed. kRestored: `first` is what the watch would
-  // have seen next in the old history, `last` the newest revision of the new one, which may be
-  // smaller.
+  // The first and the last revision whose changes are missed. kRestored: `first` is the revision of
+  // the old history that the watch would have told next; `last` is the newest revision of the new
+  // history, which may be smaller.
   Revision first, last;
 };
 
-// Nothing else happened to the watched keys up to and with this revision.
+// All changes of the watched keys through this revision have been told.
 struct Progress {
   Revision through;
 };
 
-// The stream ended; the watch looks for another replica by itself. Nothing is lost yet.
+// The stream has ended. The watch looks for another replica by itself. Nothing is missed so far.
 struct Interrupted {
   std::string why;
 };
@@ -61,7 +61,7 @@ struct Interrupted {
 // The watch goes on after Interrupted.
 struct Resumed {};
 
-// The watch ended for good: no endpoint takes it. kInvalid: the text says why.
+// The watch has ended for good, because all endpoints refuse it. `why`: the refusal.
 struct WatchEnded {
   std::string why;
 };

@@ -1,9 +1,11 @@
 #pragma once
 
-// The typed client's values as etcd's messages, and back: the only files of the client that know
-// them. Not for users of the client.
+// Converts the typed client's values to etcd's messages and back. Only these files of the client
+// know etcd's messages. Not for users of the client.
 //
-// Decoding gives nothing if the bytes are no such message.
+// Decoding functions give nullopt if the bytes are no such message.
+//
+// Threads: pure functions, from any thread.
 
 #include <optional>
 #include <string>
@@ -21,7 +23,7 @@ std::string encode(const Read& read, Freshness freshness);
 std::string encode(const Write& write);
 std::string encode(const Removal& removal);
 std::string encode(const Txn& txn);
-// `revision`: what was before it is forgotten.
+// A request to compact the history before `revision`.
 std::string encode_compaction(Revision revision);
 
 std::optional<Found> decode_found(std::string_view bytes);
@@ -31,22 +33,22 @@ std::optional<Committed> decode_committed(std::string_view bytes);
 
 struct WatchCreate {
   Keys keys;
-  std::optional<Revision> start;  // nothing: behind the moment at which it is made
+  std::optional<Revision> start;  // nullopt: the next revision after the watch is made
   bool puts = true, deletions = true;
   Previous previous = Previous::kNo;
 };
 std::string encode(const WatchCreate& create);
 std::string encode_progress_request();
 
-// What a watch stream with one watch on it says.
+// A reply on a watch stream that has one watch.
 struct WatchReply {
-  std::uint64_t cell = 0;  // which history it speaks of
-  Revision at;
+  std::uint64_t cell = 0;  // the cell's id: to whose history the revisions belong
+  Revision at;             // the replica's revision
   bool created = false;
   bool canceled = false;
-  std::optional<Revision> oldest;  // what lies before it is compacted
-  std::string reason;
-  bool fragment = false;  // more of the last revision follow
+  std::optional<Revision> oldest;  // set: earlier revisions are compacted
+  std::string reason;              // of `canceled`
+  bool fragment = false;           // more events of the last revision follow
   std::vector<Event> events;
 };
 std::optional<WatchReply> decode_watch_reply(std::string_view bytes);
@@ -58,13 +60,13 @@ struct Granted {
 };
 std::optional<Granted> decode_granted(std::string_view bytes);
 std::string encode_keep_alive(LeaseId lease);
-// The seconds that the lease has from now on; 0: there is no such lease.
+// The seconds that the renewed lease lives; 0: there is no such lease.
 std::optional<std::int64_t> decode_kept_alive(std::string_view bytes);
 std::string encode_revoke(LeaseId lease);
 
-// Asks for the members as the replica that is asked knows them.
+// A request for the members, as the replica that gets it knows them (without a quorum).
 std::string encode_members_request();
-// The client URLs of all members that serve clients.
+// The client URLs of all members except learners.
 std::optional<std::vector<std::string>> decode_member_urls(std::string_view bytes);
 
 }  // namespace polis::client::wire

@@ -47,7 +47,7 @@ struct LeaseOptions {
   // `length`.
   Duration margin = std::chrono::milliseconds(5);
 
-  // kInvalid: names the relation that does not hold.
+  // kInvalid: a constraint does not hold; the text names it.
   Result<void> validate() const;
 };
 

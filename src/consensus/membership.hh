@@ -1,6 +1,6 @@
 #pragma once
 
-// Changes of who takes part, as functions from one configuration to the next. Nothing here decides
+// Changes of members, as functions from one configuration to the next. This file does not decide
 // when a change happens: cell/ says what is wanted, raft/ and paxos/ carry it out.
 //
 // A member begins as a learner, which has no vote. When it has caught up it is promoted to a voter.
@@ -36,8 +36,9 @@ Configuration joint(const Configuration& from, Configuration to);
 // The last step: the target of a joint configuration, without the members that have left.
 Configuration settled(const Configuration& joint);
 
-// A member that was not heard for this many heartbeat intervals does not "answer", and a new quorum
-// must not depend on it: a joint change that has begun cannot go back without the new quorum.
+// A member that was not heard for this many heartbeat intervals does not *answer*. A new quorum
+// must not depend on such a member, because a joint change that has begun can neither end nor be
+// undone without the new quorum.
 inline constexpr int kHeartbeatsFresh = 3;
 
 // How a member stands, as the master sees it.

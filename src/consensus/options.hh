@@ -1,6 +1,9 @@
 #pragma once
 
-// How a protocol behaves. Both protocols take the same options. All sizes are bytes.
+// The options of a protocol: times, sizes, and how reads are answered. Both protocols take the same
+// ones. All sizes are bytes.
+//
+// Threads: plain values and pure functions.
 
 #include <optional>
 #include <string_view>
@@ -12,38 +15,43 @@ namespace polis::consensus {
 // Sent between replicas: DO NOT CHANGE the numbers.
 enum class Protocol : std::uint8_t { kRaft = 0, kPaxos = 1 };
 const char* to_string(Protocol protocol);
-// "raft" or "paxos". Nothing: there is no such protocol.
+// The protocol named "raft" or "paxos". nullopt: there is no such protocol.
 std::optional<Protocol> protocol_of(std::string_view name);
 
 struct Options {
-  ReplicaId id;  // of this replica
+  ReplicaId id;  // of this replica; never kNoReplica
 
-  // Between two heartbeats of a master. Shorter: a dead master is found sooner, at more messages.
+  // The time between two heartbeats of a master, more than zero. Shorter: a dead master is noticed
+  // sooner, but more messages are sent.
   Duration heartbeat_interval = std::chrono::milliseconds(50);
-  // A follower that hears nothing begins an election after a random time between these two.
-  // Constraint: min >= 3 * heartbeat_interval, max > min.
+  // A follower that hears nothing from a master begins an election after a random time between
+  // these two. Constraint: min >= 3 * heartbeat_interval, max > min.
   Duration election_timeout_min = std::chrono::milliseconds(300);
   Duration election_timeout_max = std::chrono::milliseconds(600);
 
-  // Entries in one message. Larger: fewer messages, more memory. An entry that is larger by itself
-  // is sent alone.
+  // The largest sum of the entries in one message. Larger: fewer messages, more memory. An entry
+  // that is larger than this is sent in a message of its own.
   std::size_t append_bytes_max = 1 << 20;
-  // What may be under way to one follower that it has not answered yet: messages, and bytes.
+  // How many messages with entries, and how many bytes of entries, may be under way to one follower
+  // without an answer. More wait until the follower answers.
   std::size_t in_flight_messages_max = 256;
   std::size_t in_flight_bytes_max = 8 << 20;
-  // A proposal is refused if more than this would be uncommitted. One alone is never too large.
+  // The master refuses a proposal (kUnavailable) if more bytes than this would be uncommitted. If
+  // nothing is uncommitted, a proposal of any size is accepted.
   std::size_t uncommitted_bytes_max = 64 << 20;
-  // Committed entries in one Output, so that applying a long log does not hold heartbeats up.
+  // The largest sum of the committed entries in one Output, so that applying a long log does not
+  // delay heartbeats.
   std::size_t committed_bytes_max = 4 << 20;
-  // One part of a snapshot, as it is sent.
+  // A snapshot is sent in parts of this size.
   std::uint32_t snapshot_chunk_bytes = 256 << 10;
 
-  // A candidate first asks whether it would be elected (Raft thesis 9.6). Off only in tests.
+  // Before an election, a candidate asks the voters whether they would elect it: a poll (Raft
+  // thesis 9.6). Off only in tests.
   bool pre_vote = true;
   LeaseOptions lease;
-  std::uint64_t seed = 1;  // for the random election timeouts
+  std::uint64_t seed = 1;  // for the random election timeouts; another one on each replica
 
-  // kInvalid: names the relation that does not hold.
+  // kInvalid: a constraint does not hold; the text names it.
   Result<void> validate() const;
 };
 

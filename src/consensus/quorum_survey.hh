@@ -1,6 +1,6 @@
 #pragma once
 
-// Which losses of voters a configuration survives: for people who choose a quorum rule
+// Finds which losses of voters a configuration survives, for people that choose a quorum rule
 // (`polis cell quorum explain`).
 //
 // The answers are given for each phase: electing a master, and committing entries (quorum.hh). A

@@ -43,8 +43,8 @@ class ReadRounds {
   void add(ReadId id, ReplicaId origin) { waiting_.push_back({id, origin}); }
   // Whether reads wait and no round for reads is under way. Then call join_next() and send().
   bool wants_round() const { return !waiting_.empty() && of_reads_ <= confirmed_; }
-  // The reads that wait are answered with the next round, for `index`: the commit index now, which
-  // is after all of them were asked for.
+  // The reads that wait join the next round. When a quorum has answered that round, they are
+  // answered with `index`. `index`: the commit index at this moment.
   void join_next(LogIndex index);
 
   // A round is sent now; gives its number.

@@ -88,10 +88,11 @@ struct OutputOf {
   // keeps connections to members that have left for a second or two, so that they are told.
   std::optional<Configuration> configuration;
 
-  // 3. Write these to the write-ahead log. `ticket` names the request. Raft: the entries replace
-  // whatever the log holds from entries.front().index on. Paxos: each entry replaces its own index
-  // alone, and indexes may be missing.
-  //    Nobody may act on any of it before it is durable. When it is, call on_persisted(ticket).
+  // 3. Write hard state and entries to the write-ahead log. `ticket` names this request. Raft: the
+  // entries replace all that the log holds from entries.front().index on. Paxos: each entry
+  // replaces its own index alone, and indexes may be missing.
+  //    Nobody may act on any of it before it is durable. When it is durable, call
+  // on_persisted(ticket).
   std::optional<Ticket> ticket;  // set exactly when there is something to persist
   std::optional<HardState> hard_state;
   std::vector<Entry> entries;
@@ -111,8 +112,8 @@ struct OutputOf {
   std::vector<ReadId> reads_refused;
 
   // 8. Snapshots. `snapshot_damaged`: the snapshot file that this replica made last is damaged;
-  // forget it. `snapshot_wanted`: a peer needs a snapshot; make one if there is none, then call
-  // on_snapshot_available.
+  // forget the file. `snapshot_wanted`: a peer needs a snapshot; make one if there is none, then
+  // call on_snapshot_available.
   bool snapshot_damaged = false;
   bool snapshot_wanted = false;
   std::vector<ChunkArrived> chunks;  // write each to the file, then call on_chunk_written
@@ -138,16 +139,18 @@ struct PeerProgress {
 struct Status {
   RoleState role;
   LogIndex commit;     // everything through here is committed, as far as this replica knows
-  LogIndex last;       // of the log in memory; on a Paxos master also what waits for its slot
-  LogIndex first;      // of the log in memory; what is before it was released
-  LogIndex persisted;  // durable here through this (Paxos: and chosen)
+  LogIndex last;       // the last entry in memory; on a Paxos master, commands that wait for
+                       // their slot count, too
+  LogIndex first;      // the first entry in memory; earlier ones have been released
+  LogIndex persisted;  // everything through here is durable on this replica (Paxos: and chosen)
   std::size_t log_bytes = 0;  // in memory
   // Raft: the newest one in the log, committed or not. Paxos: the newest one that is chosen.
   Configuration configuration;
-  // The configuration is committed and not joint, as far as this replica knows. On a master:
-  // another change may begin.
+  // True: the configuration is committed and not joint, as far as this replica knows. On a master
+  // this means that another change may begin.
   bool configuration_settled = false;
-  Instant lease_until{};            // the master may answer reads alone until then; the past: no
+  // The master may answer reads alone until this time. A time in the past: it may not.
+  Instant lease_until{};
   std::vector<PeerProgress> peers;  // filled on the master only
 };
 
@@ -205,18 +208,19 @@ class ReplicatedLog {
   // Its first `offset` bytes are written to the file; `from` may send what follows.
   virtual void on_chunk_written(ReplicaId from, const SnapshotMark& mark, std::uint64_t offset,
                                 Instant now) = 0;
-  // It is complete, and its content is damaged: the protocol tells `from` and asks for another one.
+  // The snapshot is complete, but its content is damaged: the protocol tells `from` and asks for
+  // another one.
   virtual void on_snapshot_damaged(ReplicaId from, const SnapshotMark& mark, Instant now) = 0;
   // Whether a complete snapshot with this mark is still of use. Ask right before it is installed,
   // while nothing else reaches the log.
   virtual bool wants_snapshot(const SnapshotMark& mark) const = 0;
-  // It is complete, checked and durable, and is now the state of the state machine. Raft: the log
-  // is empty behind the mark now. Paxos: entries behind the mark stay. Precondition:
+  // The snapshot is complete, checked and durable, and has become the state of the state machine.
+  // Raft: the log is empty behind the mark now. Paxos: entries behind the mark stay. Precondition:
   // wants_snapshot(mark).
   virtual void on_snapshot_installed(ReplicaId from, const SnapshotMark& mark, Instant now) = 0;
 
-  // What the inputs since the last call have led to. Take and perform outputs until one is empty:
-  // each holds a bounded part of what is committed.
+  // What the inputs since the last call have led to. Each output holds a bounded part of the
+  // committed entries, so take and perform outputs until one is empty.
   [[nodiscard]] virtual Output take_output() = 0;
   virtual Status status() const = 0;
 };

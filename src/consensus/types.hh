@@ -1,7 +1,7 @@
 #pragma once
 
-// What both protocols share: who takes part, what a log is made of, and what has to survive a
-// crash. Plain values; they may be used from any thread.
+// The types that both protocols share: the configuration, what a log is made of, and what must
+// survive a crash. Plain values; they may be used from any thread.
 //
 // Source: "Consensus: Bridging Theory and Practice" (Ongaro 2014), called "Raft thesis" in all
 // comments.
@@ -17,7 +17,7 @@
 namespace polis::consensus {
 
 namespace testing {
-// May read what T keeps to itself, to tell its states apart (testing/digest.hh).
+// May read the private members of T, to tell its states apart (testing/digest.hh).
 template <class T>
 struct Inspector;
 }  // namespace testing
@@ -51,7 +51,7 @@ struct Entry {
   EntryKind kind = EntryKind::kNoop;
   SharedBytes data;  // null for kNoop
   // Paxos only: `term` and `proposer` are the ballot under which the entry was accepted. encode()
-  // leaves the proposer out; whoever needs it writes it beside the entry.
+  // leaves the proposer out; a caller that needs the proposer writes it beside the entry.
   ReplicaId proposer = kNoReplica;
 
   std::size_t size() const { return data ? data->size() : 0; }  // of the payload, bytes
@@ -100,8 +100,9 @@ struct Member {
   bool operator==(const Member&) const = default;
 };
 
-// Who takes part. A configuration is *joint* while one set of voters takes over from another
-// (Raft thesis 4.3): `voters` is the new set, `voters_outgoing` the old one, and both must agree.
+// The members, and which of them vote. A configuration is *joint* while one set of voters takes
+// over from another (Raft thesis 4.3): `voters` is the new set, `voters_outgoing` the old one, and
+// both must agree.
 struct Configuration {
   std::vector<ReplicaId> voters;           // sorted
   std::vector<ReplicaId> voters_outgoing;  // sorted; empty: not joint
@@ -115,7 +116,7 @@ struct Configuration {
   bool is_learner(ReplicaId id) const;
   // Voters of both sets and learners, each once, sorted: all that receive the log.
   std::vector<ReplicaId> everyone() const;
-  const Member* find(ReplicaId id) const;   // null: no more than the id is known
+  const Member* find(ReplicaId id) const;   // null: nothing but the id is known
   std::string name_of(ReplicaId id) const;  // the id in hex if no name is known
   // These two change `members` alone, not who votes or learns.
   void put(Member member);  // replaces what was known of this id
@@ -133,8 +134,8 @@ struct SnapshotMark {
   bool operator==(const SnapshotMark&) const = default;
 };
 
-// decode gives false for bytes that are cut short, unknown or beyond a bound; the value is not to
-// be used then.
+// decode() gives false if the bytes are cut short, of an unknown form, or beyond a bound. The value
+// must not be used then.
 void encode(Writer& out, const HardState& state);
 bool decode(Reader& in, HardState& state);
 void encode(Writer& out, const Entry& entry);

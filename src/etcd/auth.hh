@@ -1,10 +1,11 @@
 #pragma once
 
-// etcdserverpb.Auth on a cell without access control: what an etcd without users and roles says, in
-// its words, so that clients that ask whether they have to log in go on. What would make users or
-// roles is UNIMPLEMENTED.
+// etcdserverpb.Auth on a cell without access control. It answers with the texts of an etcd that has
+// no users and roles, so that clients which ask whether they must log in go on. Methods that would
+// make users or roles answer UNIMPLEMENTED.
 //
-// Threads: the reactor's.
+// Threads: the loop's. Life: the constructor adds the methods to the server; outlives the server's
+// calls.
 
 #include "etcd/common.hh"
 

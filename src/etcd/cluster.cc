@@ -21,14 +21,13 @@ Status bad_urls() {
 }
 Status not_found() { return {store::Code::kNotFound, "etcdserver: member not found"}; }
 
-// HOST:PORT of the only URL, or nothing: replicas reach each other by one address, which all can
-// use.
-std::optional<std::string> address_in(const google::protobuf::RepeatedPtrField<std::string>& urls) {
+// The only URL, or nothing: replicas reach each other by one address, which all can use.
+std::optional<io::Address> address_in(const google::protobuf::RepeatedPtrField<std::string>& urls) {
   if (urls.size() != 1 || !(urls[0].starts_with("http://") || urls[0].starts_with("https://")))
     return std::nullopt;
   auto address = io::parse_address(urls[0]);
   if (!address || address->unspecified()) return std::nullopt;
-  return address->text();
+  return *address;
 }
 
 void fill(Member* out, const Configuration& configuration, const consensus::Member& member) {
@@ -89,7 +88,8 @@ void change(const Context& context, const http::CallPtr& call, const MemberChang
 
 }  // namespace
 
-ClusterService::ClusterService(Context context, http::Server& server) : context_(context) {
+ClusterService::ClusterService(Context context, http::Server& server, WrongPeer wrong_peer)
+    : context_(context), wrong_peer_(std::move(wrong_peer)) {
   auto add = [&](const char* path,
                  void (ClusterService::*handler)(const http::CallPtr&, std::string_view)) {
     server.add_unary(path, [this, handler](const http::CallPtr& call, std::string_view request) {
@@ -115,11 +115,25 @@ void ClusterService::on_list(const http::CallPtr& call, std::string_view bytes) 
   request.linearizable() ? context_.replica.read_barrier(list) : list({});
 }
 
+std::optional<std::string> ClusterService::peer_for(
+    ReplicaId whose, const google::protobuf::RepeatedPtrField<std::string>& urls,
+    const http::CallPtr& call) const {
+  auto peer = address_in(urls);
+  if (!peer) {
+    call->finish(to_grpc(bad_urls()));
+    return std::nullopt;
+  }
+  const std::string wrong = wrong_peer_ ? wrong_peer_(whose, *peer) : "";
+  if (wrong.empty()) return peer->text();
+  call->finish(to_grpc({store::Code::kInvalidArgument, "polis: " + wrong}));
+  return std::nullopt;
+}
+
 void ClusterService::on_add(const http::CallPtr& call, std::string_view bytes) {
   MemberAddRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
-  auto peer = address_in(request.peerurls());
-  if (!peer) return call->finish(to_grpc(bad_urls()));
+  auto peer = peer_for(consensus::kNoReplica, request.peerurls(), call);
+  if (!peer) return;
   change<MemberAddResponse>(
       context_, call,
       {.kind = MemberChange::Kind::kAdd, .peer = *peer, .promote = !request.islearner()},
@@ -139,8 +153,8 @@ void ClusterService::on_remove(const http::CallPtr& call, std::string_view bytes
 void ClusterService::on_update(const http::CallPtr& call, std::string_view bytes) {
   MemberUpdateRequest request;
   if (!parse(request, bytes)) return call->finish(to_grpc(store::status::malformed()));
-  auto peer = address_in(request.peerurls());
-  if (!peer) return call->finish(to_grpc(bad_urls()));
+  auto peer = peer_for(ReplicaId(request.id()), request.peerurls(), call);
+  if (!peer) return;
   change<MemberUpdateResponse>(
       context_, call,
       {.kind = MemberChange::Kind::kUpdate, .id = ReplicaId(request.id()), .peer = *peer});

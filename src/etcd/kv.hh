@@ -6,7 +6,7 @@
 // (etcd/long_reads.hh). Transactions that only read, and ranges, are served by this replica; all
 // other requests go through the log (replica/replica.hh).
 //
-// Threads: the reactor's. Life: outlives the server's calls.
+// Threads: the loop's. Life: outlives the server's calls.
 
 #include <memory>
 #include <set>
@@ -25,7 +25,7 @@ class KvService {
  public:
   KvService(Context context, http::Server& server);
   ~KvService();
-  // A snapshot has taken the place of the store's state. Answers that are being read from the old
+  // Call it before a snapshot replaces the store's state. Answers that are being read from the old
   // state are cut off: their clients see an error and may ask again.
   void on_store_replaced();
 
@@ -34,13 +34,13 @@ class KvService {
   class AnswerJob;
   class TxnJob;
   using AnswerPtr = std::unique_ptr<store::Answer, store::AnswerDeleter>;
-  // An answer that is planned or sent.
+  // An answer that is being planned or sent.
   struct Delivery {
     http::CallPtr call;
     std::string bytes;  // the header, which comes before the answer
     AnswerPtr answer;
-    std::string applied;      // says what was changed already, for errors; empty: nothing was
-    std::uint64_t bytes_max;  // of the answer
+    std::string applied;      // says what was changed, for errors; empty: nothing was changed
+    std::uint64_t bytes_max;  // the largest answer; a larger one ends in an error
   };
 
   void on_range(const http::CallPtr& call, std::string_view request);

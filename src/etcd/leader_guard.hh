@@ -1,12 +1,12 @@
 #pragma once
 
-// Calls that carry the metadata `hasleader: true` (WithRequireLeader of Go's client) do not wait
-// while there is no master: they end with UNAVAILABLE "etcdserver: no leader", streams that stand
-// included, so that their client tries another replica.
+// Ends calls that require a master while this replica knows of none. Such calls carry the metadata
+// `hasleader: true` (WithRequireLeader of Go's client). They end with UNAVAILABLE "etcdserver: no
+// leader", open streams included, so that their client tries another replica.
 //
-// A change of masters takes part of a second and is no reason to end anything: only a replica that
-// has been without a master for longer than that ends such calls, and from then on it refuses new
-// ones at once.
+// A normal change of the master takes a fraction of a second, and should end no call. So calls are
+// ended only when this replica has known no master for longer than `patience`; from then on, new
+// ones are refused at once.
 //
 // Threads: the loop's. Life: outlives the server's calls.
 
@@ -20,7 +20,7 @@ namespace polis::etcd {
 
 class LeaderGuard {
  public:
-  // `patience`: how long the cell may be without a master before such calls end.
+  // The constructor adds an interceptor to the server's methods.
   LeaderGuard(Context context, http::Server& server, io::Loop& loop, Duration patience);
 
  private:
@@ -32,8 +32,8 @@ class LeaderGuard {
   io::Loop& loop_;
   Duration patience_;
   Instant master_seen_;                                 // when a master was last known
-  std::vector<std::weak_ptr<http::ServerCall>> calls_;  // owned by their connections
-  std::size_t prune_at_;  // calls_ is looked through when it has grown to this size
+  std::vector<std::weak_ptr<http::ServerCall>> calls_;  // that require a master
+  std::size_t prune_at_;  // at this size, ended calls are removed from calls_
   std::unique_ptr<io::Timer> timer_;
 };
 

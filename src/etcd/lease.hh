@@ -1,9 +1,10 @@
 #pragma once
 
-// etcdserverpb.Lease: grant and revoke through the log; renewals and remaining times from the
-// master.
+// etcdserverpb.Lease. Grant and revoke go through the log; the master answers renewals and
+// remaining times.
 //
-// Threads: the reactor's.
+// Threads: the loop's. Life: the constructor adds the methods to the server; outlives the server's
+// calls.
 
 #include "base/random.hh"
 #include "etcd/common.hh"
@@ -12,7 +13,8 @@ namespace polis::etcd {
 
 class LeaseService {
  public:
-  // `seed`: of the ids of leases whose clients choose none.
+  // `seed`: for drawing the ids of leases for which clients choose none; another one in each
+  // process.
   LeaseService(Context context, http::Server& server, std::uint64_t seed);
 
  private:

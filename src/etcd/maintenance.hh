@@ -1,8 +1,9 @@
 #pragma once
 
-// etcdserverpb.Maintenance: how this replica stands.
+// etcdserverpb.Maintenance: Status, Alarm, HashKV and MoveLeader, as this replica sees its cell.
 //
-// Threads: the reactor's.
+// Threads: the loop's. Life: the constructor adds the methods to the server; outlives the server's
+// calls. `engine` must outlive it.
 
 #include "etcd/common.hh"
 #include "storage/engine.hh"

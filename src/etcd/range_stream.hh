@@ -1,10 +1,10 @@
 #pragma once
 
-// etcdserverpb.KV/RangeStream: a range of keys in several messages, all of one revision, so that
-// neither side holds a large answer whole. What the messages hold, put together, is what Range
-// answers: keys in their order, and in the last message alone the header, `more` and `count`.
+// etcdserverpb.KV/RangeStream: a range of keys in several messages of one revision, so that neither
+// side must hold a large answer whole. All messages together are the answer of Range: the keys in
+// their order; only the last message has the header, `more` and `count`.
 //
-// Threads: the reactor's. Life: outlives the server's calls.
+// Threads: the loop's. Life: outlives the server's calls.
 
 #include <set>
 
@@ -15,19 +15,21 @@
 
 namespace polis::etcd {
 
-// Bytes of keys and values in one message: the first is small, so that it comes soon, and each is
-// twice as large as the one before, up to the largest request. One key and its value are not cut.
+// Bytes of keys and values in one message. The first message is small, so that it comes soon; each
+// next one is twice as large, up to the maximum. A key with its value is never cut, so a message
+// may be larger.
 inline constexpr std::size_t kStreamChunkMin = 16 << 10;
 inline constexpr std::size_t kStreamChunkMax = store::kRequestBytesMax;
 
 class RangeStreamService {
  public:
-  // No more than one message is made for a client that has not taken `queue_bytes_max` of earlier
-  // ones.
+  // While a client has not taken `queue_bytes_max` bytes of earlier messages, no further message is
+  // made for it.
   RangeStreamService(Context context, http::Server& server, io::Loop& reactor,
                      std::size_t queue_bytes_max);
   ~RangeStreamService();
-  // Streams that are under way end with an error; their clients ask again.
+  // Call it before a snapshot replaces the store's state. Open streams end with an error; their
+  // clients may ask again.
   void on_store_replaced();
 
  private:

@@ -12,8 +12,11 @@ Services::Services(const ServicesOptions& options, replica::Replica& replica, ht
       auth_(context_, server),
       watch_(context_, server, loop, options.call_queue_bytes, options.watch_progress_interval),
       lease_(context_, server, options.seed),
-      cluster_(context_, server),
-      maintenance_(context_, server, engine) {}
+      cluster_(context_, server, options.wrong_peer),
+      maintenance_(context_, server, engine),
+      inner_calls_(server, loop),
+      lock_(inner_calls_, server),
+      election_(inner_calls_, server, options.call_queue_bytes) {}
 
 void Services::turn_end() {
   watch_.turn_end();

@@ -1,7 +1,9 @@
 #pragma once
 
-// What a running cell tells people: one line an event, as text or as JSON. Never values, never
-// secrets.
+// The log of a running process, for people: one line for each event, as text or as JSON, on
+// standard error. Never log values of keys, and never secrets.
+//
+// Threads: set_up_log before other threads run; the other functions from any thread.
 
 #include <fmt/format.h>
 
@@ -12,7 +14,8 @@ namespace polis::host {
 enum class LogLevel { kDebug, kInfo, kWarn, kError };
 enum class LogFormat { kText, kJson };
 
-// Call once, before the first line. Lines go to standard error.
+// Call it once, before the first line. Lines below `level` are left out. `replica`: a name that
+// each line carries.
 void set_up_log(LogLevel level, LogFormat format, std::string_view replica);
 void log_line(LogLevel level, std::string_view text);
 

@@ -1,12 +1,13 @@
 #pragma once
 
-// The numbers that a process serves to Prometheus: a registry that each component adds its own
-// probe to, and the two text formats.
+// The metrics that a process serves to Prometheus: a registry of probes, and the two text formats.
 //
-// A probe is asked for each page and says what its component has counted (base/metrics.hh). Nothing
-// is kept between pages, so counting costs no more than the component's own members.
+// Each component adds one *probe*: a function that writes the component's counts to a MetricSink
+// (base/metrics.hh). For each page, all probes are called. The registry keeps no values, so
+// counting costs only the component's own members.
 //
-// Threads: the loop's. Life: what a probe reads outlives the registry, or the last page.
+// Threads: the loop's. Life: construct -> add -> page at any time. Everything that a probe reads
+// must live until the last page was made.
 // Source: "Prometheus exposition formats", text format 0.0.4; OpenMetrics 1.0.
 
 #include <functional>
@@ -20,8 +21,9 @@ namespace polis::host {
 
 enum class MetricFormat { kText, kOpenMetrics };
 
-// What a scraper wants by its Accept field: OpenMetrics if it is named and weighs no less than
-// text. Everybody else gets text.
+// The format for a scraper that sends this Accept field. kOpenMetrics: the field names
+// application/openmetrics-text, with a weight (q=) above zero that is no less than the weight of
+// text/plain. kText: in all other cases, also for an empty field.
 MetricFormat metric_format_for(std::string_view accept);
 std::string_view content_type_of(MetricFormat format);
 
@@ -30,7 +32,7 @@ class Metrics {
   using Probe = std::function<void(MetricSink&)>;
   void add(Probe probe) { probes_.push_back(std::move(probe)); }
 
-  // Everything, sorted by name and labels.
+  // A whole page: the metrics of all probes, sorted by name and labels.
   std::string page(MetricFormat format) const;
 
  private:

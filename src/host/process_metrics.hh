@@ -1,6 +1,7 @@
 #pragma once
 
-// What Prometheus' client libraries say of every process: process_cpu_seconds_total and others.
+// The metrics that Prometheus' client libraries have for every process: process_cpu_seconds_total
+// and others.
 //
 // Threads: any.
 
@@ -8,6 +9,7 @@
 
 namespace polis::host {
 
+// Writes them to `out`, as the system counts them now.
 void report_process(MetricSink& out);
 
 }  // namespace polis::host

@@ -1,5 +1,7 @@
 #include "host/service_manager.hh"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "host/log.hh"
@@ -25,6 +27,11 @@ ServiceManager::ServiceManager(io::Reactor& reactor) : reactor_(reactor) {
 }
 
 void ServiceManager::ready() { tell("READY=1"); }
+// With the time, as systemd wants it from services of Type=notify-reload.
+void ServiceManager::reloading() {
+  tell(fmt::format("RELOADING=1\nMONOTONIC_USEC={}", io::monotonic_microseconds()));
+}
+
 void ServiceManager::stopping() { tell("STOPPING=1"); }
 
 void ServiceManager::status(std::string_view text) {

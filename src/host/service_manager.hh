@@ -1,9 +1,10 @@
 #pragma once
 
-// Tells the service manager that started this process (systemd with Type=notify) how it stands.
-// Without one, nothing is done.
+// Tells the service manager that started this process (systemd with Type=notify) the state of the
+// process. If no service manager asked for it, all functions do nothing. If it cannot be told, that
+// is logged once.
 //
-// Threads: the reactor's.
+// Threads: the loop's.
 
 #include <memory>
 #include <string>
@@ -16,14 +17,17 @@ namespace polis::host {
 
 class ServiceManager {
  public:
-  // As the environment says. From now on the watchdog is answered, if there is one: from the loop,
-  // so that a loop that stands still is noticed.
+  // Reads the environment (io/notify_socket.hh). If the service manager has a watchdog, it is
+  // answered from now on, by a timer of the loop: so the service manager notices a loop that stands
+  // still. `reactor` must outlive this object.
   explicit ServiceManager(io::Reactor& reactor);
 
-  void ready();
-  // What the process does now, one line for people.
+  void ready();  // the process serves
+  // A line for people: what the process does now. Cut after 1,000 bytes.
   void status(std::string_view text);
-  void stopping();
+  // It reads its files again from now on, until the next call of ready().
+  void reloading();
+  void stopping();  // the process has begun to stop
 
  private:
   void tell(const std::string& lines);

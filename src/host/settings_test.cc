@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "io/posix_disk.hh"
+#include "io/testing/temporary_directory.hh"
 
 namespace polis::host {
 namespace {
@@ -11,7 +12,8 @@ constexpr SettingInfo kTable[] = {{"name", "default", "a name"}, {"size", "7", "
 
 // What a file with this content says of the table.
 Result<SettingValues> from_file(const std::string& content) {
-  const std::string path = ::testing::TempDir() + "/settings.yaml";
+  const io::TemporaryDirectory directory;
+  const std::string path = directory.path() + "/settings.yaml";
   EXPECT_TRUE(io::write_file_atomically(path, content));
   return collect_settings(kTable, path, {}, {});
 }

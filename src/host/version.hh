@@ -2,10 +2,11 @@
 
 namespace polis::host {
 
+// The version of this release of Polis.
 inline constexpr const char* kVersion = "0.2.0";
-// The etcd API that is served, as etcd's clients ask for it.
+// The version of etcd whose API is served. Replicas tell it to etcd's clients as their own.
 inline constexpr const char* kEtcdApiVersion = "3.7.3";
-// What an etcd of that version says of its cluster and its files: without the patch level.
+// The same version without its patch level: etcd gives this one for its cluster and its files.
 inline constexpr const char* kEtcdClusterVersion = "3.7.0";
 
 }  // namespace polis::host

@@ -1,6 +1,9 @@
 #pragma once
 
-// Bytes that wait to be sent, taken from the front without moving what is behind them.
+// A queue of bytes that wait to be sent. Taking bytes from the front does not move the bytes behind
+// them.
+//
+// Threads: none of its own. It has no bound; its user looks at size().
 
 #include <deque>
 #include <memory>
@@ -12,9 +15,9 @@ namespace polis::http {
 class ByteQueue {
  public:
   void append(std::string_view bytes);
-  // Takes a large string over as it is.
+  // As append, and takes a large string over without a copy.
   void append_whole(std::string&& bytes);
-  // Moves up to `bytes_max` bytes from the front to the end of `out`; says how many.
+  // Moves up to `bytes_max` bytes from the front to the end of `out`. The result: how many.
   std::size_t take(std::string& out, std::size_t bytes_max);
   std::size_t size() const { return size_; }
   bool empty() const { return size_ == 0; }

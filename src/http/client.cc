@@ -137,7 +137,8 @@ struct ClientConnection::Impl final : SessionEvents {
     heard = loop.now();
     pinged = false;
     if (!std::exchange(spoken, true) && bytes.starts_with(kTlsAlert))
-      return fail(fmt::format("{} speaks TLS; write https://{}", address.text(), address.text()));
+      return fail(
+          fmt::format("{} speaks TLS; write {}", address.text(), address.with_tls(true).text()));
     std::weak_ptr<bool> still = alive;
     bool good = session.feed(bytes, heard);
     if (still.expired()) return;
@@ -178,9 +179,9 @@ struct ClientConnection::Impl final : SessionEvents {
         "the connection to {} ended before the answer came ({}): whether the request was "
         "carried out is not known{}",
         address.text(), reason,
-        spoken || address.tls || address.is_unix()
+        spoken || address.tls
             ? ""
-            : fmt::format("; if it speaks TLS, write https://{}", address.text())));
+            : fmt::format("; if it speaks TLS, write {}", address.with_tls(true).text())));
   }
 
   void fail(const std::string& reason) { fail(grpc_status(GrpcCode::kUnavailable, reason)); }

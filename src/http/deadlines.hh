@@ -1,6 +1,8 @@
 #pragma once
 
-// Calls that have to end at some time. The owner asks often which ones are late.
+// The deadlines of open calls. The owner calls expire() about every 50 ms.
+//
+// Threads: the loop's.
 
 #include <absl/container/flat_hash_map.h>
 
@@ -16,9 +18,10 @@ namespace polis::http {
 class Deadlines {
  public:
   void add(ServerCall& call, Instant deadline) { calls_[&call] = {deadline, ++added_}; }
-  // Before the call is destroyed; fine if it was never added.
+  // Must be called before the call is destroyed; does nothing if the call was never added.
   void remove(ServerCall& call) { calls_.erase(&call); }
-  // Ends those that are late, in the order in which they were added.
+  // Ends the calls whose deadline has passed with DEADLINE_EXCEEDED, in the order in which they
+  // were added.
   void expire(Instant now) {
     std::vector<std::pair<std::uint64_t, CallPtr>> late;
     for (const auto& [call, due] : calls_) {

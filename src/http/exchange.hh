@@ -1,15 +1,15 @@
 #pragma once
 
-// One request and its answer, streaming both ways: what gRPC, JSON and pages share, over HTTP/1.1
-// and HTTP/2 alike.
+// An exchange: one HTTP request and its answer, both streaming, over HTTP/1.1 or HTTP/2. gRPC, JSON
+// and pages stand on it.
 //
-// A connection makes an exchange when a request's head has arrived and gives it to the router's
-// handler. The handler answers at once or later; body bytes come to it as they arrive, and the
-// client may send more only as they are consumed.
+// A connection makes an exchange when a request's head has arrived, and gives it to the router's
+// handler. The handler answers at once or later. It gets the bytes of the request's body as they
+// arrive; the client may send more only after they were consumed.
 //
 // Threads: the loop's.
-// Life: respond -> write... -> end, in this order. After the client has gone, all of them do
-// nothing. Shared: by the connection, and by whoever will answer.
+// Life: respond -> write ... -> end, in this order. After the client has gone, these functions do
+// nothing. Shared by the connection and by the code that will answer.
 
 #include <cstdint>
 #include <memory>
@@ -36,26 +36,29 @@ struct Request {
   }
 };
 
-// Bytes that are made while they are sent.
+// A source of bytes that are made while they are sent.
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
+  // How many bytes it gives in all.
   virtual std::uint64_t size() const = 0;
-  // Appends at least one byte and about `bytes_max`; false when there is nothing more.
+  // Appends the next bytes: at least one, and about `bytes_max`. False: all were given; nothing was
+  // appended.
   virtual bool read(std::string& out, std::size_t bytes_max) = 0;
 };
 
-// Who handles a request, as its exchange tells it what happens.
+// Handles one request. Its exchange calls these functions.
 class ExchangeHandler {
  public:
   virtual ~ExchangeHandler() = default;
-  // A part of the body. Exchange::consumed must be told of every byte once.
+  // A part of the body has arrived, valid during the call. The handler must pass the number of
+  // bytes to Exchange::consumed, each byte once.
   virtual void on_body(std::string_view bytes) = 0;
   // The request is complete. Not called if the client goes before that.
   virtual void on_request_end() = 0;
-  // Exchange::queued() has fallen below half of the limit.
+  // Exchange::queued() has fallen below half of the limit (ServerOptions::call_queue_bytes).
   virtual void on_room() {}
-  // The exchange is over, answered or not. Nothing follows.
+  // The exchange is over, with or without an answer. No other call follows.
   virtual void on_exchange_close() = 0;
 };
 
@@ -63,33 +66,42 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
   virtual ~Exchange() = default;
 
-  // Once, before the request's first body byte is delivered, from within the router's handler.
+  // Call it once, from within the router's handler, or not at all. Without a handler the body is
+  // dropped.
   void set_handler(std::shared_ptr<ExchangeHandler> handler) { handler_ = std::move(handler); }
 
-  // Begins the answer. Field names in lower case. A length that is known goes in "content-length".
+  // For the router: every answer carries these fields too, and the date if it is not empty. Both
+  // must outlive the exchange.
+  void set_common_fields(const Fields& fields) { common_fields_ = &fields; }
+  void set_date(const std::string& date) { date_ = &date; }
+  // Begins the answer. Field names in lower case. If the length is known, give it in
+  // "content-length".
   virtual void respond(int status, const Fields& fields) = 0;
-  // The whole answer is these fields. An HTTP/2 client gets one frame.
+  // The whole answer: status and fields, no body. An HTTP/2 client gets one frame.
   virtual void respond_without_body(int status, const Fields& fields) = 0;
-  // Unbounded: who streams looks at queued() first.
+  // Adds bytes to the body. They are queued without a bound: a handler that streams must look at
+  // queued() first.
   void write(std::string_view bytes);
-  // A large string, as it is.
+  // As write, and takes a large string over without a copy.
   void write_whole(std::string&& bytes);
-  // One message of a stream of them. Over HTTP/1.1 it is one chunk, since there are clients that
-  // take each chunk for a message (etcd3gw). An answer has only these, or none of them.
+  // Writes one message of an answer that is a stream of messages. Over HTTP/1.1 each message is one
+  // chunk, because some clients take each chunk for a message (etcd3gw). Do not mix it with the
+  // other write functions in one answer.
   virtual void write_message(std::string&& bytes) { write_whole(std::move(bytes)); }
-  // Made while it is sent, behind what was written. The last part of the body.
+  // The rest of the body comes from `source`, behind what was written. Write nothing after this.
   void write_from(std::unique_ptr<ByteSource> source);
+  // Ends the answer. HTTP/2 alone sends the trailers.
   virtual void end(const Fields& trailers) = 0;
   void end() { end({}); }
-  // Gives the exchange up: the client learns that no complete answer comes.
+  // Gives the exchange up: the client sees that the answer is not complete.
   virtual void abort() = 0;
 
-  // The handler is done with so many bytes of the body: the client may send as many again.
+  // The handler has processed this many bytes of the body: the client may send as many again.
   virtual void consumed(std::size_t bytes) = 0;
 
-  // The client is there and the answer is not complete.
+  // The client is there and end() was not called.
   virtual bool open() const = 0;
-  // Bytes that the client has not taken yet.
+  // Bytes of the answer that have not been sent yet, those of a ByteSource excepted.
   std::size_t queued() const { return body_.size(); }
   virtual const std::string& peer() const = 0;
 
@@ -99,16 +111,28 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   // Body bytes for the client, at most `bytes_max`.
   void take_body(std::string& out, std::size_t bytes_max);
   bool body_empty() const { return body_.empty() && !source_; }
-  // queued() has just gone from `before` to what it is; `limit`: what may be queued.
+  // Whether the handler must be told by on_room(): queued() has just fallen from `before` to below
+  // half of `limit`.
   bool has_drained(std::size_t before, std::size_t limit) const {
     return handler_ && before >= limit / 2 && body_.size() < limit / 2;
   }
-  // The exchange is over.
+  // The exchange is over: tells the handler, and drops it.
   void close_handler();
+  // Calls use(name, value) with each of these and of what every answer carries.
+  template <typename Use>
+  void for_each_field(const Fields& fields, const Use& use) const {
+    for (const auto& [name, value] : fields) use(name, value);
+    if (common_fields_ != nullptr) {
+      for (const auto& [name, value] : *common_fields_) use(name, value);
+    }
+    if (date_ != nullptr && !date_->empty()) use("date", *date_);
+  }
 
-  std::shared_ptr<ExchangeHandler> handler_;  // shared with those who answer later
+  std::shared_ptr<ExchangeHandler> handler_;  // shared with the code that answers later
 
  private:
+  const Fields* common_fields_ = nullptr;
+  const std::string* date_ = nullptr;
   ByteQueue body_;
   std::unique_ptr<ByteSource> source_;
   std::string made_;  // of the source, for one take

@@ -1,11 +1,11 @@
 #pragma once
 
-// What calls over exchanges have in common, whatever form their messages have: when a message is
-// given to the handler and when it waits, when the handler learns that the client sends no more,
-// and what happens at the end. What a message is, and how it is found, is the derived class's.
+// A call over an exchange: the part that gRPC and JSON calls share. It decides when a message is
+// given to the method's handler and when the message waits, when the handler learns that the client
+// sends no more, and what happens at the end. The derived class knows the form of a message.
 //
-// A stream whose client does not read is given no more messages. Bytes of the body are given back
-// to the client's window when their messages were given to the handler, not before.
+// If the client of a stream does not read its answers, the handler gets no more messages. The
+// client's window grows again only when its messages were given to the handler.
 //
 // Threads: the loop's.
 
@@ -25,23 +25,25 @@ namespace polis::http {
 
 class ExchangeCall;
 
-// Bounds what the unfinished request messages of all calls hold together: beyond it, the call that
-// holds most is ended.
+// Bounds the memory that incomplete request messages of all calls hold together. Beyond the bound,
+// the call that holds most is ended with RESOURCE_EXHAUSTED. A call that holds less than 16 KiB is
+// not counted.
 class HeldRequests {
  public:
   explicit HeldRequests(std::size_t bytes_max) : bytes_max_(bytes_max) {}
-  // `call` held `before` and holds `now`. May end it.
+  // `call` held `before` bytes and holds `now` bytes. May end any call that holds bytes, also this
+  // one.
   void on_held(ExchangeCall& call, std::size_t before, std::size_t now);
 
  private:
   void end_largest();
 
   std::size_t bytes_max_;
-  absl::flat_hash_set<ExchangeCall*> holding_;  // those that hold something
-  std::size_t held_ = 0;                        // by all of them
+  absl::flat_hash_set<ExchangeCall*> holding_;  // the calls that hold something
+  std::size_t held_ = 0;                        // the sum over them
 };
 
-// Bytes of messages of all calls, without what carries them.
+// Bytes of the messages of all calls, without HTTP's and gRPC's framing.
 struct Traffic {
   std::uint64_t received = 0, sent = 0;
 };
@@ -54,17 +56,18 @@ struct SlowCall {
   Duration for_request{};  // until the client had sent all of the request
   Duration for_answer{};   // from then until the answer was known
   Duration for_client{};   // from then until the client had let all of it be sent
-  bool answered = false;   // false: the client went before that, and for_client is nothing
+  bool answered = false;   // false: the client went before the answer; for_client is zero
 };
 
-// What all calls of a server share.
+// What all calls of a server share. Outlives them.
 struct CallsShared {
   const io::Loop& loop;
-  std::size_t queue_bytes_max;  // of answers that a stream's client does not read
+  // A stream whose client has not taken this many bytes of answers gets no more messages.
+  std::size_t queue_bytes_max;
   HeldRequests held;
   Deadlines deadlines;
   Traffic traffic;
-  // Told of unary calls that took at least as long; may be empty.
+  // Called at the end of each unary call that took at least slow_min; may be empty.
   std::function<void(const SlowCall&)> on_slow;
   Duration slow_min = std::chrono::milliseconds(500);
 };
@@ -93,28 +96,30 @@ class ExchangeCall : public ServerCall, public ExchangeHandler {
   void on_room() final;
   void on_exchange_close() final;
 
-  // As HeldRequests knows it.
+  // The bytes of incomplete messages that HeldRequests counts for this call.
   std::size_t held() const { return held_; }
 
  protected:
-  // The reader of messages. What it cannot read it tells by finish().
+  // The following functions are the derived class's: they cut messages out of the body. If a
+  // message cannot be read, they call finish() with an error.
+  // Takes bytes of the body.
   virtual void add(std::string_view bytes) = 0;
-  // A stream's next message, valid until the next call. False: none is complete.
+  // Takes a stream's next message, valid until the next call. False: none is complete.
   virtual bool next(std::string_view& message) = 0;
-  // Bytes that were added and are in no message yet that was taken.
+  // How many bytes were added and do not belong to a message that was taken.
   virtual std::size_t unread() const = 0;
   virtual void forget_unread() = 0;
-  // More of a unary call's request has come.
+  // More bytes of a unary call's request were added.
   virtual void on_unary_bytes() = 0;
-  // It is complete: calls the method.
+  // A unary call's request is complete: calls the method.
   virtual void on_unary_end() = 0;
   // A stream's client sends no more, and every message was taken.
   virtual void on_stream_end() {}
 
   bool streams() const { return method_.stream != nullptr; }
-  // How finish() begins. False: there is nobody to tell, or it was told before.
+  // finish() must call this first. False: the client has gone, or the call has ended: do nothing.
   bool begin_finish(int code);
-  // A unary call's message was taken; `bytes` of a message were given to the exchange.
+  // A message of this many bytes was received from the client, or sent to it.
   void count_received(std::size_t bytes);
   void count_sent(std::uint64_t bytes);
 
@@ -131,12 +136,13 @@ class ExchangeCall : public ServerCall, public ExchangeHandler {
   void maybe_tell_half_close();
   void maybe_report_slow();
 
-  Instant begun_, complete_, answered_;  // of a unary call; the latter two when it has come to that
+  // Of a unary call: when its head arrived; when its request was complete; when it was answered.
+  Instant begun_, complete_, answered_;
   std::size_t held_ = 0;
-  std::size_t received_ = 0;  // bytes of the body that were not given back yet
+  std::size_t received_ = 0;  // bytes of the body for which consumed() was not called yet
   bool finished_ = false, request_complete_ = false;
-  bool full_ = false;     // messages wait until the client has read
-  bool reading_ = false;  // a message may be in use
+  bool full_ = false;     // messages wait until the client has read answers
+  bool reading_ = false;  // a handler may be using a message
   bool told_half_close_ = false;
   bool end_counted_ = false;
 };

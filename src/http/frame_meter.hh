@@ -1,12 +1,12 @@
 #pragma once
 
-// Judges what a peer's HTTP/2 frames are worth. Frames that carry no request and no body cost as
-// much to read as others; a peer that sends little else is not served.
+// Finds peers that send mostly HTTP/2 frames without a request or a body. Such frames cost as much
+// to read as others and lead to nothing.
 //
-// Each such frame takes one from a credit. Requests and bodies, answers that are sent, and time
-// give to it. A peer without credit has to go (ENHANCE_YOUR_CALM).
+// Each such frame takes one from a credit. Requests, bodies, answers that are sent, and time add to
+// the credit. A connection whose peer has no credit left is ended (ENHANCE_YOUR_CALM).
 //
-// Pure: time is handed in.
+// Threads: none of its own. Pure: time is handed in.
 
 #include <algorithm>
 #include <cstdint>
@@ -18,18 +18,19 @@ namespace polis::http {
 
 class FrameMeter {
  public:
-  // `preface_bytes`: what comes before the first frame.
+  // `preface_bytes`: how many bytes come before the first frame.
   explicit FrameMeter(std::size_t preface_bytes) : skip_(preface_bytes) {}
 
-  // Looks at what has arrived; any cut. False: the credit is used up.
+  // Looks at the bytes that have arrived next; frames may be cut anywhere. False: the credit is
+  // used up.
   bool on_received(std::string_view bytes, Instant now);
-  // So many bytes were sent: the peer answers them with WINDOW_UPDATE frames.
+  // This many bytes were sent to the peer, which answers them with WINDOW_UPDATE frames.
   void on_sent(std::size_t bytes) { earn(static_cast<std::int64_t>(bytes / kSentBytesPerFrame)); }
   std::int64_t credit() const { return credit_; }
 
   static constexpr std::int64_t kCreditMax = 20'000;
   static constexpr std::int64_t kCreditPerSecond = 1'000;
-  // A request or a part of a body justifies so many other frames.
+  // A request or a part of a body justifies this many other frames.
   static constexpr std::int64_t kCreditPerUsefulFrame = 4;
   static constexpr std::size_t kSentBytesPerFrame = 256;
 

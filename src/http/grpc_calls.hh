@@ -3,7 +3,7 @@
 // gRPC over exchanges: finds the method of a call, collects its messages, and ends it at its
 // deadline.
 //
-// A message is refused when its prefix says that it is too long, not when it has arrived.
+// A message that is too long is refused as soon as its prefix has arrived.
 //
 // Threads: the loop's.
 // Source: "gRPC over HTTP2", the protocol's own description.
@@ -52,14 +52,16 @@ class GrpcCall final : public ExchangeCall {
 
 class GrpcCalls {
  public:
-  // `message_bytes_max`: of one request message. `shared` outlives the calls.
+  // `message_bytes_max`: the largest request message. `loop` and `shared` must outlive the calls.
   GrpcCalls(io::Loop& loop, CallsShared& shared, std::size_t message_bytes_max)
       : loop_(loop), shared_(shared), message_bytes_max_(message_bytes_max) {}
 
   MethodTable& methods() { return methods_; }
   const MethodTable& methods() const { return methods_; }
+  // A request with gRPC's content type has arrived: finds its method and begins the call. An
+  // unknown method ends with UNIMPLEMENTED.
   void begin(const ExchangePtr& exchange, const Request& request);
-  // No new calls from now on.
+  // From now on new calls are refused with UNAVAILABLE.
   void drain() { draining_ = true; }
 
  private:

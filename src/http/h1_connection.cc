@@ -8,6 +8,8 @@
 namespace polis::http {
 namespace {
 
+// Mostly enough for the head of an answer.
+constexpr std::size_t kHeadBytes = 512;
 // Requests of one connection that are begun in one turn.
 constexpr int kRequestsPerTurn = 64;
 // Bytes that wait while a request is handled; then reading stops.
@@ -81,13 +83,18 @@ void H1Exchange::write_head(int status, const Fields& fields, Framing framing) {
   responding_ = true;
   framing_ = framing;
   if (framing == Framing::kUntilClose) keep_alive_ = false;
-  fmt::format_to(std::back_inserter(head_), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
-  for (const auto& [name, value] : fields) {
+  head_.reserve(kHeadBytes);
+  if (status == 200) {
+    head_ += "HTTP/1.1 200 OK\r\n";
+  } else {
+    fmt::format_to(std::back_inserter(head_), "HTTP/1.1 {} {}\r\n", status, reason_phrase(status));
+  }
+  for_each_field(fields, [this](std::string_view name, std::string_view value) {
     head_ += name;
     head_ += ": ";
     head_ += value;
     head_ += "\r\n";
-  }
+  });
   if (framing == Framing::kChunked) head_ += "transfer-encoding: chunked\r\n";
   if (!keep_alive_) {
     head_ += "connection: close\r\n";
@@ -152,16 +159,16 @@ void H1Exchange::produce(std::string& out, std::size_t bytes_max) {
   out += std::exchange(head_, {});
   const std::size_t before = queued();
   while (!body_empty() && out.size() < bytes_max) {
+    if (framing_ != Framing::kChunked && !head_only_) {
+      take_body(out, bytes_max - out.size());
+      continue;
+    }
     std::string part;
     take_body(part, bytes_max - out.size());
     if (part.empty() || head_only_) continue;
-    if (framing_ == Framing::kChunked) {
-      fmt::format_to(std::back_inserter(out), "{:x}\r\n", part.size());
-      out += part;
-      out += "\r\n";
-    } else {
-      out += part;
-    }
+    fmt::format_to(std::back_inserter(out), "{:x}\r\n", part.size());
+    out += part;
+    out += "\r\n";
   }
   if (body_empty() && ended_) out += std::exchange(last_, {});
   if (has_drained(before, connection_->connection().server().options.call_queue_bytes)) {
@@ -198,17 +205,19 @@ H1Connection::~H1Connection() {
 
 bool H1Connection::on_bytes(std::string_view bytes) {
   if (parser_.idle()) head_began_ = connection_.server().loop.now();
-  in_ += bytes;
   begun_ = 0;
-  go_on();
+  go_on(bytes);
   return !finished_;
 }
 
-// Handles what has arrived, as far as the exchange that is under way allows.
-void H1Connection::go_on() {
+// Handles what has arrived, as far as the exchange that is under way allows. `bytes` are new; what
+// need not wait of them is not copied.
+void H1Connection::go_on(std::string_view bytes) {
   if (stepping_) return;  // a handler answered at once: the loop below sees it
   stepping_ = true;
-  std::string_view rest = std::string_view(in_).substr(in_at_);
+  const bool at_once = in_at_ == in_.size();
+  if (!at_once) in_ += bytes;
+  std::string_view rest = at_once ? bytes : std::string_view(in_).substr(in_at_);
   const std::size_t before = rest.size();
   while (!finished_) {
     if (exchange_ && (request_complete_ || unconsumed_ >= kUnconsumedBytesMax)) {
@@ -224,7 +233,12 @@ void H1Connection::go_on() {
     if (!step(rest)) break;
   }
   stepping_ = false;
-  in_at_ += before - rest.size();
+  if (at_once) {
+    in_ = rest;
+    in_at_ = 0;
+  } else {
+    in_at_ += before - rest.size();
+  }
   if (in_at_ == in_.size() || in_at_ > kWaitingBytesMax) {
     in_.erase(0, in_at_);
     in_at_ = 0;
@@ -302,10 +316,12 @@ void H1Connection::begin_exchange() {
 void H1Connection::refuse(int status, const std::string& text) {
   finished_ = true;
   if (exchange_ && exchange_->responding()) return;  // an answer is under way: end it short
+  const std::string& date = connection_.server().date;
   errors_ += fmt::format(
       "HTTP/1.1 {} {}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: "
-      "{}\r\nconnection: close\r\n\r\n{}\n",
-      status, reason_phrase(status), text.size() + 1, text);
+      "{}\r\n{}{}{}connection: close\r\n\r\n{}\n",
+      status, reason_phrase(status), text.size() + 1, date.empty() ? "" : "date: ", date,
+      date.empty() ? "" : "\r\n", text);
 }
 
 void H1Connection::end_exchange() {
@@ -318,7 +334,9 @@ void H1Connection::end_exchange() {
 
 void H1Connection::on_consumed(std::size_t bytes) {
   unconsumed_ -= std::min(unconsumed_, bytes);
-  if (unconsumed_ < kUnconsumedBytesMax && in_at_ < in_.size()) maybe_continue_later();
+  // While bytes are handled, their own loop sees it.
+  if (!stepping_ && unconsumed_ < kUnconsumedBytesMax && in_at_ < in_.size())
+    maybe_continue_later();
 }
 
 void H1Connection::produce(std::string& out, std::size_t bytes_max) {

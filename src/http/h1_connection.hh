@@ -76,7 +76,7 @@ class H1Connection final : public Protocol {
   void on_consumed(std::size_t bytes);
 
  private:
-  void go_on();
+  void go_on(std::string_view bytes = {});
   bool step(std::string_view& bytes);
   void begin_exchange();
   void refuse(int status, const std::string& text);

@@ -20,7 +20,9 @@ Fields H2Exchange::with_status(int status, const Fields& fields, std::string& te
   Fields all;
   all.reserve(fields.size() + 1);
   all.emplace_back(":status", text);
-  all.insert(all.end(), fields.begin(), fields.end());
+  for_each_field(fields, [&all](std::string_view name, std::string_view value) {
+    all.emplace_back(name, value);
+  });
   return all;
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
-// HTTP/2 on a server's connection: its streams as exchanges.
+// HTTP/2 on a server's connection: each of its streams is an exchange.
+//
+// Threads: the loop's.
 
 #include <absl/container/flat_hash_map.h>
 
@@ -26,11 +28,11 @@ class H2Exchange final : public Exchange, public BodySource {
   const std::string& peer() const override;
   State read(std::string& out, std::size_t bytes_max) override;
 
-  // From the connection.
+  // Called by the connection.
   void on_data(std::string_view bytes);
   void on_request_end();
   void close();  // the stream is gone
-  // What Content-Length says; the body has to agree.
+  // The request's Content-Length. If the body has another length, the stream is reset.
   void expect_length(std::uint64_t bytes) { length_left_ = static_cast<std::int64_t>(bytes); }
 
  protected:
@@ -41,7 +43,7 @@ class H2Exchange final : public Exchange, public BodySource {
 
   H2Connection* connection_;  // null when the stream is gone
   StreamId stream_;
-  std::int64_t length_left_ = -1;  // negative: not told
+  std::int64_t length_left_ = -1;  // negative: there is no Content-Length
   bool responding_ = false, ended_ = false;
 };
 

@@ -196,7 +196,7 @@ TEST_F(HttpTest, http1_is_served_on_the_same_port) {
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK")) << answer;
   EXPECT_TRUE(answer.ends_with("/health"));
   EXPECT_TRUE(
-      raw("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 405"));
+      raw("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").starts_with("HTTP/1.1 404"));
   EXPECT_TRUE(raw("\x16\x03\x01 tls hello? \r\n\r\n").starts_with("HTTP/1.1 400"));
   EXPECT_TRUE(raw("GET /" + std::string(70'000, 'a')).starts_with("HTTP/1.1 431"));
 }

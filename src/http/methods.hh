@@ -1,7 +1,7 @@
 #pragma once
 
-// The methods that a server offers, and a call as their handlers see it: the same for gRPC and for
-// every other way in.
+// The methods that a server offers, and a call as a method's handler sees it. They are the same for
+// gRPC and JSON.
 //
 // Threads: the loop's.
 
@@ -18,48 +18,52 @@
 
 namespace polis::http {
 
-// The bytes of one message that are made while they are sent.
+// The source of one message whose bytes are made while they are sent.
 using MessageSource = ByteSource;
 
 // One call, as its handler sees it. The handler may keep it as long as it likes: after the client
-// has gone, writing does nothing. Shared: by the connection, and by whoever will answer.
+// has gone, its functions do nothing. Shared by the connection and by the code that will answer.
 class ServerCall : public std::enable_shared_from_this<ServerCall> {
  public:
   virtual ~ServerCall() = default;
-  // Sends one message. Unbounded: a streaming handler looks at queued() first.
+  // Sends one message. Messages are queued without a bound: a handler that streams must look at
+  // queued() first.
   virtual void send(std::string_view message) = 0;
-  // Sends one message that is made while it is sent. The only one of the call.
+  // Sends one message whose bytes are made while they are sent. It must be the last message of the
+  // call.
   virtual void send_from(std::unique_ptr<MessageSource> source) = 0;
-  // Ends the call. Later calls do nothing.
+  // Ends the call with this status. Afterwards the functions of this object do nothing.
   virtual void finish(const GrpcStatus& status) = 0;
-  // send and finish with OK.
+  // send(message), then finish with OK.
   void reply(std::string_view message) {
     send(message);
     finish({});
   }
+  // The client is there and finish() was not called.
   virtual bool open() const = 0;
-  // Bytes that the client has not taken yet. While there are more than
-  // ServerOptions::call_queue_bytes, no further message is delivered.
+  // Bytes of answers that the client has not taken yet. While they are
+  // ServerOptions::call_queue_bytes or more, on_message is not called.
   virtual std::size_t queued() const = 0;
-  virtual const std::string& peer() const = 0;
+  virtual const std::string& peer() const = 0;  // "HOST:PORT", or "unix"
 
-  // Set by the handler when the call begins; each may stay empty. They are dropped when the call
-  // ends, and with them what they hold.
-  std::function<void(std::string_view message)> on_message;  // streaming only
-  // The client sends no more. It still reads: answers to what it sent must follow.
+  // The handler sets these when the call begins; each may stay empty. They are destroyed, with
+  // what they hold, when the call is over.
+  std::function<void(std::string_view message)> on_message;  // streaming methods only
+  // The client sends no more. It still reads, so answers to its messages must follow.
   std::function<void()> on_half_close;
-  std::function<void()> on_close;    // the call is over, finished or not
+  std::function<void()> on_close;    // the call is over, whether finish() was called or not
   std::function<void()> on_drained;  // queued() has fallen below half of the limit
 };
 
+// `request` is valid during the call.
 using CallPtr = std::shared_ptr<ServerCall>;
 using UnaryHandler = std::function<void(CallPtr call, std::string_view request)>;
 using StreamHandler = std::function<void(CallPtr call)>;
 
-// Who sends more than one message.
+// Which side of a method's calls may send more than one message.
 enum class Streams { kNobody, kServer, kBoth };
 
-// What the calls of a method have come to so far.
+// Counts of a method's calls since the process started.
 struct MethodCounts {
   static constexpr std::size_t kCodes = 17;  // gRPC's, from OK on
   std::uint64_t started = 0;
@@ -72,17 +76,19 @@ struct MethodCounts {
   }
 };
 
+// Either `unary` or `stream` is set.
 struct Method {
   std::string path;
   UnaryHandler unary;
   StreamHandler stream;
   Streams streams = Streams::kNobody;
-  mutable MethodCounts counts;  // by whoever has the method called
+  mutable MethodCounts counts;  // raised by the code that calls the handlers
 };
 
-// What a call's client said of it beside its messages.
+// The fields that a client sent with its call.
 using Metadata = Fields;
-// Sees every call before its handler does; a status refuses it.
+// Called with every call before its handler. A status: the call is refused with it. nullopt: the
+// call goes on.
 using Interceptor =
     std::function<std::optional<GrpcStatus>(const CallPtr& call, const Metadata& metadata)>;
 
@@ -98,7 +104,7 @@ class MethodTable {
     method.stream = std::move(handler);
     method.streams = streams;
   }
-  // Null if there is none.
+  // nullptr: there is no such method. The pointer is valid as long as the table.
   const Method* find(std::string_view path) const {
     auto found = methods_.find(path);
     return found == methods_.end() ? nullptr : &found->second;
@@ -110,7 +116,7 @@ class MethodTable {
     for (const auto& [path, method] : methods_) use(path, method);
   }
 
-  // Asked in the order in which they were added.
+  // Interceptors are asked in the order in which they were added; the first refusal counts.
   void add_interceptor(Interceptor interceptor) { interceptors_.push_back(std::move(interceptor)); }
   std::optional<GrpcStatus> intercept(const CallPtr& call, const Metadata& metadata) const {
     for (const Interceptor& interceptor : interceptors_) {

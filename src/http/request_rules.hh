@@ -1,9 +1,10 @@
 #pragma once
 
-// What an HTTP/2 request must look like before anybody handles it. Stricter than some clients in
-// nothing that they rely on: `:authority` may be any text, since clients of etcd put lists of
+// Checks the header fields of an HTTP/2 request before a handler sees it. Two rules are relaxed
+// because clients of etcd break them: `:authority` may be any text, since some put lists of
 // endpoints there, and values may have blanks around them.
 //
+// Threads: pure functions, from any thread.
 // Source: RFC 9113 sections 8.1 to 8.3.
 
 #include <optional>
@@ -18,9 +19,10 @@ struct RequestHead {
   Fields fields;  // without pseudo-header fields; values without blanks around them
 };
 
-// Nothing: the request is malformed, and its stream must be reset with PROTOCOL_ERROR.
+// nullopt: the request is malformed, and its stream must be reset with PROTOCOL_ERROR. The views
+// point into the memory of `block`.
 std::optional<RequestHead> parse_request_head(const Fields& block);
-// Trailers are fields alone.
+// Whether `block` may be trailers: they have no pseudo-header fields.
 bool are_trailers(const Fields& block);
 
 }  // namespace polis::http

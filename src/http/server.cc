@@ -1,6 +1,7 @@
 #include "http/server.hh"
 
 #include "base/check.hh"
+#include "http/date.hh"
 #include "http/server_impl.hh"
 
 namespace polis::http {
@@ -29,6 +30,7 @@ Server::Impl::Impl(io::Loop& l, io::Network& n, ServerOptions o)
       options(std::move(o)),
       calls{loop, options.call_queue_bytes, HeldRequests(options.request_bytes_max), {}, {}, {}},
       grpc(loop, calls, options.message_bytes_max) {
+  router.set_date(date);
   router.set_grpc([this](const ExchangePtr& exchange, const Request& request) {
     grpc.begin(exchange, request);
   });
@@ -44,17 +46,19 @@ void Server::add_stream(const std::string& path, StreamHandler handler, Streams 
   methods().add_stream(path, std::move(handler), streams);
 }
 
-void Server::set_http(HttpHandler handler) {
-  router().set_fallback(
-      [handler = std::move(handler)](const ExchangePtr& exchange, const Request& request) {
-        if (refused_unless_read(*exchange, request)) return;
-        handler(request.target, [exchange](const HttpResponse& response) {
-          respond_with_page(
-              *exchange, response.status,
-              response.content_type.empty() ? "text/plain; charset=utf-8" : response.content_type,
-              response.body);
-        });
-      });
+void Server::add_page(const std::string& path, HttpHandler handler) {
+  Handler page = [handler = std::move(handler)](const ExchangePtr& exchange,
+                                                const Request& request) {
+    if (refused_unless_read(*exchange, request)) return;
+    handler(request.target, [exchange](const HttpResponse& response) {
+      respond_with_page(
+          *exchange, response.status,
+          response.content_type.empty() ? "text/plain; charset=utf-8" : response.content_type,
+          response.body);
+    });
+  };
+  path.ends_with('/') ? router().add_prefix(path, std::move(page))
+                      : router().add(path, std::move(page));
 }
 
 Result<void> Server::listen(const io::Address& address) {
@@ -93,6 +97,10 @@ void Server::Impl::remove(std::uint64_t id) {
 void Server::Impl::tick() {
   Instant now = loop.now();
   calls.deadlines.expire(now);
+  if (options.wall_clock) {
+    const std::int64_t second = options.wall_clock() / 1'000'000'000;
+    if (std::exchange(date_second, second) != second) date = http_date(second);
+  }
   std::vector<Connection*> all;
   all.reserve(connections.size());
   for (auto& [id, connection] : connections) all.push_back(connection.get());

@@ -3,12 +3,15 @@
 // A server for gRPC, JSON and pages: HTTP/2 and HTTP/1.1 on one port, told apart by the first
 // bytes.
 //
-// Requests are exchanges (http/exchange.hh), the router finds their handlers, and gRPC calls find
-// their methods (http/methods.hh). All are answered with callbacks, from the same thread. What is
-// written during a turn is sent at its end, with one system call for each connection.
+// Each request is an exchange (http/exchange.hh). The router finds its handler; a gRPC call's
+// handler is its method's (http/methods.hh). Handlers answer through callbacks on the loop's
+// thread. The bytes written during a turn are sent at its end, with one system call for each
+// connection.
 //
 // Threads: the loop's.
-// Life: add methods -> listen -> drain_and_stop -> destroy, when stopped() or when patience ends.
+// Life: add methods -> listen -> turn_end after each turn -> drain_and_stop -> destroy, when
+// stopped() or when the caller waits no longer: open connections are closed then. `loop` and
+// `network` must outlive the server.
 
 #include <functional>
 #include <map>
@@ -31,22 +34,28 @@ namespace polis::http {
 
 struct ServerOptions {
   SessionLimits session;
+  // Open connections. Further ones are accepted and closed at once.
   std::size_t connections_max = 10'000;
-  // Open requests of one connection; a client that begins more has them refused (REFUSED_STREAM).
-  // A stream costs about 2 KiB.
+  // Open requests of one HTTP/2 connection. Further ones are refused (REFUSED_STREAM). A stream
+  // costs about 2 KiB.
   std::size_t streams_max = 32'000;
   std::size_t message_bytes_max = 2 << 20;  // of one request message
-  // Request messages that are not complete, of all connections together; beyond it, the largest one
-  // is ended.
+  // The sum of all request messages that are not complete, over all connections. Beyond it, the
+  // call with the largest one is ended (RESOURCE_EXHAUSTED).
   std::size_t request_bytes_max = 256 << 20;
-  // Streams of one connection may hold this much that its client does not read; then their writers
-  // have to wait.
+  // Answers of one streaming call that its client has not taken. Beyond it, the call's handler gets
+  // no more messages.
   std::size_t call_queue_bytes = 256 << 10;
-  Duration preface_timeout = std::chrono::seconds(10);  // a connection that says nothing at all
-  Duration keepalive_interval =
-      std::chrono::seconds(30);  // silence after which the client is asked whether it lives
-  Duration keepalive_timeout =
-      std::chrono::seconds(20);  // and how long it has to answer, or to take what is sent
+  // A new connection that sends nothing for this long is closed; so is an HTTP/1.1 request whose
+  // head is not complete after this time.
+  Duration preface_timeout = std::chrono::seconds(10);
+  // After this much silence of an HTTP/2 client, it is asked for a sign of life (PING).
+  Duration keepalive_interval = std::chrono::seconds(30);
+  // A client that gives no sign of life for this long after that, or that takes nothing of what is
+  // sent to it for this long, is disconnected.
+  Duration keepalive_timeout = std::chrono::seconds(20);
+  // Nanoseconds since 1970, for the date that answers carry. Empty: they carry none.
+  std::function<std::int64_t()> wall_clock;
 };
 
 struct HttpResponse {
@@ -54,10 +63,12 @@ struct HttpResponse {
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
 };
-// Serves GET and HEAD for whatever no route takes. `path` with its query.
+// Serves GET and HEAD of a page. `path` has the query, and is valid during the call. `respond` must
+// be called once, at once or later.
 using HttpHandler =
     std::function<void(std::string_view path, std::function<void(HttpResponse)> respond)>;
 
+// Since the server was made; connections_open and calls_open: now.
 struct ServerCounters {
   std::uint64_t connections_accepted = 0, connections_open = 0, connections_refused = 0;
   std::uint64_t calls_started = 0, calls_open = 0, bytes_received = 0, bytes_sent = 0;
@@ -71,22 +82,24 @@ class Server {
   // `path` is "/package.Service/Method".
   void add_unary(const std::string& path, UnaryHandler handler);
   void add_stream(const std::string& path, StreamHandler handler, Streams streams = Streams::kBoth);
-  void set_http(HttpHandler handler);
+  // `handler` serves the page at `path`; where that ends with '/', every page below it.
+  void add_page(const std::string& path, HttpHandler handler);
   MethodTable& methods();
   Router& router();
-  // For calls that come another way than gRPC.
+  // For ways in other than gRPC that make calls, such as the JSON gateway.
   CallsShared& calls();
 
-  // May be called several times, for several addresses.
+  // Accepts connections at this address. May be called for several addresses. Errors: as
+  // io::Network::listen.
   Result<void> listen(const io::Address& address);
-  std::uint16_t port() const;  // of the first one
-  // Sends what this turn has written. Call at the end of every turn.
+  std::uint16_t port() const;  // of the first address; 0: none yet, or a unix socket
+  // Sends what this turn has written. Call it at the end of every turn.
   void turn_end();
-  // No new connections and no new calls; those under way may end.
+  // From now on new connections and new calls are refused. Open calls go on.
   void drain_and_stop();
-  bool stopped() const;  // drained, and every connection is closed
+  bool stopped() const;  // drain_and_stop was called, and every connection is closed
   const ServerCounters& counters() const;
-  // Connections, bytes, and calls by method.
+  // Writes the metrics of the server: connections, bytes, and calls by method.
   void report(MetricSink& out) const;
 
   struct Impl;

@@ -1,6 +1,8 @@
 #pragma once
 
-// What the connections of a server share.
+// What a server's connections share. For the .cc files of http/ alone.
+//
+// Threads: the loop's.
 
 #include <map>
 #include <memory>
@@ -24,11 +26,13 @@ struct Server::Impl {
   std::map<std::uint64_t, std::unique_ptr<Connection>> connections;
   std::vector<std::uint64_t> dirty;
   std::vector<std::unique_ptr<Connection>>
-      closed;  // until the turn's end: they may be on the stack
+      closed;  // destroyed at the turn's end, because their functions may be on the stack
   std::uint64_t next_connection = 1;
   std::unique_ptr<io::Timer> timer;
   bool draining = false;
   int ticks = 0;
+  std::string date;  // of now, as answers have it; empty: there is no clock
+  std::int64_t date_second = -1;
   ServerCounters counters;
 
   Impl(io::Loop& l, io::Network& n, ServerOptions o);

@@ -35,12 +35,12 @@ bool good_name(std::string_view host) {
   });
 }
 
-Result<Address> parse_unix(std::string_view given, std::string_view path) {
+Result<Address> parse_unix(std::string_view given, std::string_view path, bool tls) {
   if (path.empty()) return wrong(given, "the path of the socket is missing");
   if (path.size() > kUnixPathMax)
     return wrong(given,
                  fmt::format("the path of a unix socket has at most {} bytes", kUnixPathMax));
-  return Address{"", 0, std::string(path)};
+  return Address{"", 0, std::string(path), tls};
 }
 
 Result<Address> parse_host_and_port(std::string_view given, std::string_view text) {
@@ -93,8 +93,16 @@ std::string Address::authority() const {
                                              : fmt::format("[{}]:{}", host, port);
 }
 
+std::string Address::certified_host() const { return is_unix() ? "localhost" : without_zone(host); }
+
+Address Address::with_tls(bool encrypted) const {
+  Address other = *this;
+  other.tls = encrypted;
+  return other;
+}
+
 std::string Address::text() const {
-  if (is_unix()) return "unix://" + path;
+  if (is_unix()) return (tls ? "unixs://" : "unix://") + path;
   return tls ? url() : authority();
 }
 
@@ -105,13 +113,9 @@ std::string Address::url() const {
 
 Result<Address> parse_address(std::string_view text, NoScheme no_scheme) {
   const std::string_view given = text;
-  for (std::string_view scheme : {"unix://", "unix:"}) {
-    if (text.starts_with(scheme)) return parse_unix(given, text.substr(scheme.size()));
-  }
-  for (std::string_view scheme : {"unixs://", "unixs:"}) {
+  for (std::string_view scheme : {"unix://", "unix:", "unixs://", "unixs:"}) {
     if (text.starts_with(scheme))
-      return wrong(given, fmt::format("there is no TLS over unix sockets; write unix://{}",
-                                      text.substr(scheme.size())));
+      return parse_unix(given, text.substr(scheme.size()), scheme.starts_with("unixs"));
   }
   bool tls = no_scheme == NoScheme::kTls;
   for (std::string_view scheme : {"https://", "http://", "tcp://"}) {

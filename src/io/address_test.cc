@@ -32,6 +32,9 @@ TEST(Address, each_form_is_understood) {
            Case{"unix://polis.sock", "unix://polis.sock"},
            Case{"unix://localhost:2379", "unix://localhost:2379"},
            Case{"unix://localhost:m10", "unix://localhost:m10"},
+           Case{"unixs:///run/polis.sock", "unixs:///run/polis.sock"},
+           Case{"unixs:/run/polis.sock", "unixs:///run/polis.sock"},
+           Case{"unixs://localhost:2379", "unixs://localhost:2379"},
        }) {
     auto address = parse_address(c.given);
     ASSERT_TRUE(address.has_value()) << c.given << ": " << address.error().text;
@@ -47,7 +50,7 @@ TEST(Address, what_is_wrong_is_named_with_what_to_write) {
   };
   const std::string long_path = "unix://" + std::string(108, 'x');
   for (const Case& c : {
-           Case{"unixs://localhost:1", "write unix://localhost:1"},
+           Case{"unixs:", "the path of the socket is missing"},
            Case{"ftp://10.0.0.1:2379", "'ftp' is no scheme"},
            Case{"http://https://a:1", "'https' is no scheme"},
            Case{"10.0.0.1", "the port is missing"},
@@ -88,6 +91,11 @@ TEST(Address, several_stand_with_commas_between) {
   EXPECT_TRUE(parse_address("a:1", NoScheme::kTls)->tls);
   EXPECT_FALSE(parse_address("http://a:1", NoScheme::kTls)->tls);
   EXPECT_EQ(parse_address("https://a:1")->authority(), "a:1");
+  EXPECT_EQ(parse_address("https://a:1")->with_tls(false).text(), "a:1");
+  EXPECT_FALSE(parse_address("unix:///x", NoScheme::kTls)->tls);
+  EXPECT_TRUE(parse_address("unixs:///x")->tls);
+  EXPECT_EQ(parse_address("unixs:///x")->certified_host(), "localhost");
+  EXPECT_EQ(parse_address("[fe80::1%eth0]:1")->certified_host(), "fe80::1");
   auto found = parse_addresses("http://10.0.0.1:1,[::1]:2,unix:///x");
   ASSERT_TRUE(found.has_value());
   ASSERT_EQ(found->size(), 3u);

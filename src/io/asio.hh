@@ -31,13 +31,13 @@ struct Reactor::Impl {
   asio::io_context context{1};  // one thread runs it
   asio::executor_work_guard<asio::io_context::executor_type> work{context.get_executor()};
   std::vector<std::function<void()>> turn_end;
-  std::vector<std::function<void()>> after_turn;  // of this turn: what goes on in the next one
+  std::vector<std::function<void()>> after_turn;  // to be called once, after this turn
   std::unique_ptr<asio::signal_set> signals;
   // Timers that wait in no timerfd: the loop waits no longer than until the first of them.
   std::multimap<Instant, std::function<void()>> coarse;
   std::unique_ptr<Network> network;
   bool stopped = false;
-  std::vector<char> read_buffer = std::vector<char>(kReadBytesPerTurn);  // one for all
+  std::vector<char> read_buffer = std::vector<char>(kReadBytesPerTurn);  // for all streams
 };
 
 }  // namespace polis::io

@@ -1,8 +1,8 @@
 #pragma once
 
-// How many files and sockets this process may have open at one time.
+// The limit on files and sockets that this process may have open at one time.
 //
-// Threads: any; but raise the limit before others read it.
+// Threads: any; raise the limit before other code reads it.
 
 #include <cstdint>
 

@@ -28,9 +28,9 @@ class File {
   virtual Result<std::uint64_t> size() = 0;
   // Everything written before is durable when this returns.
   virtual Result<void> sync() = 0;
-  // As sync, without holding the loop up longer than a fast disk needs. `done` may be called before
-  // this returns. The file must live until then. A failure is final: what the disk holds is unknown
-  // (never sync again after one).
+  // As sync, but does not hold the loop up longer than a fast disk needs. `done` is called once,
+  // perhaps before this returns; the file must live until then. A failure is final, because nobody
+  // knows what the disk holds: never sync the file again.
   virtual void sync_later(Done done) = 0;
 };
 
@@ -42,10 +42,10 @@ class Disk {
   // What lies behind the last write, up to the next multiple of 4 KiB, may become zero.
   virtual Result<std::unique_ptr<File>> open_log(const std::string& path) { return open(path); }
   virtual Result<std::unique_ptr<File>> create(const std::string& path) = 0;  // truncates
-  // A file of `size` zero bytes, durable with its name: later writes into it change no metadata.
-  // Takes long.
+  // Makes a file of `size` zero bytes. When it returns, the file and its name are durable, so later
+  // writes into it change no metadata. Takes long.
   virtual Result<void> create_zeroed(const std::string& path, std::uint64_t size) = 0;
-  // The same beside the loop.
+  // The same on another thread.
   virtual void create_zeroed_later(const std::string& path, std::uint64_t size, Done done) = 0;
   virtual Result<void> make_directory(
       const std::string& path) = 0;  // and its parents; fine if it exists
@@ -55,8 +55,8 @@ class Disk {
   // Makes creations, removals and renames in the directory durable.
   virtual Result<void> sync_directory(const std::string& directory) = 0;
   virtual Result<std::uint64_t> bytes_free(const std::string& directory) = 0;
-  // While the returned object lives, much is written to this disk: sync_later never holds the loop
-  // up.
+  // The caller is going to write much to this disk. While the returned object lives, sync_later
+  // never holds the loop up. May give null.
   virtual std::shared_ptr<void> expect_much() { return nullptr; }
 };
 

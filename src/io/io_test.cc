@@ -172,6 +172,33 @@ TEST(Tcp, bytes_go_both_ways_and_a_full_socket_pushes_back) {
   EXPECT_TRUE(pushed_back);
 }
 
+TEST(Tcp, what_was_said_before_the_end_arrives_though_a_write_finds_the_end_first) {
+  Reactor reactor;
+  const std::string path = "/tmp/polis-io-test-" + std::to_string(entropy());
+  std::unique_ptr<Stream> client;
+  std::string heard, ended;
+  auto listener = reactor.network().listen({"", 0, path}, [&](std::unique_ptr<Stream> server) {
+    server->write("no");
+    server.reset();
+    client->write("a question");
+  });
+  ASSERT_TRUE(listener.has_value()) << listener.error().text;
+  auto connecting = reactor.network().connect({"", 0, path}, 1s, [&](auto stream) {
+    ASSERT_TRUE(stream.has_value());
+    client = std::move(*stream);
+    client->start({[&](std::string_view bytes) { heard += bytes; },
+                   [&](const std::string& reason) {
+                     ended = reason;
+                     reactor.stop();
+                   },
+                   [] {}});
+  });
+  auto patience = reactor.after(10s, [&] { reactor.stop(); });
+  reactor.run();
+  EXPECT_EQ(heard, "no");
+  EXPECT_EQ(ended, "Broken pipe");
+}
+
 TEST(Tcp, an_address_in_use_is_named) {
   Reactor reactor;
   auto first = reactor.network().listen({"127.0.0.1", 0}, [](auto) {});

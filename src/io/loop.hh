@@ -1,7 +1,10 @@
 #pragma once
 
-// Time and turns: the one interface through which everything below cell/ waits. The real one is
-// io::Reactor, the simulated one sim::World.
+// The loop: one thread, and everything that it waits for. All folders below cell/ wait through this
+// interface alone. io::Reactor is the real loop; sim::Machine is a simulated one.
+//
+// A *turn* is one pass of the loop: it handles all that is ready, then the turn ends. "Threads: the
+// loop's" in a header means: call it on the loop's thread only; its callbacks come on that thread.
 //
 // Threads: post() from any thread; everything else, and every callback, on the loop's own thread.
 
@@ -22,13 +25,14 @@ class Loop {
  public:
   virtual ~Loop() = default;
 
-  // CLOCK_BOOTTIME: goes on while the machine sleeps, never backwards.
+  // The time by CLOCK_BOOTTIME, which goes on while the machine sleeps and never goes backwards.
   virtual Instant now() const = 0;
   // Calls `f` on the loop's thread, later.
   virtual void post(std::function<void()> f) = 0;
-  // Calls `f` once, `delay` from now or a little later: up to a millisecond where `delay` is at
-  // least kCoarseMin, and as soon as the system can below that. The long ones cost nothing when
-  // they are made and destroyed, so a deadline that moves all the time can have one.
+  // Calls `f` once, `delay` from now or a little later. Destroying the timer cancels it. If `delay`
+  // is at least kCoarseMin, it may come up to a millisecond late, and making and destroying the
+  // timer costs next to nothing, so a deadline that moves all the time can have one. A shorter
+  // delay is kept as exactly as the system can.
   static constexpr Duration kCoarseMin = std::chrono::milliseconds(3);
   [[nodiscard]] virtual std::unique_ptr<Timer> after(Duration delay, std::function<void()> f) = 0;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <charconv>
@@ -59,6 +60,12 @@ std::optional<std::string> notify_address() {
   const char* text = std::getenv("NOTIFY_SOCKET");
   if (text == nullptr || *text == '\0') return std::nullopt;
   return text;
+}
+
+std::int64_t monotonic_microseconds() {
+  timespec now;
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
 }
 
 std::optional<Duration> watchdog_interval() {

@@ -1,7 +1,7 @@
 #pragma once
 
-// Where a service manager (systemd) wants to hear how this process stands: the datagram socket that
-// NOTIFY_SOCKET names. See sd_notify(3) for what is said there.
+// The datagram socket at which the service manager (systemd) wants to be told the state of this
+// process. NOTIFY_SOCKET names it; sd_notify(3) describes the messages.
 //
 // Threads: any.
 
@@ -17,14 +17,15 @@ namespace polis::io {
 
 class NotifySocket {
  public:
-  // A path, or '@' and a name for one in the abstract namespace. kInvalid: it is neither, or too
+  // `address`: a path, or '@' and a name in the abstract namespace. kInvalid: it is neither, or too
   // long. kIo: the system gives no socket.
   static Result<std::unique_ptr<NotifySocket>> open(std::string_view address);
   ~NotifySocket();
   NotifySocket(const NotifySocket&) = delete;
   NotifySocket& operator=(const NotifySocket&) = delete;
 
-  // Lines NAME=VALUE. Never waits. kIo: nobody listens there, or it takes no more now.
+  // Sends lines of the form NAME=VALUE. Never waits. kIo: nobody listens there, or the socket takes
+  // no more now.
   Result<void> send(std::string_view lines) const;
 
  private:
@@ -33,11 +34,14 @@ class NotifySocket {
   std::string address_;  // of the system's form: '@' is a zero byte
 };
 
-// What the environment says: NOTIFY_SOCKET, or nothing.
+// NOTIFY_SOCKET from the environment. nullopt: it is not set.
 std::optional<std::string> notify_address();
 
-// How often the service manager wants to hear that this process lives (WATCHDOG_USEC, if
-// WATCHDOG_PID names this process or nobody); nothing if it does not ask.
+// CLOCK_MONOTONIC, which the notify protocol tells times by.
+std::int64_t monotonic_microseconds();
+
+// The service manager wants to hear at least this often that the process lives (WATCHDOG_USEC, if
+// WATCHDOG_PID names this process or is not set). nullopt: it does not ask.
 std::optional<Duration> watchdog_interval();
 
 }  // namespace polis::io

@@ -1,9 +1,11 @@
 #pragma once
 
-// The real disk. Syncs run on the loop's own thread while the disk is fast, which saves two
-// hand-offs, and on a thread beside it once they take longer than kSyncInlineMax on average.
+// The real disk. While syncs are fast, they run on the loop's own thread, which saves passing them
+// to another thread and back. When they take longer than kSyncInlineMax on average, they run on a
+// thread of their own.
 //
-// Threads: the loop's. Life: outlives its files.
+// Threads: the loop's. Life: must outlive its files. The free functions below may be called on any
+// thread; they block.
 
 #include <memory>
 
@@ -15,8 +17,8 @@
 
 namespace polis::io {
 
-// Above this average a sync would hold up readers more than handing it to another thread does
-// (about 50 us each way).
+// Passing a sync to another thread costs about 50 us each way. Above this average a sync on the
+// loop's thread would hold up readers more than that.
 inline constexpr Duration kSyncInlineMax = std::chrono::microseconds(400);
 
 class PosixDisk final : public Disk {
@@ -37,9 +39,9 @@ class PosixDisk final : public Disk {
   Result<std::uint64_t> bytes_free(const std::string& directory) override;
   std::shared_ptr<void> expect_much() override;
 
-  // Moving average of what a sync takes.
+  // A moving average of how long a sync takes.
   Duration sync_average() const { return sync_average_; }
-  // How long the system took for each File::sync_later.
+  // How long the system took for each File::sync_later, since the process started.
   const DurationHistogram& sync_times() const { return sync_times_; }
 
  private:
@@ -49,24 +51,25 @@ class PosixDisk final : public Disk {
   Loop& loop_;
   Duration sync_average_{};
   DurationHistogram sync_times_{std::chrono::milliseconds(1), 14};
-  // Shared with who expects much, and may outlive this.
+  // How many objects of expect_much() live. They share it, and may outlive this object.
   std::shared_ptr<int> expected_ = std::make_shared<int>(0);
   Worker syncer_;
   Worker filler_;
   Worker remover_;
 };
 
-// The clock of Loop::now, on any thread: to measure what a disk takes.
+// The time by the clock of Loop::now, on any thread.
 Instant boot_now();
 
 // Whether this errno says that a disk, a quota or a file size limit is used up.
 bool means_no_space(int number);
 
-// Takes the directory for this process alone, until the returned object is destroyed or the process
-// ends. kUnavailable: another process holds it.
+// Locks the directory for this process, until the returned object is destroyed or the process ends.
+// kUnavailable: another process holds the lock.
 Result<std::shared_ptr<void>> lock_directory(const std::string& directory);
 
-// Whole small files, for settings, identities and certificates. The write is atomic and durable.
+// Read and write whole small files: settings, identities, certificates. A write is atomic and
+// durable. kNotFound, kNoSpace, kIo: as File and Disk.
 enum class Readable { kByOwner, kByAll };
 Result<std::string> read_file(const std::string& path);
 Result<void> write_file_atomically(const std::string& path, std::string_view bytes,

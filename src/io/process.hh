@@ -1,6 +1,6 @@
 #pragma once
 
-// What the system has counted of this process.
+// Counts that the system keeps about this process.
 //
 // Threads: any.
 
@@ -14,10 +14,10 @@ struct ProcessNumbers {
   std::uint64_t virtual_bytes = 0;   // address space, used or not
   std::uint64_t descriptors_open = 0;
   std::uint64_t descriptors_max = 0;  // the soft limit
-  double started = 0;                 // seconds of the wall clock
+  double started = 0;                 // when the process started: seconds since 1970, UTC
 };
 
-// What cannot be read is 0.
+// Reads the counts now. A count that cannot be read is 0.
 ProcessNumbers process_numbers();
 
 }  // namespace polis::io

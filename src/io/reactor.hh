@@ -1,10 +1,10 @@
 #pragma once
 
-// The real loop: one thread, Boost.Asio underneath, which nobody else sees.
+// The real loop: one thread, on Boost.Asio, which only io/ knows.
 //
-// It runs in turns: everything that is ready is handled, then the hooks of the turn's end run. That
-// is where proposals of a turn become one entry, its replies one send per connection, and its log
-// records one sync.
+// It runs in turns: it handles everything that is ready, then it calls the hooks of at_turn_end. In
+// these hooks, all proposals of the turn become one entry, all replies to one connection one send,
+// and all log records one sync.
 //
 // Threads: post() and stop() from any thread; everything else from the thread that calls run().
 
@@ -26,14 +26,16 @@ class Reactor final : public Loop {
   void post(std::function<void()> f) override;
   std::unique_ptr<Timer> after(Duration delay, std::function<void()> f) override;
 
-  // TCP on this loop.
+  // TCP and unix sockets on this loop. Lives as long as the reactor.
   Network& network();
-  // `hook` runs at the end of every turn, in the order of registration.
+  // Calls `hook` at the end of every turn. Hooks run in the order in which they were added.
   void at_turn_end(std::function<void()> hook);
-  // Runs until stop().
+  // Runs turns until stop() is called. May be called again afterwards.
   void run();
+  // Makes run() return at the end of a turn, soon.
   void stop();
-  // Calls `f` on the loop's thread when SIGINT or SIGTERM comes.
+  // Calls `f` with the signal's number, on the loop's thread, each time that SIGINT or SIGTERM
+  // comes.
   void on_signal(std::function<void(int)> f);
 
   struct Impl;  // Asio's types
@@ -46,13 +48,13 @@ class Reactor final : public Loop {
   std::unique_ptr<Impl> impl_;
 };
 
-// Seconds and nanoseconds of the wall clock, for logs and for people; never for decisions.
+// The wall clock, in nanoseconds since 1970, UTC: for logs and for people, never for decisions.
 std::int64_t wall_clock_nanoseconds();
 
-// What the calling thread has used of the processor so far.
+// How much processor time the calling thread has used so far.
 Duration thread_processor_time();
 
-// 64 bits from the system's generator.
+// 64 random bits from the system's generator.
 std::uint64_t entropy();
 
 }  // namespace polis::io

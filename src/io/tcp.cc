@@ -17,6 +17,8 @@ namespace {
 // Without a free descriptor: connections that are refused at a time, and the time between.
 constexpr int kRefusedAtATime = 256;
 constexpr Duration kRefuseInterval = std::chrono::milliseconds(50);
+// Of what the other side sent before it closed: reads, each of a read buffer at most.
+constexpr int kLastReadsMax = 4;
 
 class AsioStream final : public Stream, public std::enable_shared_from_this<AsioStream> {
  public:
@@ -37,7 +39,7 @@ class AsioStream final : public Stream, public std::enable_shared_from_this<Asio
     ErrorCodeAsio error;
     std::size_t n = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), error);
     if (error && error != asio::error::would_block) {
-      fail_later(error.message());
+      fail_after_last_words(error.message());
       return bytes.size();
     }
     if (n < bytes.size() && !waiting_writable_) wait_writable();
@@ -113,9 +115,18 @@ class AsioStream final : public Stream, public std::enable_shared_from_this<Asio
     if (closed) closed(reason);
   }
 
-  void fail_later(std::string reason) {
-    asio::post(impl_.context,
-               [self = shared_from_this(), reason = std::move(reason)] { self->failed(reason); });
+  // Who closes a connection while more is on its way says before, most likely, why.
+  void fail_after_last_words(std::string reason) {
+    asio::post(impl_.context, [self = shared_from_this(), reason = std::move(reason)] {
+      for (int i = 0; i < kLastReadsMax && !self->closed_ && !self->paused_; ++i) {
+        ErrorCodeAsio error;
+        const std::size_t n = self->socket_.read_some(asio::buffer(self->impl_.read_buffer), error);
+        if (error || n == 0) break;
+        if (self->handlers_.bytes)
+          self->handlers_.bytes(std::string_view(self->impl_.read_buffer.data(), n));
+      }
+      self->failed(reason);
+    });
   }
 
   Reactor::Impl& impl_;

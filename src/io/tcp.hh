@@ -2,7 +2,7 @@
 
 // The real network: TCP and unix sockets on the reactor.
 //
-// Threads: the reactor's.
+// Threads: the loop's.
 
 #include "io/network.hh"
 #include "io/reactor.hh"

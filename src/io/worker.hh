@@ -1,10 +1,11 @@
 #pragma once
 
-// One thread beside the loop for work that takes long: syncing a slow disk, filling files,
-// committing the engine.
+// A thread beside the loop for work that takes long: syncing a slow disk, filling files, committing
+// the engine. Its queue has no bound.
 //
-// Threads: run() from the loop. Jobs run one after the other in the order given.
-// Life: the destructor finishes what was given.
+// Threads: call run() on the loop's thread. Jobs run on the worker's thread, one after the other,
+// in the order in which they were given.
+// Life: the destructor waits until all jobs are done.
 
 #include <condition_variable>
 #include <deque>
@@ -16,7 +17,7 @@ namespace polis::io {
 
 class Worker {
  public:
-  explicit Worker(const char* name);  // at most 15 characters
+  explicit Worker(const char* name);  // the thread's name, at most 15 characters
   ~Worker();
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;

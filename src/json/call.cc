@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "json/text.hh"
+
 namespace polis::json {
 namespace {
 
@@ -37,26 +39,13 @@ int http_status(int code) {
   }
 }
 
-Fields with_cors(Fields fields) {
-  fields.insert(fields.end(), cors_fields().begin(), cors_fields().end());
-  return fields;
-}
-
 }  // namespace
-
-const Fields& cors_fields() {
-  static const Fields fields{
-      {"access-control-allow-headers", "accept, content-type, authorization"},
-      {"access-control-allow-methods", "POST, GET, OPTIONS, PUT, DELETE"},
-      {"access-control-allow-origin", "*"}};
-  return fields;
-}
 
 void respond_with_error(http::Exchange& exchange, const GrpcStatus& status) {
   const std::string body =
       fmt::format(R"({{"code":{}, "message":{}}})", status.code, quoted(status.message));
   const std::string length = std::to_string(body.size());
-  Fields fields = with_cors({{"content-type", "application/json"}, {"content-length", length}});
+  Fields fields{{"content-type", "application/json"}, {"content-length", length}};
   if (status.code == 16) fields.emplace_back("www-authenticate", status.message);
   exchange.respond(http_status(status.code), fields);
   exchange.write(body);
@@ -65,21 +54,26 @@ void respond_with_error(http::Exchange& exchange, const GrpcStatus& status) {
 
 void Call::send(std::string_view message) {
   if (!open()) return;
-  auto text = from_message(*response_, message);
-  if (!text) return finish(http::grpc_status(GrpcCode::kInternal, text.error().text));
+  std::string text;
+  // Half as long again for base64, or the names of many small fields.
+  text.reserve(message.size() + message.size() / 2 + 256);
+  if (streams()) text += "{\"result\":";
+  if (auto printed = from_message(response_, message, text); !printed)
+    return finish(http::grpc_status(GrpcCode::kInternal, printed.error().text));
   count_sent(message.size());
   const bool first = !std::exchange(responding_, true);
   if (streams()) {
     if (first)
-      exchange_->respond(200, with_cors({{"content-type", "application/json"},
-                                         {"grpc-metadata-content-type", "application/grpc"}}));
-    return exchange_->write_message("{\"result\":" + *text + "}\n");
+      exchange_->respond(200, {{"content-type", "application/json"},
+                               {"grpc-metadata-content-type", "application/grpc"}});
+    text += "}\n";
+    return exchange_->write_message(std::move(text));
   }
-  const std::string length = std::to_string(text->size());
-  exchange_->respond(200, with_cors({{"content-type", "application/json"},
-                                     {"grpc-metadata-content-type", "application/grpc"},
-                                     {"content-length", length}}));
-  exchange_->write_whole(std::move(*text));
+  const std::string length = std::to_string(text.size());
+  exchange_->respond(200, {{"content-type", "application/json"},
+                           {"grpc-metadata-content-type", "application/grpc"},
+                           {"content-length", length}});
+  exchange_->write_whole(std::move(text));
 }
 
 // A message in JSON is made whole: its bytes are needed together.
@@ -94,14 +88,14 @@ void Call::send_from(std::unique_ptr<http::MessageSource> source) {
 void Call::finish(const GrpcStatus& status) {
   if (!begin_finish(status.code)) return;
   if (status.ok()) {
-    if (!responding_) exchange_->respond(200, with_cors({{"content-type", "application/json"}}));
+    if (!responding_) exchange_->respond(200, {{"content-type", "application/json"}});
     return exchange_->end();
   }
   if (!streams()) {
     return responding_ ? exchange_->abort() : respond_with_error(*exchange_, status);
   }
   if (!responding_)
-    exchange_->respond(http_status(status.code), with_cors({{"content-type", "application/json"}}));
+    exchange_->respond(http_status(status.code), {{"content-type", "application/json"}});
   exchange_->write_message(fmt::format("{{\"error\":{{\"code\":{},\"message\":{}}}}}\n",
                                        status.code, quoted(status.message)));
   exchange_->end();
@@ -113,7 +107,7 @@ bool Call::next(std::string_view& message) {
     case ObjectReader::Outcome::kMore:
       return false;
     case ObjectReader::Outcome::kObject:
-      if (!translate(object)) return false;
+      if (!translate(object, Rest::kRefused)) return false;
       message = message_;
       return true;
     case ObjectReader::Outcome::kTooLarge:
@@ -129,19 +123,18 @@ bool Call::next(std::string_view& message) {
 }
 
 // The object as message_. False: it is none, and the client was told.
-bool Call::translate(std::string_view object) {
-  auto message = to_message(*request_, object);
-  if (!message) {
-    finish(http::grpc_status(GrpcCode::kInvalidArgument, message.error().text));
+bool Call::translate(std::string_view object, Rest rest) {
+  message_.clear();
+  if (auto read = to_message(request_, object, message_, rest); !read) {
+    finish(http::grpc_status(GrpcCode::kInvalidArgument, read.error().text));
     return false;
   }
-  if (message->size() > limits_.message_bytes_max) {
+  if (message_.size() > limits_.message_bytes_max) {
     finish(http::grpc_status(GrpcCode::kResourceExhausted,
                              fmt::format("grpc: received message larger than max ({} vs. {})",
-                                         message->size(), limits_.message_bytes_max)));
+                                         message_.size(), limits_.message_bytes_max)));
     return false;
   }
-  message_ = std::move(*message);
   return true;
 }
 
@@ -154,9 +147,7 @@ void Call::on_unary_bytes() {
 
 // Only the first value counts, as in etcd.
 void Call::on_unary_end() {
-  std::string_view object;
-  const bool found = objects_.next(object) == ObjectReader::Outcome::kObject;
-  if (!translate(found ? object : objects_.all())) return;
+  if (!translate(objects_.all(), Rest::kIgnored)) return;
   count_received(message_.size());
   method_.unary(shared_from_this(), message_);
 }

@@ -4,6 +4,7 @@
 
 #include "http/exchange_call.hh"
 #include "json/gateway.hh"
+#include "json/objects.hh"
 #include "json/translate.hh"
 
 namespace polis::json {
@@ -13,8 +14,8 @@ class Call final : public http::ExchangeCall {
   Call(http::CallsShared& shared, http::ExchangePtr exchange, const Route& route,
        const Gateway::Limits& limits)
       : ExchangeCall(shared, std::move(exchange), *route.method),
-        request_(route.request),
-        response_(route.response),
+        request_(*route.request),
+        response_(*route.response),
         limits_(limits),
         objects_(limits.body_bytes_max) {}
 
@@ -33,10 +34,10 @@ class Call final : public http::ExchangeCall {
   void on_unary_end() override;
   void on_stream_end() override;
 
-  bool translate(std::string_view object);
+  bool translate(std::string_view object, Rest rest);
 
-  const google::protobuf::Descriptor* request_;
-  const google::protobuf::Descriptor* response_;
+  const Schema& request_;
+  const Schema& response_;
   Gateway::Limits limits_;
   ObjectReader objects_;
   std::string message_;  // the latest one, in wire form
@@ -44,7 +45,5 @@ class Call final : public http::ExchangeCall {
 
 // The whole answer is an error, as etcd's gateway gives it.
 void respond_with_error(http::Exchange& exchange, const http::GrpcStatus& status);
-// The fields that every answer carries, for pages of other origins.
-const http::Fields& cors_fields();
 
 }  // namespace polis::json

@@ -1,11 +1,14 @@
 #include "json/gateway.hh"
 
 #include <fmt/format.h>
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/empty.pb.h>
 
 #include <algorithm>
 
 #include "api/etcd/rpc.pb.h"
+#include "api/etcd/v3election.pb.h"
+#include "api/etcd/v3lock.pb.h"
 #include "base/check.hh"
 #include "json/call.hh"
 
@@ -36,31 +39,44 @@ http::Metadata metadata_of(const http::Fields& fields) {
   return metadata;
 }
 
+// What Grpc-Timeout says: zero for none, negative for one that has passed. Nothing: it says
+// nothing.
+std::optional<Duration> timeout_of(std::string_view text) {
+  if (text.empty()) return Duration::zero();
+  const bool negative = text.starts_with('-');
+  if (negative || text.starts_with('+')) text.remove_prefix(1);
+  const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+  // More digits than gRPC has are fine here, and mean as much as the largest number that it has.
+  constexpr std::size_t kDigitsMax = 8;
+  const std::string longest =
+      std::string(kDigitsMax, '9').append(text.substr(std::min(digits, text.size())));
+  const auto length = http::parse_grpc_timeout(digits > kDigitsMax ? longest : text);
+  return length && negative ? -*length : length;
+}
+
 }  // namespace
 
 Gateway::Gateway(http::Server& server, io::Loop& loop, Limits limits)
     : server_(server), loop_(loop), limits_(limits) {
   for (const char* prefix : {"/v3/", "/v3beta/"})
-    server.router().add_prefix(prefix,
-                               [](const http::ExchangePtr& exchange, const http::Request& request) {
-                                 if (request.method == "OPTIONS")
-                                   return exchange->respond_without_body(200, cors_fields());
-                                 respond_with_error(*exchange, {5, "Not Found"});
-                               });
+    server.router().add_prefix(prefix, [](const http::ExchangePtr& exchange, const http::Request&) {
+      respond_with_error(*exchange, {5, "Not Found"});
+    });
 }
 
 void Gateway::add(const std::string& path, const std::string& grpc_path) {
   Route route{server_.methods().find(grpc_path), grpc_path, nullptr, nullptr};
   if (const auto* method = find_method(grpc_path)) {
-    route.request = method->input_type();
-    route.response = method->output_type();
+    route.request = &schemas_.of(*method->input_type());
+    route.response = &schemas_.of(*method->output_type());
   }
   // The Auth service is not in the .proto files: it reads no request, and what it answers is a
   // status, or begins with a header as AuthStatusResponse does.
   if (route.request == nullptr) {
-    route.request = google::protobuf::Empty::descriptor();
-    route.response = etcdserverpb::AuthStatusResponse::descriptor();
+    route.request = &schemas_.of(*google::protobuf::Empty::descriptor());
+    route.response = &schemas_.of(*etcdserverpb::AuthStatusResponse::descriptor());
   }
+  CHECK(route.request->complete);
   const auto handler = [this, route](const http::ExchangePtr& exchange,
                                      const http::Request& request) {
     begin(route, exchange, request);
@@ -73,31 +89,36 @@ void Gateway::add_service(const std::string& prefix, const std::string& service)
   const auto* found =
       google::protobuf::DescriptorPool::generated_pool()->FindServiceByName(service);
   CHECK(found != nullptr);
-  for (int i = 0; i < found->method_count(); ++i) {
-    std::string name = found->method(i)->name();
+  add_service(prefix, *found);
+}
+
+void Gateway::add_service(const std::string& prefix,
+                          const google::protobuf::ServiceDescriptor& service) {
+  for (int i = 0; i < service.method_count(); ++i) {
+    std::string name = service.method(i)->name();
     std::transform(name.begin(), name.end(), name.begin(),
                    [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    add(prefix + "/" + name, "/" + service + "/" + found->method(i)->name());
+    add(prefix + "/" + name, "/" + service.full_name() + "/" + service.method(i)->name());
   }
 }
 
 void Gateway::begin(const Route& route, const http::ExchangePtr& exchange,
                     const http::Request& request) {
-  if (request.method == "OPTIONS") return exchange->respond_without_body(200, cors_fields());
   if (request.method != "POST") return respond_with_error(*exchange, {12, "Method Not Allowed"});
   if (route.method == nullptr)
     return respond_with_error(*exchange, {12, fmt::format("unknown method {}", route.grpc_path)});
+  const auto timeout = http::find_field(request.fields, "grpc-timeout");
+  const auto length = timeout_of(timeout);
+  if (!length)
+    return respond_with_error(*exchange, {3, fmt::format("invalid grpc-timeout: {}", timeout)});
   auto call = std::make_shared<Call>(server_.calls(), exchange, route, limits_);
-  if (auto timeout = http::find_field(request.fields, "grpc-timeout"); !timeout.empty()) {
-    auto length = http::parse_grpc_timeout(timeout);
-    if (!length)
-      return respond_with_error(*exchange, {3, fmt::format("invalid grpc-timeout: {}", timeout)});
-    // Zero means none here.
-    if (*length > Duration::zero())
-      server_.calls().deadlines.add(
-          *call, loop_.now() + std::min<Duration>(*length, std::chrono::hours(24 * 365)));
-  }
   exchange->set_handler(call);
+  if (*length < Duration::zero())
+    return call->finish(
+        http::grpc_status(GrpcCode::kDeadlineExceeded, "context deadline exceeded"));
+  if (*length > Duration::zero())
+    server_.calls().deadlines.add(
+        *call, loop_.now() + std::min<Duration>(*length, std::chrono::hours(24 * 365)));
   if (auto refusal = server_.methods().intercept(call, metadata_of(request.fields)))
     return call->finish(*refusal);
   if (route.method->stream) route.method->stream(call);
@@ -153,6 +174,9 @@ void add_etcd_routes(Gateway& gateway) {
   };
   for (const auto& [path, method] : kRoutes)
     gateway.add(std::string("/v3/") + path, std::string("/etcdserverpb.") + method);
+  gateway.add_service("/v3/lock", *v3lockpb::LockRequest::descriptor()->file()->service(0));
+  gateway.add_service("/v3/election",
+                      *v3electionpb::LeaderRequest::descriptor()->file()->service(0));
 }
 
 }  // namespace polis::json

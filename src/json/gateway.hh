@@ -9,13 +9,12 @@
 //
 // Threads: the loop's. Life: add routes -> the server listens.
 
-#include <google/protobuf/descriptor.h>
-
 #include <memory>
 #include <string>
 
 #include "http/server.hh"
 #include "io/loop.hh"
+#include "json/schema.hh"
 
 namespace polis::json {
 
@@ -23,8 +22,8 @@ namespace polis::json {
 struct Route {
   const http::Method* method;  // null: it is not served; told as UNIMPLEMENTED
   std::string grpc_path;
-  const google::protobuf::Descriptor* request;
-  const google::protobuf::Descriptor* response;
+  const Schema* request;
+  const Schema* response;
 };
 
 class Gateway {
@@ -41,6 +40,7 @@ class Gateway {
   void add(const std::string& path, const std::string& grpc_path);
   // Every method of the service, at PREFIX/method in lower case.
   void add_service(const std::string& prefix, const std::string& service);
+  void add_service(const std::string& prefix, const google::protobuf::ServiceDescriptor& service);
 
  private:
   void begin(const Route& route, const http::ExchangePtr& exchange, const http::Request& request);
@@ -48,6 +48,7 @@ class Gateway {
   http::Server& server_;
   io::Loop& loop_;
   Limits limits_;
+  Schemas schemas_;
 };
 
 // The routes of etcd's gateway.

@@ -3,125 +3,15 @@
 #include "api/etcd/rpc.pb.h"
 #include "http/testing/fixture.hh"
 #include "json/gateway.hh"
-#include "json/translate.hh"
 
 namespace polis::json {
 namespace {
 
 using namespace std::chrono_literals;
-using etcdserverpb::PutRequest;
 using etcdserverpb::RangeRequest;
 using etcdserverpb::RangeResponse;
 using etcdserverpb::WatchRequest;
 using etcdserverpb::WatchResponse;
-
-template <typename Message>
-Message read(std::string_view text) {
-  Message message;
-  auto bytes = to_message(*Message::descriptor(), text);
-  EXPECT_TRUE(bytes.has_value()) << text << ": " << bytes.error().text;
-  EXPECT_TRUE(message.ParseFromString(bytes.value_or("")));
-  return message;
-}
-
-TEST(Translate, requests_are_read_as_etcds_gateway_reads_them) {
-  EXPECT_EQ(read<PutRequest>(R"({"key":"Zm9v","value":"YmFy"})").key(), "foo");
-  EXPECT_TRUE(read<PutRequest>(R"({"prev_kv":true})").prev_kv());
-  EXPECT_TRUE(read<PutRequest>(R"({"prevKv":true})").prev_kv());
-  EXPECT_EQ(read<PutRequest>(R"({"lease":"9007199254740993"})").lease(), 9007199254740993);
-  EXPECT_EQ(read<PutRequest>(R"({"lease":5})").lease(), 5);
-  EXPECT_EQ(read<PutRequest>(R"({"unknown":{"a":[1]},"key":"YQ=="})").key(), "a");
-  EXPECT_EQ(read<PutRequest>(R"({"key":"YQ"})").key(), "a");          // without padding
-  EXPECT_EQ(read<PutRequest>(R"({"key":"_-8"})").key(), "\xff\xef");  // the other alphabet
-  EXPECT_EQ(read<PutRequest>("").ByteSizeLong(), 0u);
-  EXPECT_EQ(read<PutRequest>(R"({"key":null})").key(), "");
-  EXPECT_EQ(read<RangeRequest>(R"({"sort_order":"DESCEND"})").sort_order(), RangeRequest::DESCEND);
-  for (auto wrong : {R"({"key":"!"})", R"({"lease":"x"})", R"({"lease":1.5})", R"({"prev_kv":1})",
-                     R"([])", R"({"key":)", R"("x")"})
-    EXPECT_FALSE(to_message(*PutRequest::descriptor(), wrong).has_value()) << wrong;
-}
-
-std::string refusal(std::string_view text) {
-  auto message = to_message(*PutRequest::descriptor(), text);
-  return message ? "" : message.error().text;
-}
-
-TEST(Translate, what_two_readers_could_take_for_different_requests_is_refused_in_etcds_words) {
-  EXPECT_EQ(refusal(R"({"key":"YQ==","key":"Yg=="})"),
-            "proto: (line 1:15): duplicate field \"key\"");
-  EXPECT_EQ(refusal("{\"prev_kv\":true,\n \"prevKv\":true}"),
-            "proto: (line 2:2): duplicate field \"prevKv\"");
-  EXPECT_NE(refusal(R"({"key":"YQ==","k\u0065y":"Yg=="})"), "");
-  EXPECT_EQ(refusal("{'key':'YQ=='}"),
-            "invalid character '\\'' looking for beginning of object key string");
-  EXPECT_EQ(refusal(R"({"key":"YQ==",})"),
-            "invalid character '}' looking for beginning of object key string");
-  EXPECT_EQ(refusal(R"({key:"YQ=="})"),
-            "invalid character 'k' looking for beginning of object key string");
-  EXPECT_EQ(refusal(R"({"key":"YQ==")"), "unexpected EOF");
-  EXPECT_EQ(refusal(R"({"lease":)"), "unexpected EOF");
-  EXPECT_EQ(refusal("null"), "proto: syntax error (line 1:1): unexpected token null");
-  EXPECT_EQ(refusal("[]"), "proto: syntax error (line 1:1): unexpected token [");
-  EXPECT_EQ(refusal(R"("x")"), "proto: syntax error (line 1:1): unexpected token \"x\"");
-  for (auto wrong : {R"({"lease":01})", R"({"lease":+1})", R"({"lease":1.})", R"({"lease":0x1})",
-                     R"({"a":[1,]})", R"({"a":tru})", R"({"a":"\x"})", R"({"a":"\u12g4"})",
-                     "{\"a\":\"\n\"}", R"({"a" 1})", R"({"a":1 "b":2})", R"({} {})", "{/**/}"})
-    EXPECT_NE(refusal(wrong), "") << wrong;
-  EXPECT_EQ(refusal("{\"a\":" + std::string(100'000, '[')),
-            "invalid character '[' exceeded max depth");
-  const auto* txn = etcdserverpb::TxnRequest::descriptor();
-  EXPECT_EQ(to_message(*txn, R"({"success":[null]})").error().text,
-            "proto: syntax error (line 1:13): unexpected token null");
-  EXPECT_EQ(to_message(*txn, R"({"success":{}})").error().text,
-            "proto: syntax error (line 1:12): unexpected token {");
-}
-
-TEST(Translate, every_form_of_json_is_taken) {
-  EXPECT_EQ(refusal(" {\r\n\t\"key\" : \"YQ==\" , \"lease\" : -0 } "), "");
-  EXPECT_EQ(
-      refusal(R"({"a":{"b":1,"b":[[],{},[1.5e+3,-2E-1,0.1]]},"c":"\u00e4\"\\\/\n","c":null})"), "")
-      << "fields that are not known may be anything";
-  EXPECT_EQ(refusal(R"({"key":null,"prev_kv":false,"lease":1e2})"), "");
-  EXPECT_TRUE(to_message(*etcdserverpb::TxnRequest::descriptor(), R"({"success":null})"));
-}
-
-TEST(Translate, answers_are_printed_as_etcd_prints_them) {
-  RangeResponse response;
-  response.mutable_header()->set_cluster_id(14841639068965178418u);
-  response.mutable_header()->set_revision(7);
-  auto* kv = response.add_kvs();
-  kv->set_key("foo");
-  kv->set_value("<bar>");
-  kv->set_mod_revision(7);
-  response.set_count(1);
-  EXPECT_EQ(from_message(*RangeResponse::descriptor(), response.SerializeAsString()).value(),
-            R"({"header":{"cluster_id":"14841639068965178418","revision":"7"},)"
-            R"("kvs":[{"key":"Zm9v","mod_revision":"7","value":"PGJhcj4="}],"count":"1"})");
-  EXPECT_EQ(from_message(*RangeResponse::descriptor(), "").value(), "{}");
-  EXPECT_FALSE(from_message(*RangeResponse::descriptor(), "\xff").has_value());
-}
-
-TEST(ObjectReader, objects_are_found_in_any_cut) {
-  const std::string text = R"( {"a":"}{\"\\"} {"b":[{"c":1}]}{})";
-  for (std::size_t piece = 1; piece < text.size(); ++piece) {
-    ObjectReader reader(100);
-    std::vector<std::string> seen;
-    std::string_view object;
-    for (std::size_t at = 0; at < text.size(); at += piece) {
-      reader.add(std::string_view(text).substr(at, piece));
-      while (reader.next(object) == ObjectReader::Outcome::kObject) seen.emplace_back(object);
-    }
-    EXPECT_EQ(seen, (std::vector<std::string>{R"({"a":"}{\"\\"})", R"({"b":[{"c":1}]})", "{}"}));
-    EXPECT_TRUE(reader.only_blanks_left());
-  }
-  ObjectReader reader(10);
-  std::string_view object;
-  reader.add("x");
-  EXPECT_EQ(reader.next(object), ObjectReader::Outcome::kNoObject);
-  ObjectReader small(10);
-  small.add(R"({"a":"0123456789)");
-  EXPECT_EQ(small.next(object), ObjectReader::Outcome::kTooLarge);
-}
 
 class JsonTest : public http::testing::HttpTest {
  protected:
@@ -207,7 +97,28 @@ TEST_F(JsonTest, a_deadline_ends_a_call) {
   EXPECT_TRUE(answers(answer, 504, R"({"code":4, "message":"context deadline exceeded"})"))
       << answer;
   EXPECT_FALSE(kept_[0]->open());
-  EXPECT_TRUE(post("/v3/kv/put", "{}", "Grpc-Timeout: soon\r\n").starts_with("HTTP/1.1 400 "));
+  EXPECT_TRUE(answers(post("/v3/kv/put", "{}", "Grpc-Timeout: -5S\r\n"), 504,
+                      R"({"code":4, "message":"context deadline exceeded"})"));
+  EXPECT_EQ(kept_.size(), 1u) << "the method is not called";
+  EXPECT_TRUE(post("/v3/kv/range", "{}", "Grpc-Timeout: +5S\r\n").starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(
+      post("/v3/kv/range", "{}", "Grpc-Timeout: 999999999S\r\n").starts_with("HTTP/1.1 200"));
+  for (auto wrong : {"soon", "5", "-", "--5S", "-S", "123456789", "123456789x"})
+    EXPECT_TRUE(
+        answers(post("/v3/kv/put", "{}", std::string("Grpc-Timeout: ") + wrong + "\r\n"), 400,
+                std::string(R"({"code":3, "message":"invalid grpc-timeout: )") + wrong + "\"}"));
+}
+
+TEST_F(JsonTest, paths_are_taken_as_etcds_router_takes_them) {
+  const auto status = [this](const std::string& path) {
+    return post(path, R"({"key":"Zm9v"})").substr(9, 3);
+  };
+  EXPECT_EQ(status("/v3/kv%2Frange"), "200");
+  EXPECT_EQ(status("/v3/kv/range?key=x"), "200");
+  EXPECT_EQ(status("//v3/kv/range"), "307");
+  EXPECT_EQ(status("/v3"), "307");
+  for (auto none : {"/v3/", "/v3/kv/range/", "/v3/kv/Range", "/v3/kv/rangestream"})
+    EXPECT_EQ(status(none), "404") << none;
 }
 
 TEST_F(JsonTest, interceptors_see_metadata_from_header_fields) {
@@ -262,7 +173,7 @@ TEST_F(JsonTest, the_name_of_the_api_before_etcd_3_4_is_served_too) {
   EXPECT_TRUE(
       answers(post("/v3beta/kv/range", R"({"key":"Zm9v"})"), 200, R"({"kvs":[{"key":"Zm9v"}]})"));
   EXPECT_TRUE(answers(post("/v3beta/kv/none", "{}"), 404, R"({"code":5, "message":"Not Found"})"));
-  EXPECT_TRUE(post("/v3alpha/kv/range", "{}").starts_with("HTTP/1.1 405 "));
+  EXPECT_TRUE(post("/v3alpha/kv/range", "{}").starts_with("HTTP/1.1 404 "));
 }
 
 TEST_F(JsonTest, unfinished_bodies_of_all_clients_share_one_bound) {

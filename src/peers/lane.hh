@@ -1,15 +1,18 @@
 #pragma once
 
-// One TCP connection to a peer, made again and again. A link (links.cc) has one or several.
+// A lane: one TCP connection to a peer. When it ends, it is made again, for as long as the lane
+// lives. A link (links.cc) has one or several lanes.
 //
-// The connection is up when the peer has accepted the greeting, because whatever takes a connection
-// (a forwarder, a full queue, a process that stands still) need not be the peer. A peer of a
-// release that does not answer greetings is believed to have accepted.
+// A lane is *up* when the peer has accepted the greeting. An open connection alone does not count,
+// because a forwarder, a full queue or a process that stands still may have taken it. A peer of a
+// release that does not answer greetings counts as having accepted.
 //
-// A peer that has answered goes on to send heartbeats. After kSilentBeatsMax beats without a byte
-// from it the connection is given up.
+// A peer that has answered also sends heartbeats. If no byte comes from it for more than
+// kSilentBeatsMax beats, the connection is ended.
 //
 // Threads: the loop's.
+// Life: construct (begins to connect) -> add and flush while up, beat at each interval -> destroy,
+// not within an event.
 
 #include <functional>
 #include <memory>
@@ -24,40 +27,40 @@ namespace polis::peers {
 
 // Between two heartbeats of a connection.
 inline constexpr Duration kBeatInterval = std::chrono::milliseconds(500);
-// A greeting without an answer, a connection without a greeting, and silence end a connection after
-// this many beats. Counting beats, not time, keeps a pause of this process from being taken for
-// silence of the peer.
+// A connection is ended when more than this many beats pass without an answer to its greeting,
+// without a greeting (on the side that accepted it), or without a byte from the peer. Beats are
+// counted instead of time: so a pause of this process is not taken for silence of the peer.
 inline constexpr int kSilentBeatsMax = 4;
 
 class PeerLane {
  public:
   struct Events {
-    std::function<std::string()>
-        greeting;  // the first frame of each connection, as it is to be now
-    // The peer is known to be of a release that does not answer greetings.
+    std::function<std::string()> greeting;  // asked for the first frame of each new connection
+    // Asked whether the peer is known to run a release that does not answer greetings.
     std::function<bool()> never_answers;
+    // The lane is up.
     std::function<void()> up;
-    // It could not be made, or has ended; it is being made again.
+    // The connection could not be made, or has ended. It is being made again.
     std::function<void(const std::string& reason)> down;
-    // A peer says nothing here but why it does not take us.
+    // The peer refuses this replica.
     std::function<void(const Refusal&)> refused;
   };
 
   PeerLane(io::Loop& loop, io::Network& network, io::Address address, Events events);
 
   bool is_up() const { return up_; }
-  // Bytes for which the socket had no room yet.
+  // Bytes that were added and that the socket has not taken.
   std::size_t waiting() const { return queue_.size() - at_; }
-  // And those that the peer's system has not acknowledged.
+  // waiting(), and the bytes that the peer's system has not acknowledged.
   std::size_t pending();
-  // Takes all of `frames` and leaves it empty. What has not been sent when the connection ends is
-  // lost. Needs is_up.
+  // Takes all of `frames` and leaves it empty. Bytes that are not sent when the connection ends are
+  // lost. Precondition: is_up().
   void add(std::string& frames);
-  // Sends what the socket takes; the rest follows by itself.
+  // Sends what the socket takes; the rest follows when it has room.
   void flush();
-  // Call every kBeatInterval.
+  // Call it every kBeatInterval.
   void beat();
-  // It has become known that the peer never answers greetings.
+  // The peer is now known to run a release that does not answer greetings.
   void expect_no_answer();
 
  private:
@@ -73,16 +76,16 @@ class PeerLane {
   Events events_;
   std::unique_ptr<io::Connecting> connecting_;
   std::unique_ptr<io::Stream> stream_;
-  std::unique_ptr<io::Stream> ended_;  // may be the caller, so it is kept for a while
+  std::unique_ptr<io::Stream> ended_;  // the last connection; its handler may be on the stack
   std::unique_ptr<io::Timer> retry_;
   Duration delay_;
   std::string queue_;
-  std::size_t at_ = 0;    // sent of it
+  std::size_t at_ = 0;    // how much of queue_ was sent
   bool blocked_ = false;  // the socket has no room
-  Instant progressed_{};  // when it last took something
+  Instant progressed_{};  // when the socket last took something
   FrameReader answers_;
   bool up_ = false;
-  bool refused_ = false;   // the peer does not take the newest connection
+  bool refused_ = false;   // the peer has refused the present connection
   bool answered_ = false;  // the peer has accepted the greeting, and sends heartbeats
   bool sent_since_beat_ = false;
   int silent_beats_ = 0;  // since the connection was made, or the peer's last byte

@@ -191,6 +191,9 @@ class PeerLinks::Incoming {
           "replica {} (id {:x}) is no member of the cell: it was removed, or not added yet; "
           "`polis cell members` lists the members",
           greeting->name, greeting->from.value);
+    } else if (std::string shown = links_.shows_a_wrong_certificate(*greeting, *stream_);
+               !shown.empty()) {
+      wrong = std::move(shown);
     } else if (greeting->blank && links_.own_.has_taken_part(greeting->from)) {
       // Whoever forgot what it promised and acknowledged must not do either again.
       reason = Refusal::Reason::kForgot;
@@ -373,6 +376,19 @@ bool PeerLinks::awaits(const Greeting& greeting) const {
 bool PeerLinks::knows_by_name(const Greeting& greeting) const {
   return greeting.blank && (own_.has_taken_part(greeting.from) ||
                             (!outgoing_.contains(greeting.from) && awaits(greeting)));
+}
+
+// The same certificate is verified for this address by whoever dials the member, so it asks nothing
+// new of a member that can be reached. One whose address is plain text is verified by nobody.
+std::string PeerLinks::shows_a_wrong_certificate(const Greeting& greeting,
+                                                 const io::Stream& stream) const {
+  const io::Address& address = outgoing_.at(greeting.from)->peer().address;
+  const std::string host = address.certified_host();
+  if (!address.tls || stream.certified_for(host).value_or(true)) return "";
+  return fmt::format(
+      "replica {} shows a certificate that is not for {}, its peer address as this replica knows "
+      "it; it needs one that is: polis cert issue {} --host {}",
+      greeting.name, host, greeting.name, host);
 }
 
 void PeerLinks::on_incoming_gone(ReplicaId peer) {

@@ -1,16 +1,17 @@
 #pragma once
 
-// The real transport between replicas: TCP connections, called lanes, of which each carries
-// messages in one direction, in frames with a checksum. What cannot be sent is lost; the protocol
-// above copes. See docs/formats/peer.md.
+// The real transport between replicas. It sends messages over TCP connections, called *lanes*; each
+// lane carries messages in one direction, in frames with a checksum. A message that cannot be sent
+// is lost; the protocols cope with that. See docs/formats/peer.md.
 //
-// A segment that the network loses holds up all that is behind it on its connection, for a round
-// trip at least, and for Linux's least retransmission timeout, 200 ms, if nothing else is sent
-// there. Paxos does not mind what
-// overtakes what, so its messages are spread over several lanes, and what is sent again goes past
-// the lane that stands still. Raft refuses what comes behind a gap: it has one lane.
+// When the network loses a TCP segment, everything behind it on the same connection waits: for at
+// least one round trip, and for 200 ms (Linux's shortest retransmission timeout) if nothing else is
+// sent there. Paxos works with messages in any order, so its messages are spread over four lanes: a
+// message that is sent again goes past a lane that stands still. Raft refuses entries that come
+// behind a gap, so it has one lane.
 //
 // Threads: the loop's.
+// Life: construct -> start -> set_peers, send, flush at any time -> destroy.
 
 #include <functional>
 #include <map>
@@ -35,16 +36,17 @@ struct Peer {
   bool operator==(const Peer&) const = default;
 };
 
+// What this replica knows of a peer.
 struct PeerState {
-  bool connected = false;      // it has accepted our greeting, on one lane at least
-  std::size_t incoming = 0;    // connections by which it reaches us
-  Instant heard{};             // when it was heard last; the beginning of time: never
-  bool disowns = false;        // it refuses us: we are no member
-  std::string refusal;         // why it refuses us, as it said; empty: it does not
-  std::string client_address;  // as it told us; empty until it has
-  std::string version;
-  std::uint32_t cell_version = 0;  // the newest that it knows; 0: it has not told
-  // As its last greeting said; nothing while no connection of it is there.
+  bool connected = false;          // the peer has accepted this replica's greeting on some lane
+  std::size_t incoming = 0;        // connections that the peer has made to this replica
+  Instant heard{};                 // when the peer was last heard; Instant(): never
+  bool disowns = false;            // the peer refuses this replica because it is no member
+  std::string refusal;             // why the peer refuses this replica; empty: it does not
+  std::string client_address;      // as the peer's greeting says; empty: it has not greeted
+  std::string version;             // the same
+  std::uint32_t cell_version = 0;  // the newest that the peer knows; 0: it has not greeted
+  // Greeting::answers of its last greeting. nullopt: the peer has no connection to this replica.
   std::optional<bool> answers_greetings;
 };
 
@@ -57,33 +59,37 @@ class PeerLinks final : public replica::Transport {
     io::Address listen;
     std::string client_address;  // told to the peers
     consensus::Protocol consensus = consensus::Protocol::kRaft;
-    // This replica remembers nothing (Greeting::blank).
+    // Whether this replica has no memory (Greeting::blank).
     std::function<bool()> blank;
-    // The member has taken part before: if it comes and remembers nothing, it has lost its data.
+    // Whether the member has taken part before. If it has and greets as blank, it has lost its data
+    // and is refused.
     std::function<bool(ReplicaId)> has_taken_part;
     // The version that the cell is at.
     std::function<std::uint32_t()> cell_version;
   };
+  // A message has arrived; valid during the call.
   using Received = std::function<void(ReplicaId from, std::string_view message)>;
-  // All connections, those that it made and those to it, have ended: so has its process, most
-  // likely.
+  // All connections from and to the peer have ended, so its process has most likely ended.
   using Lost = std::function<void(ReplicaId)>;
 
+  // `loop` and `network` must outlive this object.
   PeerLinks(io::Loop& loop, io::Network& network, Own own);
   ~PeerLinks() override;
 
-  // Begins to accept and to connect. kUnavailable: the address is in use.
-  // What a peer says when it does not take this replica.
+  // A peer has refused this replica.
   using Refused = std::function<void(const Refusal&)>;
+  // Begins to accept connections at Own::listen, and to connect. kUnavailable: the address is in
+  // use.
   Result<void> start(Received received, Lost lost, Refused refused);
-  // Who takes part. Connects to whoever is new or has moved; whoever left is let go after two
-  // seconds, so that it hears of that.
+  // Sets the members to talk to. Connects to members that are new or have another address. Members
+  // that are not in the list any more are disconnected two seconds later, so that they can learn of
+  // their removal.
   void set_peers(const std::vector<Peer>& peers);
   void send(ReplicaId to, std::string message) override;
   void flush() override;
   std::uint32_t cell_version_of(ReplicaId peer) const override;
   PeerState state(ReplicaId id) const;
-  // Where it listens, once it has started.
+  // The port at which it listens; 0 before start().
   std::uint16_t port() const { return listener_ ? listener_->port() : 0; }
 
  private:
@@ -95,6 +101,7 @@ class PeerLinks final : public replica::Transport {
   void beat();
   void drop_oldest_without_greeting();
   void drop_oldest_of(ReplicaId peer);
+  std::string shows_a_wrong_certificate(const Greeting& greeting, const io::Stream& stream) const;
   bool awaits(const Greeting& greeting) const;
   bool knows_by_name(const Greeting& greeting) const;
   void on_incoming_gone(ReplicaId peer);
@@ -114,7 +121,7 @@ class PeerLinks final : public replica::Transport {
   std::map<std::uint64_t, std::unique_ptr<Incoming>> incoming_;
   std::map<ReplicaId, PeerState> states_;
   std::vector<Peer> wanted_;
-  Repeats repeats_;  // what is logged of connections that are refused
+  Repeats repeats_;  // the log lines about refused connections
   std::unique_ptr<io::Timer> let_go_, beat_;
   std::uint64_t next_incoming_ = 1;
 };

@@ -1,7 +1,7 @@
 #pragma once
 
-// Lines for the log that would repeat many times a second: each is said once, and again after a
-// while with how often it came.
+// Keeps log lines that would repeat many times a second from filling the log: each line is written
+// once, and again ten minutes later with how often it was left out.
 //
 // Threads: one.
 
@@ -17,11 +17,12 @@ namespace polis::peers {
 class Repeats {
  public:
   static constexpr Duration kSayAgainAfter = std::chrono::minutes(10);
-  // Different texts that are remembered; beyond it the one that was said first is forgotten.
+  // This many different lines are remembered. Beyond it, the line that was written longest ago is
+  // forgotten.
   static constexpr std::size_t kTextsMax = 64;
 
-  // Nothing: leave the line out. Else say it; the number is how often it was left out since it was
-  // last said.
+  // nullopt: leave the line out. Else write it; the number is how often it was left out since it
+  // was last written.
   std::optional<std::uint64_t> say(const std::string& text, Instant now);
 
  private:

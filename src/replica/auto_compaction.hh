@@ -1,7 +1,8 @@
 #pragma once
 
-// Decides when history is compacted by itself: history goes when it is older than a time, or
-// further back than a number of revisions. The master alone asks it.
+// Decides when the master compacts history without being asked: when history is older than a given
+// time, or lies further back than a given number of revisions. If both are set, history goes as
+// soon as one of them allows it. Only the master uses this.
 //
 // Threads: the loop's. Pure: time is handed in.
 
@@ -27,11 +28,11 @@ class AutoCompaction {
  public:
   explicit AutoCompaction(AutoCompactionOptions options) : options_(options) {}
 
-  // A new mastership begins: what was noted before is forgotten.
+  // A new mastership begins: forgets which revision was the newest at which time.
   void reset() { noted_.clear(); }
-  // The revision to compact to now; nothing: there is none, or it is not worth an entry in the log.
-  // `revision`, `compacted`: the store's. Call it often: it also notes which revision was the
-  // newest when.
+  // The revision to compact to now. nullopt: there is nothing to compact, or too little to be worth
+  // an entry in the log. `revision`, `compacted`: as Store::revision() and Store::compacted(). Call
+  // it at least every keep_time / 10: it also notes which revision was the newest at which time.
   std::optional<std::uint64_t> due(Instant now, std::uint64_t revision, std::uint64_t compacted);
 
  private:

@@ -1,18 +1,20 @@
 #pragma once
 
-// Commands on their way from a client of this replica into the log, and their outcomes on the way
-// back.
+// Takes commands from the clients of this replica into the log, and brings their outcomes back.
 //
-// What one turn submits becomes one bundle. A bundle goes to the master. The master puts all
-// bundles of a turn, its own and those that other replicas forward, into one log entry. When this
-// replica applies the entry, it finds its own bundle in it and answers its clients.
+// All commands that are submitted in one turn become one *bundle*. The bundle goes to the master.
+// The master puts all bundles of a turn, its own and those that other replicas forward, into one
+// log entry. When this replica applies the entry, it finds its own bundle in it and answers its
+// clients.
 //
-// When the master changes, bundles without an outcome go to the next one. The store admits each
-// bundle once (store/replay_window.hh), so sending again is always safe. A bundle that the master
-// decided itself (decisions.hh) is the exception: it goes to no other mastership.
+// When the master changes, bundles without an outcome are sent to the next master. The store admits
+// each bundle once (store/replay_window.hh), so it is always safe to send one again. The exception
+// is a bundle of decisions that a master made by itself (decisions.hh): it is never sent to another
+// master.
 //
 // Threads: the loop's.
-// Life: construct -> submit in a turn -> close_bundle, propose at its end -> on_reply when applied.
+// Life: construct -> submit during a turn -> close_bundle and propose at its end -> on_reply when
+// the entry is applied -> destroy, which drops open commands without an answer.
 
 #include <map>
 #include <optional>
@@ -30,7 +32,7 @@
 
 namespace polis::replica {
 
-// A command, and who wants to know how it ended. `done` may be null.
+// A command of the replica itself. `done` is called once with its outcome; it may be null.
 struct OwnCommand {
   CommandKind kind;
   std::string bytes;
@@ -41,6 +43,7 @@ class Commands {
  public:
   using Done = std::function<void(store::Reply)>;
 
+  // All of these must outlive this object.
   struct Needs {
     const Situation& situation;
     const io::Loop& loop;
@@ -52,37 +55,42 @@ class Commands {
     SlowSink slow;
     Counters& counters;
   };
-  // Of the options: those whose names begin with pending_, the timeouts, unsaved_bytes_max.
+  // `options` must outlive this object. Used: incarnation, pending_*, unsaved_bytes_max,
+  // request_timeout, resend_interval, slow_request.
   Commands(const Options& options, Needs needs);
 
-  // A command of a client, one that store::validate accepted. `done` is called once, in this or a
-  // later turn. `work`: what it was found to cost to apply (store.hh); 0: not worth counting.
-  // Refused at once: stopped, no_space, short_of_memory, too_many_requests.
+  // Takes a command of a client; store::validate must have accepted it. `done` is called once: with
+  // the reply; with timed_out after request_timeout, and then the outcome is unknown; or, within
+  // this call, with a refusal: stopped, no_space, short_of_memory, too_many_requests. `work`: the
+  // estimated cost of applying it, in the units of store.hh; 0: too little to be counted.
   void submit(CommandKind kind, std::string_view bytes, Done done, std::uint64_t work);
-  // Commands of this replica as master. One bundle, for this mastership alone: when it is over,
-  // they end with leader_changed. No bound applies.
+  // Takes commands that this replica gives as master. They become one bundle, which belongs to the
+  // present mastership: when the mastership ends, the commands that have no outcome end with
+  // leader_changed. No bound applies to them. Precondition: this replica is master.
   void submit_as_master(std::vector<OwnCommand> commands);
-  // Bundles that another replica forwards. Dropped if this is not the master, or the cell is short
-  // of what they need: their origin sends them again.
+  // Takes bundles that another replica has forwarded. They are dropped if this replica is not
+  // master, or if the cell lacks space or memory for them; the replica that forwarded them will
+  // send them again.
   void on_forward(std::string_view bytes);
 
-  // Makes a bundle of what was submitted since the last one, and sends it to the master.
+  // Makes a bundle of the commands that were submitted since the last bundle, and sends it to the
+  // master. If no master is known, the bundle waits for resend().
   void close_bundle();
   // On the master: makes one entry of the bundles that were collected.
   void propose();
-  // Another mastership has begun. Call before anything else is done under it.
+  // Another mastership has begun. Call it before anything else is done under that mastership.
   void on_new_mastership();
-  // To the present master: bundles that have not been sent to it yet.
+  // Sends to the present master the bundles that have not been sent to it yet.
   void resend();
-  // Ends with timed_out what has waited too long; its outcome is unknown. Sends again what may
-  // have been lost. Call every few milliseconds.
+  // Ends commands that have waited for request_timeout with timed_out; their outcome is unknown.
+  // Sends bundles again that may have been lost. Call it about every 20 ms.
   void expire();
 
-  // Commands without an outcome.
+  // The number of commands without an outcome.
   std::size_t pending() const;
 
   // --- while entries are applied; as in store::ApplySink
-  void on_applying() { applying_since_ = loop_now(); }  // the log handed over entries
+  void on_applying() { applying_since_ = loop_now(); }  // the log has given entries to apply
   bool wants_replies(const store::Origin& origin) const;
   void on_reply(const store::Origin& origin, std::size_t command, store::Reply reply);
   void on_duplicate(const store::Origin& origin);
@@ -90,10 +98,10 @@ class Commands {
  private:
   struct Pending {
     std::string bytes;                     // wire form, for sending again
-    std::optional<Mastership> decided_by;  // goes to nobody but this one
-    std::vector<Done> requests;            // in order of the commands
-    std::size_t answered = 0;
-    std::uint64_t work = 0;  // to apply it
+    std::optional<Mastership> decided_by;  // set: it may be sent under this mastership alone
+    std::vector<Done> requests;            // in the order of the commands
+    std::size_t answered = 0;              // how many of them
+    std::uint64_t work = 0;                // the cost of applying the bundle
     Instant deadline;
     Instant first_sent, sent;
     Mastership sent_to;  // {}: not yet sent
@@ -119,7 +127,7 @@ class Commands {
   // Bundles that wait for their outcome, by number.
   std::uint64_t next_bundle_ = 1;
   std::map<std::uint64_t, Pending> bundles_;
-  // Of these and of what is being collected.
+  // Sums over bundles_ and the commands that are being collected.
   std::size_t pending_bytes_ = 0;
   std::uint64_t pending_work_ = 0;
 

@@ -1,7 +1,9 @@
 #pragma once
 
-// What a replica has done since its start: worth telling people and measuring. Each part counts
-// what it does.
+// Counts of what a replica has done since its process started, for people and for metrics. The
+// comment beside each count names the part that raises it.
+//
+// Threads: the loop's.
 
 #include <cstdint>
 
@@ -9,7 +11,7 @@ namespace polis::replica {
 
 struct Counters {
   std::uint64_t entries_proposed = 0, commands_applied = 0;  // Commands
-  std::uint64_t commands_failed = 0;  // Commands: accepted, and ended without their outcome
+  std::uint64_t commands_failed = 0;  // Commands: accepted, and ended with an unknown outcome
   std::uint64_t syncs = 0;            // LogWriter
   std::uint64_t snapshots_sent = 0;   // SnapshotSender
   std::uint64_t slow_hand_overs = 0;  // HandOvers

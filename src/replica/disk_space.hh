@@ -1,6 +1,6 @@
 #pragma once
 
-// Which members have room on their disks, and what the cell may write then.
+// Which members have room on their disks, and what the cell may still write.
 //
 // A member *has room* while its disk has `bytes_min` free (the setting disk-free-min). Below that
 // it uses its *reserve*, and tells the others so again and again.
@@ -9,9 +9,9 @@
 // cell is *full*: requests that need more space are refused; deletion, compaction and the end of
 // leases go on in the reserve.
 //
-// A replica that has used three quarters of its reserve is *exhausted*: its log could not take what
-// the others write. If the other voters are a quorum without it, it stands still, as if it had
-// stopped, until it has space again.
+// A replica that has used three quarters of its reserve is *exhausted*: soon its log could not take
+// what the others write. If the voters that are not exhausted are a quorum, the exhausted replica
+// stands still, as if its process had stopped, until it has space again.
 //
 // Threads: the loop's. Pure: samples and time are handed in.
 
@@ -29,29 +29,31 @@ class DiskSpace {
   // Sent: DO NOT CHANGE the numbers.
   enum class Level : std::uint8_t {
     kEnough = 0,
-    kReserve = 1,    // new data should be written elsewhere
-    kExhausted = 2,  // nothing may be written
+    kReserve = 1,    // it has no room: it writes into its reserve
+    kExhausted = 2,  // it should write nothing
   };
-  // What a member has told counts for this long; then it counts as having room.
+  // A member's last report counts for this long. After that, the member counts as having room.
   static constexpr Duration kToldFor = std::chrono::seconds(2);
 
   // bytes_min: less free space than this is kReserve; less than a quarter of it is kExhausted.
   // 0: always kEnough.
   explicit DiskSpace(std::uint64_t bytes_min) : min_(bytes_min) {}
 
-  // Bytes free on the disk, and bytes inside the engine's file that it can use again. The latter
-  // count as free while at least half of the minimum is really free: the log needs that.
+  // `free`: bytes free on the disk. `reusable`: bytes inside the engine's file that the engine can
+  // use again. They count as free, too, while at least half of bytes_min is really free on the
+  // disk, which the log needs.
   void on_measured(std::uint64_t free, std::uint64_t reusable);
-  // Whether the engine's last write failed for want of space, whatever the disk says (a quota).
+  // `refused`: the engine's last write failed because there was no space. This happens also while
+  // the disk has free space, for instance at a quota.
   void on_engine_refused(bool refused) { engine_refused_ = refused; }
-  // A member has told its level.
+  // A member has reported its level.
   void on_told(consensus::ReplicaId member, Level level, Instant now);
 
   Level own() const;                            // of this replica
   std::uint64_t free() const { return free_; }  // bytes, when last measured
-  // There is so little space that it should be measured more often.
+  // Free space is below 3 * bytes_min, so it should be measured more often.
   bool scarce() const { return free_ < 3 * min_; }
-  // All that follows is as far as this replica, `own_id`, knows.
+  // The following functions answer as far as this replica, `own_id`, knows.
   bool has_room(consensus::ReplicaId member, consensus::ReplicaId own_id, Instant now) const;
   // Members without room, sorted.
   std::vector<consensus::ReplicaId> full(consensus::ReplicaId own_id, Instant now) const;
@@ -71,7 +73,7 @@ class DiskSpace {
   std::uint64_t min_;
   std::uint64_t free_ = UINT64_MAX / 4, reusable_ = 0;
   bool engine_refused_ = false;
-  std::map<consensus::ReplicaId, Told> told_;  // without those who have enough
+  std::map<consensus::ReplicaId, Told> told_;  // members that have kEnough are not in it
 };
 
 }  // namespace polis::replica

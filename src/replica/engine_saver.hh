@@ -1,12 +1,12 @@
 #pragma once
 
-// Hands what was applied to the engine, now and then, so that it is durable there and the log may
-// forget it.
+// Saves what was applied to the engine from time to time. Then it is durable there, and the log may
+// forget the entries.
 //
-// One commit at a time. When the engine has no space, the log still holds everything, so it is
-// tried again.
+// One commit is under way at a time. If the engine has no space, the log still holds everything,
+// and the commit is tried again a second later.
 //
-// Threads: the loop's; commits go on beside it.
+// Threads: the loop's; the engine commits on another thread.
 
 #include <functional>
 #include <memory>
@@ -21,25 +21,27 @@ namespace polis::replica {
 
 class EngineSaver {
  public:
+  // All of these must outlive this object.
   struct Needs {
     const Situation& situation;
     const io::Loop& loop;
     storage::Engine& engine;
     store::Store& store;
     std::function<bool()> log_at_rest;                 // LogWriter::at_rest
-    std::function<void(store::Store&)> note_saved_by;  // how far the log is durable
-    // A commit has ended: the store knows it already. Called before the next one begins.
+    std::function<void(store::Store&)> note_saved_by;  // as in recovery.hh
+    // A commit has ended, and the store has been told. Called before the next commit begins.
     std::function<void(const Result<void>& result)> ended;
     Fatal fatal;
   };
-  // Of the options: engine_interval and engine_bytes.
+  // `options` must outlive this object. Used: engine_interval, engine_bytes.
   EngineSaver(const Options& options, Needs needs);
 
-  // Commits if engine_interval has passed. Call every few milliseconds.
+  // save(), if engine_interval has passed since the last commit began. Call it about every 20 ms.
   void save_if_due();
-  // Commits if much was applied. Call when something was.
+  // save(), if at least engine_bytes have been applied since. Call it after entries were applied.
   void save_if_much();
-  // Commits what there is, unless a commit is under way or one has just failed.
+  // Begins to commit everything that is not saved yet. Does nothing if a commit is under way, if a
+  // snapshot is being installed, or if a commit failed less than a second ago.
   void save();
 
  private:

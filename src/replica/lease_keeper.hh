@@ -4,13 +4,14 @@
 // full term again, since it cannot know which renewals its predecessor answered (etcd does the
 // same; Chubby 2.8 for sessions).
 //
-// A lease ends in four steps. A renewal saves it until the third:
+// A lease ends in four steps. A renewal before step 3 saves the lease:
 //   1  its time is over by the master's clock        has_ended()
 //   2  a quorum confirms the mastership              the caller does this
 //   3  its revocation is proposed                    take_ended(); is_ending() from now on
 //   4  the revocation is applied, or it was refused  on_revoked(), or on_revoke_failed()
 //
 // Pure: time is handed in. Threads: the loop's.
+// Life: construct -> start -> the other functions -> stop -> start ...
 
 #include <cstdint>
 #include <map>
@@ -30,25 +31,25 @@ class LeaseKeeper {
   void stop();
   bool keeping() const { return keeping_; }  // between start and stop
 
-  // `ttl`: seconds. Nothing happens while it is not keeping().
+  // A lease was granted or revoked. `ttl`: seconds. Ignored while keeping() is false.
   void on_granted(std::int64_t id, std::int64_t ttl, Instant now);
   void on_revoked(std::int64_t id);
-  // Gives the lease its full term from `since` on, which is when the request arrived; never
-  // shortens it. False: the lease is unknown, or is_ending().
+  // Gives the lease its full term, `ttl` seconds, from `since` on: the time when the request
+  // arrived. Never shortens it. False: the lease is unknown, or is_ending(id).
   bool renew(std::int64_t id, std::int64_t ttl, Instant since);
-  // Its revocation is proposed, and the outcome is not known yet.
+  // The lease's revocation was proposed, and its outcome is not known yet.
   bool is_ending(std::int64_t id) const;
-  // Nothing: the lease is unknown. Zero: its time is over.
+  // The time until the lease is over. nullopt: the lease is unknown. Zero: its time is over.
   std::optional<Duration> remaining(std::int64_t id, Instant now) const;
 
-  // This process stood still from `since` until now. Renewals that arrived meanwhile were not read
-  // yet. So a lease whose time ran out meanwhile gets `grace` from now on, once between two
-  // renewals.
+  // This process stood still from `since` until `now`, and renewals that arrived meanwhile have not
+  // been read yet. So each lease whose time ran out meanwhile gets `grace` from `now` on; at most
+  // once until it is renewed.
   void on_stall(Instant since, Instant now, Duration grace);
   // Whether some lease's time is over.
   bool has_ended(Instant now) const;
-  // Up to `count_max` leases whose time was over at `noticed` and which were not renewed since.
-  // Each is given once; the caller proposes its revocation.
+  // Takes up to `count_max` leases whose time was over at `noticed` and which were not renewed
+  // since. The caller must propose their revocation; is_ending() is true for them from now on.
   std::vector<std::int64_t> take_ended(Instant noticed, std::size_t count_max);
   // The revocation was refused: the lease ends again a second later.
   void on_revoke_failed(std::int64_t id, Instant now);
@@ -62,7 +63,7 @@ class LeaseKeeper {
   bool keeping_ = false;
   std::map<std::int64_t, End> ends_;
   std::set<std::pair<Instant, std::int64_t>>
-      queue_;  // soonest first; without those that are ending
+      queue_;  // the lease that ends soonest first; leases that are ending are not in it
 };
 
 }  // namespace polis::replica

@@ -1,6 +1,6 @@
 #pragma once
 
-// How much of the log in memory may be forgotten. Pure.
+// How much of the log in memory may be forgotten. Pure functions, from any thread.
 
 #include <optional>
 
@@ -9,14 +9,16 @@
 
 namespace polis::replica {
 
-// Entries through the returned index may go; nothing: none may now.
+// The entries through the returned index may be forgotten. nullopt: no entry may be forgotten now.
 //
-// What the engine does not hold durably stays. So does a tail of Options::log_retain_bytes, from
-// which followers that lag a little are fed; and while a snapshot is being sent, what comes behind
-// it, since its receiver will ask for that: up to Options::log_bytes_max.
+// Three parts of the log stay: what the engine does not hold durably; about the last
+// Options::log_retain_bytes, from which followers that lag a little are fed; and, while a snapshot
+// is being sent, the entries behind that snapshot, since its receiver will ask for them. The last
+// part goes, too, when the log has grown beyond Options::log_bytes_max or 64 times
+// log_retain_bytes.
 //
-// `durable`: where the state ends that the engine holds. `snapshot`: where the one ends that can be
-// sent, if there is one.
+// `log`: the log's status. `durable`: the index through which the engine holds the state durably.
+// `snapshot`: the index of the snapshot that can be sent; nullopt: there is none.
 std::optional<LogIndex> forgettable(const Options& options, const consensus::Status& log,
                                     LogIndex durable, std::optional<LogIndex> snapshot);
 

@@ -1,12 +1,14 @@
 #pragma once
 
-// Changes of who takes part, on the master: carried out one after the other.
+// Changes of members, on the master. They are carried out one after the other.
 //
-// A change waits until the configuration before it is settled, is handed to the log, and has ended
-// when a configuration that is not joint is applied at its place in the log or behind it.
+// A change waits until the change before it is complete, then it is given to the log. It has ended
+// when this replica applies a configuration that is not joint at the change's index or at a later
+// one.
 //
 // Threads: the loop's.
-// Life: construct -> add -> maybe_begin at each turn's end -> on_configuration_applied.
+// Life: construct -> add, maybe_begin at each turn's end, on_configuration_applied, expire ->
+// destroy, which drops the changes that wait without an answer.
 
 #include <deque>
 #include <optional>
@@ -20,25 +22,32 @@ namespace polis::replica {
 
 class MemberChanges {
  public:
+  // All of these must outlive this object.
   struct Needs {
     const Situation& situation;
     const io::Loop& loop;
     consensus::ReplicatedLog& log;  // for status() and change()
   };
-  // Of the options: the identity, for the ids of new members, and request_timeout.
+  // `options` must outlive this object. Used: identity (for the ids of new members),
+  // request_timeout.
   MemberChanges(const Options& options, Needs needs);
 
-  // `body`: a MemberChange in wire form. `done` is called once, with what encode_rest() makes of
-  // the outcome: the change was made, or is refused; leader_changed, when nobody knows whether a
-  // change that had begun will be made; timed_out; too_many_requests.
+  // Adds a change to the queue. `body`: a MemberChange in wire form. `done` is called once:
+  //   OK                  the change was made; the body is encode_rest() of the outcome
+  //   NOT_FOUND, FAILED_PRECONDITION
+  //                       the change is refused; the body is encode_rest() of the outcome
+  //   leader_changed, timed_out
+  //                       no body; a change that was given to the log may still be made
+  //   too_many_requests   no body; 64 changes wait already
   void add(std::string_view body, Answered done);
-  // Hands the next change to the log, if this is the master and no other is under way.
+  // Gives the next change to the log, if this replica is master and no change is under way.
   void maybe_begin();
-  // A configuration was applied; it may be what the first change was to lead to.
+  // This replica has applied a configuration. If it completes the change that is under way, that
+  // change has ended.
   void on_configuration_applied(const SnapshotMark& applied);
-  // This is not the master any more.
+  // This replica is not master any more: ends all changes with leader_changed.
   void give_up();
-  // Ends what has waited too long. Call every few milliseconds.
+  // Ends changes that have waited for request_timeout with timed_out. Call it about every 20 ms.
   void expire();
 
  private:
@@ -46,8 +55,8 @@ class MemberChanges {
     MemberChange change;
     Answered done;
     Instant deadline;
-    std::optional<LogIndex> begun;
-    ReplicaId member;
+    std::optional<LogIndex> begun;  // the index of its first step; nullopt: it waits
+    ReplicaId member;               // that the change is about, once `begun`
   };
   Result<Configuration> target_of(const consensus::Status& status, Pending& pending) const;
   bool worth_patience(const Pending& pending, const Error& refused) const;

@@ -1,7 +1,6 @@
 #pragma once
 
-// What a replica says of itself for monitoring, under names of its own, and under etcd's where
-// those mean the same.
+// The metrics of a replica: under names of Polis, and under etcd's names where those mean the same.
 //
 // Threads: the loop's.
 
@@ -10,8 +9,8 @@
 
 namespace polis::replica {
 
-// Counts as etcd does: whenever a master is known that is not the one known last, the first one
-// included.
+// Counts changes of the master as etcd does: each time that a master becomes known that was not
+// known just before. So the first master counts, and so does one that was lost and found again.
 class MasterChanges {
  public:
   void on_role(const consensus::RoleState& role) {
@@ -25,6 +24,7 @@ class MasterChanges {
   std::uint64_t seen_ = 0;
 };
 
+// Writes all metrics of this replica to `out`.
 void report(const Replica& replica, const MasterChanges& changes, MetricSink& out);
 
 }  // namespace polis::replica

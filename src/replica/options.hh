@@ -1,6 +1,8 @@
 #pragma once
 
-// What a replica is to be, and its bounds. Threads: plain values.
+// The options of one replica: its identity, its files, its times and its bounds. Sizes are bytes.
+//
+// Threads: plain values.
 
 #include <cstdint>
 #include <string>
@@ -17,47 +19,48 @@ namespace polis::replica {
 struct Options {
   storage::Identity identity;
   Protocol protocol = Protocol::kRaft;
-  // Who takes part when the log is empty: the same on every replica that founds the cell; empty on
-  // one that joins it.
+  // The configuration before the first entry of the log. The same on every replica that founds the
+  // cell; empty on a replica that joins the cell.
   Configuration initial;
-  std::uint64_t incarnation = 1;  // larger after every start
-  bool begun = false;             // a log was made here in an earlier life
-  std::string directory;          // wal/ and snapshots/ lie here
+  std::uint64_t incarnation = 1;  // larger at every start of this replica
+  bool begun = false;             // an earlier start has made a log in `directory`
+  std::string directory;          // the directories wal/ and snapshots/ lie in this one
   consensus::Options consensus;   // id and seed are set by open()
-  std::uint64_t seed = 1;
-  std::uint64_t wal_segment_bytes = 16 << 20;
+  std::uint64_t seed = 1;         // another one at every start and on every replica
+  std::uint64_t wal_segment_bytes = 16 << 20;  // storage::WalOptions::segment_bytes
 
-  // Applied log that is kept in memory for followers that lag a little, bytes. Those that lag more
-  // get a snapshot.
+  // How much of the applied log is kept in memory, for followers that lag a little. Followers that
+  // lag more get a snapshot.
   std::size_t log_retain_bytes = 8 << 20;
-  // How often the engine takes what was applied, and at how many bytes it takes it sooner.
+  // The state is saved to the engine at this interval, or sooner when this many bytes are not
+  // saved.
   Duration engine_interval = std::chrono::milliseconds(100);
   std::size_t engine_bytes = 8 << 20;
-  // Applied but not yet in the engine; more than this and new commands are refused until it has
-  // caught up.
+  // If more than this was applied and is not saved in the engine, new commands are refused until
+  // the engine has caught up.
   std::size_t unsaved_bytes_max = 256 << 20;
-  // While a snapshot is being sent, the log behind it is kept up to this.
+  // While a snapshot is being sent, the log behind it is kept in memory up to this size.
   std::size_t log_bytes_max = 512 << 20;
-  // Commands waiting for their outcome; more than this and new ones are refused.
+  // The largest sum of the commands that wait for their outcome. Beyond it, new ones are refused.
+  // If none waits, a command of any size is accepted.
   std::size_t pending_bytes_max = 64 << 20;
-  // The same for what they cost to apply, since all of it may come in one turn, which everybody
-  // waits for. One that costs more than this is accepted while no other waits.
+  // The same for the cost of applying them, in the units of store.hh: all of them may be applied in
+  // one turn, and all other requests wait for the end of that turn.
   std::uint64_t pending_work_max = store::kCommandWorkMax / 4;
-  // A request that has no outcome after this time is answered "timed out": what became of it is
-  // unknown.
+  // A request that has no outcome after this time ends with timed_out: its outcome is unknown.
   Duration request_timeout = std::chrono::seconds(7);
   // A bundle or question that was sent and not answered is sent again after this time.
   Duration resend_interval = std::chrono::seconds(1);
   // A master hands over when its log syncs take longer than this on average, or when one sync has
   // not ended after five times as long: the cell is as fast as its master's disk.
   Duration slow_sync = std::chrono::milliseconds(200);
-  // Compaction of history by itself.
+  // Compaction of history without being asked.
   AutoCompactionOptions auto_compaction;
   // A disk with less free space than this is called full (replica/disk_space.hh).
   std::uint64_t disk_free_min = 96 << 20;
-  // Requests that take longer are reported (Environment::slow).
+  // Requests that take longer than this are reported (Environment::slow).
   Duration slow_request = std::chrono::milliseconds(500);
-  // The newest cell version that this replica knows; a simulated cell has older ones, too.
+  // The newest cell version that this replica knows. Only simulations set an older one.
   store::CellVersion cell_version_newest = store::kCellVersionNewest;
 };
 

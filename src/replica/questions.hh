@@ -1,12 +1,14 @@
 #pragma once
 
-// Questions that only the master can answer, without the log.
+// Questions that only the master can answer, and for which it needs no log entry of its own.
 //
-// A replica that is not the master sends them to it. When the master changes, or an answer does not
-// come, a question is sent again; so the master may see one twice. A question of the master itself
-// goes no way.
+// A replica that is not master sends its questions to the master. When the master changes, or an
+// answer does not come, the question is sent again; so a master may see the same question twice. If
+// the replica that asks is master itself, it answers without a message.
 //
 // Threads: the loop's.
+// Life: construct -> ask, on_question, on_answer, resend, expire at any time -> destroy, which
+// drops open questions without an answer.
 
 #include <map>
 
@@ -28,31 +30,37 @@ enum class Question : std::uint8_t {
 
 class Questions {
  public:
-  // Answers as the master; `asked` is when the question came. Whoever answers kUnavailable says
-  // that he is not the master any more: the question then waits for the next one.
+  // Answers a question as master. `asked`: when the question arrived. `body` is valid during the
+  // call. `done` is called at most once. An answer with the code kUnavailable means "not master any
+  // more": it is not delivered, and the question waits for the next master.
   using Answerer =
       std::function<void(Question, std::string_view body, Instant asked, const Answered& done)>;
 
+  // All of these must outlive this object.
   struct Needs {
     const Situation& situation;
     io::Loop& loop;
     Transport& transport;
     Answerer answer;
   };
-  // Of the options: request_timeout, resend_interval. Questions are numbered from `first_number`
-  // on: an answer that comes late must not be taken for one to another process of this replica.
+  // `options` must outlive this object. Used: request_timeout, resend_interval. Questions are
+  // numbered from `first_number` on. It must be drawn at each start: then a late answer to a
+  // question of an earlier process is not taken for an answer to this one.
   Questions(const Options& options, std::uint64_t first_number, Needs needs);
 
-  // `done` is called once: with the answer, timed_out (it may have had its effect), or stopped.
+  // Asks the master. `done` is called once: with the answer; with timed_out after request_timeout
+  // (the question may have had its effect); or with stopped, within this call, if the replica has
+  // ended.
   void ask(Question question, std::string body, Answered done);
-  // From another replica: what stands behind the kind of the message (wire.hh). What is malformed
-  // is dropped, and so is a question where this is not the master.
+  // A question or an answer has come from another replica. `in` stands behind the kind of the
+  // message (wire.hh). Malformed messages are dropped. A question is dropped if this replica is not
+  // master.
   void on_question(ReplicaId from, Reader& in);
   void on_answer(Reader& in);
-  // To the present master: questions that have not been sent to it yet.
+  // Sends to the present master the questions that have not been sent to it yet.
   void resend();
-  // Ends with timed_out what has waited too long; sends again what may have been lost. Call every
-  // few milliseconds.
+  // Ends questions that have waited for request_timeout with timed_out. Sends questions again that
+  // may have been lost. Call it about every 20 ms.
   void expire();
 
  private:

@@ -1,14 +1,15 @@
 #pragma once
 
-// Linearizable reads: each waits until the state here has everything that was acknowledged
-// anywhere before the read began.
+// Linearizable reads: each read waits until the state of this replica has everything that was
+// acknowledged anywhere before the read began.
 //
-// The reads of a turn share one question to the log, a round. The log answers with an index; the
-// reads of the round are served when this replica has applied that index. A round that is refused
-// or lost is asked again under a new name, until its reads have waited too long.
+// All reads that wait share one request to the log (ReplicatedLog::read). The log answers with an
+// index. The reads are served when this replica has applied that index. A request that is refused
+// or lost is made again under a new ReadId, until its reads have waited too long.
 //
 // Threads: the loop's.
-// Life: construct -> add in a turn -> ask at its end -> on_ready, serve when more is applied.
+// Life: construct -> add during a turn -> ask at its end -> on_answers after each output ->
+// destroy, which drops the reads that wait without an answer.
 
 #include <map>
 #include <vector>
@@ -25,6 +26,7 @@ class Reads {
  public:
   using Done = std::function<void(Status)>;
 
+  // All of these must outlive this object.
   struct Needs {
     const Situation& situation;
     const io::Loop& loop;
@@ -32,22 +34,26 @@ class Reads {
     const store::Store& store;      // for how far it has applied
     SlowSink slow;
   };
-  // Of the options: request_timeout, resend_interval, slow_request. Rounds are named by numbers
-  // from `first_round` on, which no other process of this replica may have used.
+  // `options` must outlive this object. Used: request_timeout, resend_interval, slow_request.
+  // `first_round`: the ReadId of the first request; others count on from it. Draw it at each start:
+  // then a late answer to a request of an earlier process is not taken for an answer to this one.
   Reads(const Options& options, std::uint64_t first_round, Needs needs);
 
-  // `done` is called once: with ok when the read may be served from the state as it is then, or
-  // with timed_out or stopped.
+  // Adds a read. `done` is called once: with OK when the read may be served from the state as it is
+  // at that moment; with timed_out after request_timeout; or with stopped, within this call, if the
+  // replica has ended.
   void add(Done done);
-  // Asks the log for what was added, unless a round is under way or no master is known.
+  // Makes one request to the log for all reads that wait, unless a request is under way or no
+  // master is known.
   void ask();
-  // The log has answered these rounds.
+  // The log has answered or refused these requests. Serves every read whose index is applied. Call
+  // it after each output, also with empty lists, because more may have been applied.
   void on_answers(const std::vector<consensus::ReadReady>& ready,
                   const std::vector<ReadId>& refused);
-  // Rounds that were asked under an earlier mastership may never be answered: they are asked again.
+  // Requests that were made under an earlier mastership may never be answered: they are made again.
   void on_new_mastership();
-  // Ends with timed_out what has waited too long; asks again what may have been lost. Call every
-  // few milliseconds.
+  // Ends reads that have waited for request_timeout with timed_out. Makes requests again that may
+  // have been lost. Call it about every 20 ms.
   void expire();
 
  private:
@@ -55,10 +61,11 @@ class Reads {
     Done done;
     Instant deadline;
   };
+  // One request to the log.
   struct Round {
     std::vector<Waiter> waiters;
     Instant sent;
-    Instant confirmed{};
+    Instant confirmed{};  // when the log answered
   };
   void wait_again(Round& round);
   void serve_applied();
@@ -66,11 +73,11 @@ class Reads {
 
   const Options& options_;
   Needs needs_;
-  std::vector<Waiter> waiting_;     // for the next round
-  std::map<ReadId, Round> rounds_;  // whose index is being asked for
+  std::vector<Waiter> waiting_;     // for the next request
+  std::map<ReadId, Round> rounds_;  // requests that the log has not answered
   std::uint64_t next_round_;
-  Instant not_before_{};                  // after a refusal: the master is being looked for
-  std::multimap<LogIndex, Round> ready_;  // whose index is not applied yet
+  Instant not_before_{};                  // after a refusal: no request before this time
+  std::multimap<LogIndex, Round> ready_;  // answered, and the index is not applied yet
 };
 
 }  // namespace polis::replica

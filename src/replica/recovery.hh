@@ -1,7 +1,9 @@
 #pragma once
 
-// What a replica is made of at its start: its state from the engine, its log from the disk, and the
-// protocol that goes on where they end.
+// The start of a replica: reads its state from the engine and its log from the disk, and makes the
+// protocol object that goes on where they end.
+//
+// Threads: the loop's; recover() takes as long as reading the log and building the index.
 
 #include <memory>
 
@@ -20,17 +22,19 @@ struct Recovered {
   std::unique_ptr<consensus::ReplicatedLog> log;
 };
 
-// kCorrupt: state or log are damaged, do not belong together, or one is lost. kInvalid: they belong
-// to another cell, replica or protocol, or a newer release wrote them; or the options contradict
-// themselves. Completes the consensus part of the options by id and seed.
+// Recovers a replica; with an empty disk, makes a new one. Sets options.consensus.id and .seed.
+// kCorrupt: the state or the log is damaged or lost, or the two do not belong together. kInvalid:
+// they belong to another cell, replica or protocol; a newer release wrote them; or the options
+// contradict each other. Other errors: as Wal::open and Store::open.
 Result<Recovered> recover(Options& options, io::Disk& disk, storage::Engine& engine, Instant now);
 
 // kInvalid: the cell is at a version that this replica does not know.
 Result<void> check_cell_version(const Options& options, const store::Store& store);
 
-// Writes into the state whose it is and how far the log is durable: nothing that this replica
-// acknowledged or promised lies behind that, but for what it wrote in the last moments. Term, vote
-// and promises are records of the log as entries are.
+// Notes in the state (store::SavedBy) which replica it belongs to, and how far this replica's log
+// is durable now. At the next start, a log that ends earlier is refused, because it has lost
+// entries or promises that this replica had acknowledged. What is written after the last note is
+// not protected.
 void note_saved_by(store::Store& store, const Options& options, const storage::Wal& wal);
 
 }  // namespace polis::replica

@@ -4,23 +4,24 @@
 // and transport. It drives any consensus::ReplicatedLog and cannot tell which protocol stands
 // behind it.
 //
-// Work is done in turns. During a turn requests and messages are taken in; turn_end() makes one
-// entry of all that was submitted, one round of all reads, and performs the outputs (perform.hh):
-// write, send, sync, apply, answer.
+// Work is done in turns: a turn is one pass of the loop. During a turn the replica only takes
+// requests and messages in. turn_end() puts all commands of the turn into one entry, asks for one
+// round for all reads, and performs the outputs (perform.hh): write, send, sync, apply, answer.
 //
-// This class wires the parts, each of which owns its state and has its contract in its header:
+// This class wires its parts. Each part owns its state, and its header has its contract:
 //   Commands, Reads, Questions          what clients ask, at any replica (commands.hh, ...)
 //   Decisions, KeptLeases               what a master decides by its clock
 //   MemberChanges, HandOvers            who takes part, and who is master
 //   LogWriter, EngineSaver              what is made durable: the log, then the state
 //   Backups, SnapshotSender, SnapshotReceiver    whole states as files
 //   Shortage                            disks and memory
-// None of them knows Replica or another part, but for KeptLeases, which decides by Decisions. They
-// share a Situation, and call each other through what is handed to them here.
+// A part does not know Replica, and knows no other part, except that KeptLeases uses Decisions. The
+// parts share a Situation; they reach each other through functions that Replica gives them.
 //
-// Threads: the loop's.
+// Threads: the loop's. Callbacks come on the loop's thread, some of them before the call returns.
 // Life: open() -> submit / read_barrier / ask / on_message ... with turn_end() after each turn ->
-// destroy.
+// destroy, but not within a callback of the Environment. What is still open then is dropped without
+// an answer.
 
 #include <functional>
 #include <memory>
@@ -58,22 +59,27 @@ using store::Reply;
 
 class Replica final : private store::ApplySink, private OutputSteps {
  public:
+  // The references must outlive the replica. The functions are called from within its calls.
   struct Environment {
     io::Loop& loop;
     io::Disk& disk;
     storage::Engine& engine;
     Transport& transport;
+    // The replica has failed and does nothing any more. It must be destroyed. What it had
+    // acknowledged is safe.
     Fatal fatal;
+    // Role, term or master has changed.
     std::function<void(const consensus::RoleState&)> role_changed;
-    // Who takes part, as the log has it, changed; also called once at the start.
+    // The log has another configuration now, perhaps one that is not committed yet. Also called
+    // once at the start.
     std::function<void(const Configuration&)> configuration_changed;
-    // The cell has decided that this replica does not take part any more. It must be destroyed.
+    // The cell has removed this replica, which does nothing any more. It must be destroyed.
     std::function<void()> removed;
-    // The store was replaced by a snapshot: cursors and positions into the old one are void.
+    // A snapshot is about to replace the content of the store: drop all cursors and positions.
     std::function<void()> store_replaced;
     // A request took longer than Options::slow_request.
     SlowSink slow = nullptr;
-    // The space on this replica's disk is on another level now.
+    // The level of free space on this replica's disk has changed (disk_space.hh).
     std::function<void(DiskSpace::Level)> space_changed = nullptr;
   };
 
@@ -82,58 +88,68 @@ class Replica final : private store::ApplySink, private OutputSteps {
   ~Replica() override;
 
   // --- requests, from any client of this replica
-  // A command that store::validate accepted. `done` is called once, in this or a later turn.
-  // `work`: what it was found to cost to apply (store.hh), if that is worth counting.
+  // Gives a command to the log; store::validate must have accepted it. `done` is called once, with
+  // the outcome: at once if the command is refused, at a later time otherwise. `work`: the
+  // estimated cost of applying it, in the units of store.hh; 0: too little to be counted.
   void submit(CommandKind kind, std::string_view bytes, std::function<void(Reply)> done,
               std::uint64_t work = 0) {
     commands_.submit(kind, bytes, std::move(done), work);
   }
-  // Calls `done` when every change acknowledged anywhere before this call can be read here.
+  // `done` is called once: with OK when store() has every change that was acknowledged anywhere
+  // before this call; with timed_out after Options::request_timeout; or with stopped, within this
+  // call, if the replica has ended.
   void read_barrier(std::function<void(Status)> done) { reads_.add(std::move(done)); }
-  // Asks the master. `done(status, body)` once.
+  // Asks the master a question that needs no log entry (questions.hh). `done(status, body)` is
+  // called once; after Options::request_timeout at the latest.
   using Answered = replica::Answered;
   void ask(Question question, std::string body, Answered done) {
     questions_.ask(question, std::move(body), std::move(done));
   }
-  // Asks the master to change who takes part. `done` once.
+  // Asks the master for a change of members. `done` is called once; after Options::request_timeout
+  // at the latest.
   void change_members(const MemberChange& change, std::function<void(const ChangeOutcome&)> done);
 
   // --- from the transport
+  // A message from another replica has arrived. A malformed one is dropped.
   void on_message(ReplicaId from, std::string_view bytes);
-  // Its process seems to have ended.
+  // The peer's process seems to have ended. A hint: it may be wrong.
   void on_peer_lost(ReplicaId peer);
 
-  // Performs everything that this turn led to.
+  // Performs everything that this turn has led to. Call it at the end of each turn, once.
   void turn_end();
 
-  // Writes a copy of the state, with everything in it that was acknowledged anywhere before this
-  // call, to a new file of the format in docs/formats/snapshot.md. Others are served meanwhile.
+  // Writes a copy of the state to a new file (docs/formats/snapshot.md). The copy has everything
+  // that was acknowledged anywhere before this call. Requests are served meanwhile. `done` is
+  // called once. kUnavailable: no quorum confirmed in time what the copy must hold. Other errors:
+  // backups.hh.
   using BackedUp = Backups::Done;
   void back_up(const std::string& path, BackedUp done);
-  // Hands mastership to the best follower if this is the master; `done` when it is not any more, or
-  // after an election timeout.
+  // If this replica is master, hands mastership to the best follower. `done` is called once: when
+  // this replica is not master any more, or after the longest election timeout; at once if it was
+  // not master or there is no follower.
   void hand_over(std::function<void()> done) { hand_overs_.begin_to_best(std::move(done)); }
-  // The engine takes now what was applied, and how far the log is durable, unless it is at work:
-  // before the process ends by itself.
+  // Begins to save the state to the engine, unless a commit is under way. Call it before the
+  // process ends in order: then the next start has less to replay.
   void save_state();
 
   const store::Store& store() const { return *store_; }
   store::Store& store() { return *store_; }
   consensus::Status status() const { return log_->status(); }
   const consensus::ReplicatedLog& log() const { return *log_; }
-  // As status().role, without the cost.
+  // status().role without the cost of a whole Status.
   const consensus::RoleState& status_role() const { return situation_.role; }
-  // What this replica has applied says that it does not take part any more.
+  // This replica has applied a configuration that does not have it.
   bool removed() const { return removed_; }
 
   // --- for people and measurements
   const Counters& counters() const { return counters_; }
-  // Commands that were submitted here and have no outcome yet.
+  // The number of commands that were submitted at this replica and have no outcome yet.
   std::size_t commands_pending() const { return commands_.pending(); }
   const storage::Wal& wal() const { return log_writer_.wal(); }
   std::uint64_t wal_bytes() const { return wal().bytes(); }
   const SyncTimes& sync_times() const { return log_writer_.sync_times(); }
-  // What the process uses and may use; allowed 0: as much as it likes. Tell it often.
+  // Takes a measurement of memory, bytes: what the process uses, and what it may use (0: no limit).
+  // Call it about once a second.
   void on_memory_measured(std::uint64_t used, std::uint64_t allowed) {
     shortage_.on_memory_measured(used, allowed);
   }
@@ -142,14 +158,14 @@ class Replica final : private store::ApplySink, private OutputSteps {
   std::uint64_t disk_free() const { return shortage_.disk_free(); }  // bytes; of the last 0.5 s
   // Members whose disks are full, as far as is known here.
   std::vector<ReplicaId> full_members() const { return shortage_.full_members(); }
-  // What needs space on disks, or memory, is refused now.
+  // Whether requests that need more space on disks, or more memory, are refused now.
   bool cell_is_full() const { return shortage_.cell_is_full(); }
   bool cell_is_short_of_memory() const { return shortage_.cell_is_short_of_memory(); }
 
  private:
   Replica(Options options, Environment environment, Recovered recovered);
 
-  // What perform() is made of.
+  // The steps of perform().
   void on_role(const consensus::RoleState& role) override;
   void on_configuration(const Configuration& configuration) override;
   bool write(const consensus::Output& output) override { return log_writer_.write(output); }
@@ -163,7 +179,7 @@ class Replica final : private store::ApplySink, private OutputSteps {
   void on_snapshot_damaged() override { sender_.forget(); }
   void on_chunk(consensus::ChunkArrived chunk) override;
 
-  // What the store says while it applies.
+  // Called by the store while it applies an entry.
   bool wants_replies(const store::Origin& origin) override;
   void on_reply(const store::Origin& origin, std::size_t command, Reply reply) override;
   void on_duplicate(const store::Origin& origin) override;

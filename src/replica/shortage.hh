@@ -1,11 +1,13 @@
 #pragma once
 
-// What this replica, and its cell, are short of: space on disks, and memory.
+// Whether this replica, and its cell, are short of space on disks or of memory.
 //
-// It measures the disk's free space, tells the other replicas when it has too little of something,
-// remembers what they say, and decides which commands are refused meanwhile.
+// Measures the free space of this replica's disk, reports a shortage to the other replicas,
+// remembers their reports, and decides which commands are refused meanwhile. The rules are in
+// disk_space.hh and memory_shortage.hh.
 //
-// Threads: the loop's. See disk_space.hh and memory_shortage.hh for the rules.
+// Threads: the loop's.
+// Life: construct -> check_disk, tell, on_told, on_memory_measured at any time -> destroy.
 
 #include <span>
 #include <vector>
@@ -25,31 +27,35 @@ namespace polis::replica {
 
 class Shortage {
  public:
+  // All of these must outlive this object.
   struct Needs {
     Situation& situation;  // sets `exhausted`
     const io::Loop& loop;
     io::Disk& disk;
     const storage::Engine& engine;  // for how much of its file it can use again
     Transport& transport;
-    const store::Store& store;  // for who takes part
-    // The space on this replica's disk is on another level now. May be null.
+    const store::Store& store;  // for the configuration
+    // The level of free space on this replica's disk has changed. May be null.
     std::function<void(DiskSpace::Level)> space_changed;
   };
-  // Of the options: disk_free_min and directory.
+  // `options` must outlive this object. Used: disk_free_min, directory.
   Shortage(const Options& options, Needs needs);
 
-  // Measures the disk when that is due. Call every few milliseconds.
+  // Measures the disk if that is due: every 500 ms, or at each call while space is scarce. Call it
+  // about every 20 ms.
   void check_disk();
-  // Tells every member: at once when something has changed, and again and again while there is too
-  // little. Call every few milliseconds.
+  // Reports the shortage of this replica to every member: at once when it changes, and every 500 ms
+  // while there is a shortage. Call it about every 20 ms.
   void tell();
-  // What another replica tells: what stands behind the kind of the message (wire.hh).
+  // A report of another replica has come. `in` stands behind the kind of the message (wire.hh). A
+  // malformed one is dropped.
   void on_told(ReplicaId from, Reader& in);
+  // As MemoryShortage::on_measured.
   void on_memory_measured(std::uint64_t used, std::uint64_t allowed);
-  // The engine found no space for a commit, or found it.
+  // A commit of the engine has ended. `refused`: it failed.
   void on_engine_refused(bool refused) { space_.on_engine_refused(refused); }
 
-  // Whether there is space and memory for all of these; else no_space or short_of_memory.
+  // OK: there is space and memory for all of these commands. Else no_space or short_of_memory.
   Status admits(std::span<const store::Command> commands) const;
   DiskSpace::Level disk_level() const { return space_.own(); }
   bool disk_full() const { return space_.own() != DiskSpace::Level::kEnough; }
@@ -70,7 +76,7 @@ class Shortage {
   DiskSpace space_;
   MemoryShortage memory_;
   Instant checked_{};
-  std::pair<DiskSpace::Level, bool> told_{};  // to the others: disk, memory
+  std::pair<DiskSpace::Level, bool> told_{};  // the last report to the others: disk, memory
   Instant told_at_{};
 };
 

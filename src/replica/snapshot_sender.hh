@@ -1,11 +1,14 @@
 #pragma once
 
-// The snapshot that peers are sent whose log ends before this replica's begins.
+// Makes the snapshot that is sent to peers whose log ends before this replica's log begins, and
+// reads its parts.
 //
-// There is one at a time, in a file. It is made when the log wants one and the engine holds the
-// state behind which the log begins. Its chunks are read when messages that name them are sent.
+// There is at most one snapshot, in a file. It is made when the log asks for one and the engine
+// holds the state at which the log begins. Its parts are read when messages that refer to them are
+// sent.
 //
-// Threads: the loop's; the file is written beside it.
+// Threads: the loop's; the file is written on another thread.
+// Life: construct -> make, read, forget at any time -> destroy.
 
 #include <memory>
 #include <optional>
@@ -22,6 +25,7 @@ namespace polis::replica {
 
 class SnapshotSender {
  public:
+  // All of these must outlive this object.
   struct Needs {
     const io::Loop& loop;
     io::Disk& disk;
@@ -31,17 +35,18 @@ class SnapshotSender {
     Fatal fatal;
     Counters& counters;
   };
-  // Of the options: directory.
+  // `options` must outlive this object. Used: directory.
   SnapshotSender(const Options& options, Needs needs);
 
-  // The log wants a snapshot behind which it goes on. Tells the log at once if there is one, or
-  // when one is made. Nothing happens if none can be made now: the log asks again.
+  // The log asks for a snapshot that ends where the log begins, or later. If there is one, tells
+  // the log so (on_snapshot_available) within this call; else begins to make one, and tells the log
+  // when it is made. If none can be made now, nothing happens: the log asks again.
   void make();
-  // The file does not hold together, as a peer says.
+  // A peer has found the snapshot's file damaged: drops it.
   void forget();
-  // Appends the chunk to `out`. False: it is of another snapshot, or cannot be read.
+  // Appends the part to `out`. False: the part is of another snapshot, or cannot be read.
   bool read(const consensus::ChunkReference& chunk, std::string& out);
-  // Where the snapshot ends, if there is one: whoever receives it needs the log from there on.
+  // The index of the snapshot; its receiver needs the log behind that. nullopt: there is none.
   std::optional<LogIndex> index() const;
 
  private:

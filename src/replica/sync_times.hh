@@ -1,6 +1,6 @@
 #pragma once
 
-// How long the syncs of the write-ahead log take. Pure.
+// How long the syncs of the write-ahead log take. Pure: time is handed in.
 
 #include <cstdint>
 
@@ -8,11 +8,12 @@
 
 namespace polis::replica {
 
-// Each time is measured from when the sync was asked for.
+// A sync's time is measured from the write that asked for it until the sync has ended.
 struct SyncTimes {
-  Duration average{};  // the newest ones weigh most
-  Duration worst{};    // in the last one or two windows of ten seconds
-  std::uint64_t count = 0;
+  Duration average{};       // a moving average: each new time weighs 1/16; zero: none yet
+  Duration worst{};         // the longest of the last 10 to 20 seconds
+  std::uint64_t count = 0;  // since the process started
+  // A sync that took `took` has ended.
   void add(Duration took, Instant now);
 
  private:

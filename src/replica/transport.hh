@@ -1,7 +1,7 @@
 #pragma once
 
-// How replicas reach each other: datagrams that may be lost, late, repeated and out of order. The
-// real one is peers::PeerLinks, the simulated one sim::SimulatedNetwork.
+// How replicas reach each other: messages that may be lost, late, repeated and out of order.
+// peers::PeerLinks is the real transport; sim::Node has a simulated one.
 //
 // Threads: the loop's.
 
@@ -14,9 +14,10 @@ namespace polis::replica {
 class Transport {
  public:
   virtual ~Transport() = default;
-  // Takes a message to a member. Never blocks. The message may be lost.
+  // Takes a message for a member. Never blocks. If the member is not connected, the message is
+  // lost.
   virtual void send(consensus::ReplicaId to, std::string message) = 0;
-  // Sends everything that was taken so far.
+  // Gives all messages that were taken so far to the network.
   virtual void flush() = 0;
   // The newest cell version that the peer knows (store/cell_version.hh). 0: not known, because the
   // peer is not connected now.

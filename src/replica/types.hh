@@ -1,6 +1,6 @@
 #pragma once
 
-// Names that every part of a replica uses.
+// Names that all parts of a replica use.
 
 #include <functional>
 #include <string>
@@ -25,10 +25,12 @@ using store::CommandKind;
 using store::Mastership;
 using store::Status;
 
-// The replica cannot go on. It must be destroyed; what it had acknowledged is safe.
+// Called when the replica cannot go on, with the reason. It must be destroyed, but not within this
+// call. What it had acknowledged is safe.
 using Fatal = std::function<void(const Error&)>;
 
-// The answer to what was asked of the master; called once.
+// Called once, with the master's answer to a question. `body`: as Question says (questions.hh);
+// empty unless the status is OK or the question says otherwise.
 using Answered = std::function<void(Status, std::string body)>;
 
 }  // namespace polis::replica

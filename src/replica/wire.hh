@@ -1,6 +1,7 @@
 #pragma once
 
-// The first byte of what replicas send each other. See docs/formats/peer.md.
+// The kinds of messages that replicas send each other. The kind is the first byte of a message. See
+// docs/formats/peer.md.
 
 #include <cstdint>
 

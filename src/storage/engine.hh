@@ -46,7 +46,7 @@ struct Record {
 struct WriteBatch {
   std::vector<Record> records;     // rising keys, all above every key in the engine
   std::vector<RecordKey> removed;  // records to remove; fine if they do not exist
-  // Named values to set; nothing: remove this one.
+  // Named values to set; nullopt: remove the value of this name.
   std::vector<std::pair<std::string, std::optional<std::string>>> named;
 
   bool empty() const { return records.empty() && removed.empty() && named.empty(); }
@@ -110,7 +110,8 @@ class Engine {
   virtual void dispose_later(std::shared_ptr<void> garbage) = 0;
 
   virtual std::uint64_t bytes_on_disk() const = 0;  // size of the engine's file
-  // Without pages of that file which are free. The difference can be written without more disk.
+  // The size of the pages of that file that are in use. The rest of the file can be written again
+  // without more disk space.
   virtual std::uint64_t bytes_in_use() const = 0;
 };
 

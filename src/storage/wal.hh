@@ -69,7 +69,7 @@ struct Recovered {
   LogIndex base_index;
   Term base_term;
   std::vector<Entry> entries;  // without gaps only: consecutive, from base_index + 1 on
-  // With gaps only: the entries, by index. Some at or before base_index may still be there.
+  // With gaps only: the entries by index. Some of them may have an index at or below base_index.
   std::map<LogIndex, Entry> accepted;
   std::uint64_t torn_bytes = 0;  // the torn end that was cut off
 };
@@ -102,8 +102,8 @@ class Wal {
   // `committed`, or a reset covers them. False: there is nothing to say, or it is not possible now;
   // `done` is not called.
   bool seal(LogIndex committed, io::Done done);
-  // Everything before this position is durable. Whoever remembers it gives it to
-  // WalOptions::reached.
+  // Everything before this position is durable. The caller may store it elsewhere, and pass it in
+  // WalOptions::reached at the next start.
   std::uint64_t durable() const { return durable_; }
   // If a byte before this position is damaged, recovery will know that this is corruption. For
   // tests.
@@ -112,7 +112,7 @@ class Wal {
     std::string path;
     std::uint64_t offset = 0;  // bytes
   };
-  // The file that holds the byte at this position; nothing: its segment has been released. For
+  // The file that holds the byte at this position. nullopt: its segment has been released. For
   // tests.
   std::optional<Place> place_of(std::uint64_t position) const;
   // Entries through `index` are not needed any more: removes the segments that hold no later ones.

@@ -21,10 +21,10 @@ enum RecordType : std::uint8_t {
   kAccepted = 5,  // log with gaps: as kEntry, with its proposer; replaces its own index alone
 };
 
-// Of a segment, in its head. Version 2 added the longest lease promise to the hard state. Segments
-// of version 1 are read and never appended to.
+// The format version that stands in the head of a segment. Version 2 added the longest lease
+// promise to the hard state. Segments of version 1 are read, but never appended to.
 inline constexpr std::uint32_t kVersion = 2;
-// Of a segment of a log with gaps: kAccepted instead of kEntry.
+// The format version of segments of a log with gaps, which have kAccepted instead of kEntry.
 inline constexpr std::uint32_t kVersionWithGaps = 3;
 inline constexpr std::uint32_t kVersionNewest = 3;
 inline constexpr std::size_t kHeaderBytes = 32;  // of a record, before its payload
@@ -36,8 +36,8 @@ inline constexpr std::uint32_t kPayloadMax = 12 << 20;
 // | durable u64 | type u8 | 7 zero bytes | payload | zeros up to a multiple of kAlign.
 struct Record {
   std::uint8_t type = 0;  // RecordType
-  // Of this record's first byte in the whole log. A record that an earlier life or a misdirected
-  // write left at some place has another position than that place.
+  // The position of this record's first byte in the whole log. If an earlier life or a misdirected
+  // write has left a record at some place, its position does not fit that place.
   std::uint64_t position = 0;
   std::uint64_t durable = 0;  // every byte before this position was durable when this was written
   std::string_view payload;
@@ -50,7 +50,7 @@ struct Record {
 void append_record(std::string& out, const Record& record);
 
 // The record at the beginning of `bytes`; its payload points into them. `position`: of the first of
-// these bytes in the whole log. Nothing: no whole and intact record of that position is there.
+// these bytes in the whole log. nullopt: no whole and intact record of that position is there.
 std::optional<Record> parse_record(std::string_view bytes, std::uint64_t position);
 
 }  // namespace polis::storage::wal

@@ -1,12 +1,12 @@
 #pragma once
 
-// What the replicas of a cell may write for each other to read.
+// The cell version: which formats and commands the replicas of a cell may write for each other.
 //
-// Replicas of different releases work together while they are replaced one by one: as long as one
-// of them knows only version N, none writes anything that needs more. When the master sees that all
-// members know a newer version, it raises the cell's through the log; from that entry on, whoever
-// knows less cannot take part any more, and before it, every replica can go back to its old
-// release.
+// Replicas of different releases must work together while an operator replaces them one by one. So
+// no replica writes anything that needs a version newer than the cell's. When the master sees that
+// all members know a newer version, it raises the cell's version by an entry of the log. Until that
+// entry, each replica can go back to its old release. After it, a release that does not know the
+// version cannot take part any more.
 //
 //   1  the first
 //   2  records and named values in the engine and in snapshots carry a checksum

@@ -1,11 +1,13 @@
 #pragma once
 
-// What the replicated log carries for the state machine: commands in bundles, each bundle from one
+// The content of the log's entries for the state machine: bundles of commands, each bundle from one
 // replica.
 //
-// One log entry holds all that came in one turn. A bundle names its origin, so that the origin
-// answers its clients when it applies the entry itself, and so that a bundle which the network
-// delivers twice is applied once. See docs/formats/entry.md.
+// One entry holds the bundles of one turn of the master. A bundle names its origin. By that, the
+// origin finds its bundle when it applies the entry, and answers its clients; and a bundle that the
+// network delivers twice is applied once. See docs/formats/entry.md.
+//
+// Threads: plain values and pure functions.
 
 #include <cstdint>
 #include <optional>
@@ -19,18 +21,19 @@ namespace polis::store {
 
 using consensus::ReplicaId;
 
-// Stored: DO NOT CHANGE the numbers. The bytes of each are the etcd API's request message.
+// Stored: DO NOT CHANGE the numbers. A command's bytes are the request message of etcd's API,
+// unless said otherwise.
 enum class CommandKind : std::uint8_t {
   kPut = 1,
   kDeleteRange = 2,
   kTxn = 3,
   kCompact = 4,
-  kLeaseGrant = 5,  // ID is never 0: the serving replica has chosen one
+  kLeaseGrant = 5,  // ID is not 0: the replica that serves the client has chosen one
   kLeaseRevoke = 6,
-  // From the master itself, never from a client:
+  // Only the master makes these, never a client:
   kCellVersion = 7,  // version varint (cell_version.hh)
-  kMastership = 8,   // Mastership: from here on the log is this mastership's
-  kDecision = 9,     // Mastership, kind u8, request: carried out under that mastership alone
+  kMastership = 8,   // Mastership: names the mastership under which later decisions have effect
+  kDecision = 9,     // Mastership, kind u8, request: has an effect only under that mastership
 };
 inline constexpr std::uint8_t kCommandKindLast = 9;
 
@@ -43,23 +46,26 @@ struct Mastership {
   bool operator==(const Mastership&) const = default;
 };
 void encode(Writer& out, const Mastership& mastership);
+// False: the bytes are cut short.
 bool decode(Reader& in, Mastership& mastership);
 
+// `bytes` belongs to the payload that the command was read from.
 struct Command {
   CommandKind kind = CommandKind::kPut;
   std::string_view bytes;
 };
 
-// What the master decided by its own clock and not for a client (the end of a lease, a compaction),
-// in the form of kDecision.
+// A command that the master gave by its own clock, not for a client (the end of a lease, a
+// compaction). It is the content of a kDecision.
 struct Decision {
   Mastership by;
   Command command;
 };
 std::string encode(const Decision& decision);
-// Nothing: malformed. The command's bytes lie in `bytes`.
+// nullopt: malformed. The command's bytes point into `bytes`.
 std::optional<Decision> decode_decision(std::string_view bytes);
 
+// Which bundle it is. Unique over the life of the cell.
 struct Origin {
   ReplicaId replica;
   std::uint64_t incarnation = 0;  // of the process; larger after every start
@@ -68,13 +74,14 @@ struct Origin {
   bool operator==(const Origin&) const = default;
 };
 
-// Commands of one replica, collected into wire form.
+// Collects commands of one replica into the wire form of a bundle.
 class Bundle {
  public:
   void add(CommandKind kind, std::string_view bytes);
   std::size_t size() const { return count_; }
   std::size_t bytes() const { return commands_.size(); }
-  // Appends the bundle to an entry's payload (or a forwarded message) and empties it.
+  // Appends the bundle to `out`, an entry's payload or a forwarded message; the bundle is empty
+  // afterwards.
   void take(const Origin& origin, std::string& out);
 
  private:
@@ -82,11 +89,11 @@ class Bundle {
   std::size_t count_ = 0;
 };
 
-// Reads bundles from an entry's payload.
+// Reads the bundles of an entry's payload, which must outlive the reader and the commands.
 class BundleReader {
  public:
   explicit BundleReader(std::string_view payload) : in_(payload) {}
-  // Moves to the next bundle. False: there is none, or the payload is malformed: see ok().
+  // Reads the next bundle. False: there is none; or the payload is malformed, and ok() is false.
   bool next(Origin& origin, std::vector<Command>& commands);
   bool ok() const { return in_.ok() && !malformed_; }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// Which commands may make the state larger: these are refused while the disks are full. What etcd
-// refuses under its NOSPACE alarm is refused here (etcd server/etcdserver/apply, applierV3Capped).
+// Which commands may make the state larger. They are refused while the cell is full: the same ones
+// that etcd refuses under its NOSPACE alarm (etcd server/etcdserver/apply, applierV3Capped).
 //
 // Threads: pure functions.
 
@@ -9,8 +9,8 @@
 
 namespace polis::store {
 
-// A put, a grant of a lease, a transaction with a put on any of its paths. The bytes are those of a
-// request that store::validate accepted.
+// True for a put, a grant of a lease, and a transaction with a put on any of its paths.
+// Precondition: store::validate accepted the command.
 bool may_grow(const Command& command);
 
 }  // namespace polis::store

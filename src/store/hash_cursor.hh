@@ -1,10 +1,10 @@
 #pragma once
 
-// A checksum over everything that can be read at one revision, made in slices: however many keys
-// there are, no slice takes long.
+// Makes a checksum over everything that can be read at one revision. It is made in slices, so that
+// no step takes long, however many keys there are.
 //
-// The result is that of one moment, whatever is written meanwhile: a living cursor pins its
-// revision. Replicas with equal state have equal checksums.
+// What is written meanwhile does not change the result, because a living cursor pins its revision
+// (Store::pin). Replicas with equal state have equal checksums.
 //
 // Threads: the loop's. Must not outlive the store. After Store::exchange it must be destroyed.
 
@@ -17,13 +17,14 @@ namespace polis::store {
 
 class HashCursor {
  public:
-  // Precondition: store.readable(revision).
+  // Precondition: revision > 0 and store.readable(revision).
   HashCursor(Store& store, std::uint64_t revision);
   ~HashCursor();
   HashCursor(const HashCursor&) = delete;
   HashCursor& operator=(const HashCursor&) = delete;
 
-  // Goes on, and takes what it did from `work`. True: it is done, and hash() is complete.
+  // Goes on until `work` (units of store.hh) is used up, and subtracts the work that it did. True:
+  // hash() is complete.
   bool run(std::uint64_t& work);
   std::uint32_t hash() const { return hash_; }
 
@@ -33,7 +34,8 @@ class HashCursor {
   Store& store_;
   std::uint64_t revision_;
   std::uint32_t hash_ = 0;
-  // Where it goes on: at this key or the next one, and, if set, at this record of its history.
+  // Where it goes on: at this key, or at the next one if there is no such key; and, if history_ is
+  // set, at this record of the key's history.
   std::string next_key_;
   RecordKey history_;
   bool done_ = false;

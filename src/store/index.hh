@@ -1,14 +1,16 @@
 #pragma once
 
-// Every key and where its newest record is, in key order, with sums over any range of keys. In
-// memory, and compact: a key of up to 15 bytes costs 64 bytes and the tree's slack; values and
-// history cost nothing, since each record points to the one before it.
+// The index: all keys in order, where the newest record of each key is, and sums over any range of
+// keys. It is in memory and compact: a key of up to 15 bytes costs 64 bytes and the tree's slack.
+// Values and history cost nothing here, since each record points to the record before it.
 //
-// A B+ tree whose inner nodes hold, for each child, the sums over everything below it. So the count
-// of a range, the size of its answer and its n-th key cost O(log n), and whatever holds no living
-// key is stepped over in one step.
+// It is a B+ tree. Its inner nodes hold, for each child, the sums over everything below that child.
+// So the count of a range, the size of its answer and its n-th key cost O(log n), and a part of the
+// tree without living keys is passed over in one step.
 //
-// Threads: none of its own.
+// A key is *alive* if its newest record is no tombstone.
+//
+// Threads: none of its own; the store owns it.
 
 #include <array>
 #include <cstddef>
@@ -21,14 +23,14 @@
 namespace polis::store {
 
 struct KeyInfo {
-  std::uint64_t create_revision = 0;  // of the current life; meaningless for a tombstone
+  std::uint64_t create_revision = 0;  // that made the key; no meaning for a tombstone
   std::uint64_t mod_revision = 0;     // of the newest record
-  std::uint32_t version = 0;          // puts in the current life, saturating
+  std::uint32_t version = 0;          // puts since the key was made; stays at its maximum
   std::uint32_t key_value_bytes = 0;  // size of the newest record's KeyValue
   std::uint32_t sub = 0;              // place of the newest record within its revision
-  bool tombstone = false;
-  bool leased = false;  // the lease table knows which one
-  // Size of what the newest record's KeyValue has besides key and value.
+  bool tombstone = false;             // the newest record deletes the key
+  bool leased = false;                // the key hangs on a lease; Leases says which
+  // Size of the fields of the newest record's KeyValue other than key and value.
   std::uint8_t revision_bytes = 0;
 
   RecordKey newest() const { return {mod_revision, sub}; }
@@ -37,10 +39,10 @@ static_assert(sizeof(KeyInfo) <= 32, "a million keys: every 8 bytes here are 8 M
 
 // Sums over keys. Only `entries` counts tombstones.
 struct KeySums {
-  std::uint64_t entries = 0;
-  std::uint64_t alive = 0;
-  std::uint64_t item_bytes = 0;       // as items of a RangeResponse
-  std::uint64_t keys_only_bytes = 0;  // as items without their values
+  std::uint64_t entries = 0;          // keys
+  std::uint64_t alive = 0;            // keys that are alive
+  std::uint64_t item_bytes = 0;       // their size as items of a RangeResponse
+  std::uint64_t keys_only_bytes = 0;  // their size as items without values
 
   KeySums& operator+=(const KeySums& other);
   KeySums& operator-=(const KeySums& other);
@@ -80,7 +82,7 @@ class Index {
   };
 
  public:
-  // Valid until the next try_emplace or erase.
+  // An iterator is valid until the next try_emplace or erase.
   class const_iterator {
    public:
     const_iterator() = default;
@@ -116,23 +118,24 @@ class Index {
   const_iterator end() const { return {}; }
   const_iterator lower_bound(std::string_view key) const;
   const_iterator find(std::string_view key) const;
-  // The one before `i`; end() if `i` is the first.
+  // The key before `i`; end() if `i` is the first.
   const_iterator before(const_iterator i) const;
-  // `i`, or the next key behind it that is no tombstone.
+  // The first key from `i` on that is alive; end() if there is none.
   const_iterator alive_from(const_iterator i) const;
-  // The key with `rank` living keys before it.
+  // The living key that has `rank` living keys before it; end() if there are not that many.
   const_iterator alive_at(std::uint64_t rank) const;
 
-  // A new key begins as a tombstone of no revision.
+  // Finds the key, or adds it. A new key begins as a tombstone of revision 0.
   const_iterator try_emplace(std::string_view key);
+  // Replaces what is known of the key.
   void update(const_iterator i, const KeyInfo& info);
   void erase(const_iterator i);
 
   const KeySums& total() const { return total_; }
-  // Over all keys before `i`.
+  // The sums over all keys before `i`.
   KeySums sums_before(const_iterator i) const;
 
-  // Checks every invariant.
+  // Checks every invariant of the tree (CHECK).
   void check_for_test() const;
 
  private:
@@ -155,8 +158,8 @@ class Index {
   KeySums total_;
 };
 
-// A half-open range of keys in etcd's terms: an empty end means one key, "\0" everything from `key`
-// on.
+// A range of keys as etcd writes it: from `key` up to `end`, which is not part of it. An empty end
+// means one key; "\0" means all keys from `key` on.
 struct KeyRange {
   std::string key;
   std::string end;
@@ -168,7 +171,8 @@ struct KeyRange {
     return k >= key && (to_the_end() || k < end);
   }
   Index::const_iterator begin_in(const Index& index) const { return index.lower_bound(key); }
-  // Behind the last key of the range; not before begin_in, also if `end` is smaller than `key`.
+  // The place behind the last key of the range. Never before begin_in(index), also if `end` is
+  // smaller than `key`.
   Index::const_iterator end_in(const Index& index) const;
   KeySums sums_in(const Index& index) const {
     return index.sums_before(end_in(index)) - index.sums_before(begin_in(index));

@@ -1,10 +1,10 @@
 #pragma once
 
-// Ranges of keys, each with something that belongs to it; finds all that contain a key in
-// O(log n) for each of them, however many others there are.
+// A map from ranges of keys to values. It finds all ranges that contain a key, in O(log n) for each
+// range found.
 //
-// A treap ordered by the beginnings of the ranges; each node knows the furthest end below it, so
-// whatever ends before the key is passed over as a whole.
+// It is a treap ordered by the beginnings of the ranges. Each node knows the furthest end below it,
+// so a subtree whose ranges all end before the key is passed over as a whole.
 //
 // Threads: none of its own.
 
@@ -21,8 +21,8 @@ namespace polis::store {
 template <typename Value>
 class IntervalIndex {
  public:
-  // The value of this very range; a new one is made where there is none. Stays where it is until
-  // it is erased. Precondition: range.key < range.end, or it goes to the end.
+  // The value of exactly this range; it is made if there is none. The reference is valid until the
+  // range is erased. Precondition: range.key < range.end, or range.to_the_end().
   Value& operator[](const KeyRange& range) {
     Value* value = nullptr;
     insert(root_, range, value);
@@ -31,8 +31,8 @@ class IntervalIndex {
   void erase(const KeyRange& range) { erase(root_, range); }
   bool empty() const { return root_ == nullptr; }
 
-  // Calls use(value) for every range that contains `key`, in order of their beginnings. `use` must
-  // not change this index.
+  // Calls use(value) for every range that contains `key`, in the order of the ranges' beginnings.
+  // `use` must not change this index.
   template <typename Use>
   void visit(std::string_view key, Use use) {
     visit(root_.get(), key, use);

@@ -1,7 +1,10 @@
 #pragma once
 
-// Leases and the keys that hang on them: state, equal on every replica. When a lease ends is not
-// state: the master alone measures it (replica/lease_keeper.hh) and says so through the log.
+// The leases of clients, and the keys that hang on them. This is replicated state, equal on every
+// replica. The time at which a lease ends is not part of it: only the master measures that
+// (replica/lease_keeper.hh), and revokes the lease through the log.
+//
+// Threads: none of its own; the store owns it.
 
 #include <cstdint>
 #include <map>
@@ -14,7 +17,7 @@ namespace polis::store {
 
 struct Lease {
   std::int64_t ttl = 0;        // seconds, as granted
-  std::set<std::string> keys;  // attached
+  std::set<std::string> keys;  // the keys that hang on it
 };
 
 class Leases {
@@ -29,8 +32,10 @@ class Leases {
   void grant(std::int64_t id, std::int64_t ttl) { leases_[id].ttl = ttl; }
   // Precondition: no key is attached.
   void revoke(std::int64_t id) { leases_.erase(id); }
-  // Moves `key` to `id`; 0 detaches. Precondition: id is 0 or granted.
+  // Hangs `key` on the lease `id`, and takes it off the lease that it hung on. `id` 0: on no lease.
+  // Precondition: `id` is 0 or granted.
   void attach(const std::string& key, std::int64_t id);
+  // The lease that the key hangs on; 0: none.
   std::int64_t lease_of(const std::string& key) const {
     auto found = by_key_.find(key);
     return found == by_key_.end() ? 0 : found->second;

@@ -1,15 +1,17 @@
 #pragma once
 
-// Reading a range in pieces: however large the range and its answer, only a piece is in memory, and
-// no piece takes long.
+// Reads a range of keys in pieces, so that only one piece of the answer is in memory and no piece
+// takes long, however large the range is.
 //
-// The answer's exact length is known before its first byte, because gRPC sends the length first:
-// the cursor is planned, then read. Most plans come from the index's sums at once. Old revisions,
-// filters and sorts by anything but the key need a look at each key, in slices. The content is that
-// of one moment, whatever is written meanwhile: a living cursor pins its revision.
+// gRPC sends the length of an answer before its bytes. So the cursor is first planned, which finds
+// the exact length, and then read. Most plans follow at once from the sums of the index. Old
+// revisions, filters, and sorts by anything but the key need a look at each key, in slices. What is
+// written meanwhile does not change the answer, because a living cursor pins its revision
+// (Store::pin).
 //
-// Threads: the loop's. Life: construct -> plan() until it is done -> read() until it is done. Must
-// not outlive the store. After Store::exchange it must be destroyed.
+// Threads: the loop's.
+// Life: construct -> plan() until it gives true -> read() until it gives false. Must not outlive
+// the store. After Store::exchange it must be destroyed.
 
 #include <memory>
 #include <vector>
@@ -20,42 +22,43 @@ namespace polis::store {
 
 class RangeCursor {
  public:
-  // How the items are embedded in an answer.
+  // The form of the answer. By default it is a RangeResponse without its header.
   struct Form {
-    int item_field = 2;  // of a RangeResponse
-    bool end = true;     // `more` and `count` follow them
+    int item_field = 2;  // the field in which each KeyValue stands
+    bool end = true;     // the fields `more` and `count` follow the items
   };
 
-  // The state at query.revision. Precondition: store.readable(query.revision).
+  // Reads the state at query.revision. Precondition: store.readable(query.revision).
   RangeCursor(Store& store, RangeQuery query);
-  // The state as it was before the record `before` was written: within a transaction.
+  // Reads the state as it was before the record `before` was written; for transactions.
   RangeCursor(Store& store, RangeQuery query, RecordKey before, Form form);
   ~RangeCursor();
   RangeCursor(const RangeCursor&) = delete;
   RangeCursor& operator=(const RangeCursor&) = delete;
 
-  // Goes on with the plan and takes what it did from `work`. True: it is done; see status().
+  // Goes on with the plan until `work` (units of store.hh) is used up, and subtracts the work that
+  // it did. True: the plan is complete; look at status().
   bool plan(std::uint64_t& work);
   bool planned() const { return planned_; }
-  // Not OK: the answer does not fit in a bound, and cannot be read.
+  // Not OK: the answer exceeds a bound and cannot be read.
   const Status& status() const { return status_; }
 
-  // Length of the whole answer: a RangeResponse without its header. Precondition: planned.
+  // The length of the whole answer. Precondition: planned().
   std::uint64_t body_bytes() const { return body_bytes_; }
-  // Appends at least one byte, and about `bytes` or a little more. False: the answer is complete,
-  // nothing was appended.
+  // Appends the next bytes of the answer: at least one, and about `bytes` or a little more. False:
+  // all were given, and nothing was appended.
   bool read(std::string& out, std::size_t bytes);
 
  private:
   enum class Way : std::uint8_t { kSums, kWalk, kSort };
   struct Item {
-    std::int64_t number = 0;  // what is sorted by, unless it is a value
-    std::string prefix;       // of the value
+    std::int64_t number = 0;  // the number to sort by; not used if values are sorted
+    std::string prefix;       // of the value, if values are sorted
     RecordKey at;
     std::uint32_t bytes = 0;
     std::uint32_t place = 0;  // in key order
   };
-  // What a plan has to know of a record.
+  // What a plan must know of a record.
   struct Facts {
     std::int64_t create = 0, mod = 0, version = 0;
     std::uint32_t bytes = 0;  // of the item
@@ -101,10 +104,11 @@ class RangeCursor {
   bool walked_ = false;
   RecordKey history_;
   std::vector<RecordKey> kept_;  // the first items
-  // A sort: a heap whose top is the last of those that the limit leaves, or the first of all.
+  // A sort: a heap. Its top is the last of the items within the limit (top_is_last_), or the first
+  // of all items.
   std::vector<Item> heap_;
   bool top_is_last_ = false;
-  std::size_t held_ = 0;  // of what the store allows all sorts together
+  std::size_t held_ = 0;  // items held; the store bounds the sum over all sorts
   std::vector<RecordKey> ordered_;
   mutable std::uint64_t compared_ = 0;  // records that comparing has read
 

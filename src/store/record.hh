@@ -1,8 +1,11 @@
 #pragma once
 
-// One change of one key, as it rests in the engine: where the key's previous record is, and the
-// etcd KeyValue in wire form, which goes into answers and events as it is. See
+// A record: one change of one key, as the engine stores it. It has the place of the key's previous
+// record, and the etcd KeyValue in wire form, which goes into answers and events unchanged. See
 // docs/formats/record.md.
+//
+// Threads: plain values and pure functions. The views of a RecordView, PutView or GetView point
+// into the bytes that were read.
 
 #include <cstdint>
 #include <optional>
@@ -30,33 +33,36 @@ struct RecordView {
   std::int64_t lease = 0;
 };
 
-// With a checksum over `key` and everything else if `record.checksummed`.
+// The stored form of a record. If `record.checksummed`, it has a checksum over `key` and everything
+// else.
 std::string encode_record(RecordKey key, const RecordView& record);
 
-// What the disk gave is what it was given, for this key: not altered, and not another one's. A
-// record without checksum, from before cell version 2, is believed.
+// Whether `bytes` is the record that was written under `key`, unchanged. A record without a
+// checksum, from before cell version 2, counts as intact.
 bool is_intact(RecordKey key, std::string_view bytes);
 
-// Nothing: the bytes are not a record. Does not look at the checksum.
+// Reads a record. nullopt: the bytes are no record. Does not check the checksum.
 std::optional<RecordView> decode_record(std::string_view bytes);
 
-// Only the KeyValue of a record, unread. Precondition: the bytes are a record.
+// The KeyValue of a record, in wire form. Precondition: the bytes are a record.
 std::string_view key_value_of_record(std::string_view bytes);
 
-// Size of what a KeyValue has besides its key and value. Precondition: decode_record made `record`.
+// Size of the fields of a KeyValue other than key and value. Precondition: decode_record made
+// `record`.
 std::uint8_t revision_bytes_of(const RecordView& record);
 
-// mvccpb.KeyValue in wire form, from the parts of `record`; without the value if `keys_only`.
+// Appends a mvccpb.KeyValue in wire form, made from the parts of `record`; without the value if
+// `keys_only`.
 void append_key_value(std::string& out, const RecordView& record, bool keys_only);
 
-// Protobuf wire form by hand, for what is on the path of every request.
-void append_tag_varint(std::string& out, int field, std::uint64_t value);    // nothing for 0
-void append_tag_bytes(std::string& out, int field, std::string_view bytes);  // also when empty
+// Protobuf's wire form, written by hand where every request passes. Field numbers: 1 to 15.
+void append_tag_varint(std::string& out, int field, std::uint64_t value);    // 0: left out
+void append_tag_bytes(std::string& out, int field, std::string_view bytes);  // also if empty
 std::size_t varint_bytes(std::uint64_t value);
-// A length-delimited field with its tag, for field numbers below 16.
+// The size of a field that holds `length` bytes, with its tag and its length.
 inline std::uint64_t field_bytes(std::uint64_t length) { return 1 + varint_bytes(length) + length; }
 
-// PutRequest, read by hand: every replica reads every one.
+// A PutRequest. It is read by hand, because every replica reads every put.
 struct PutView {
   std::string_view key;
   std::string_view value;
@@ -65,10 +71,11 @@ struct PutView {
   bool ignore_value = false;
   bool ignore_lease = false;
 };
+// nullopt: malformed.
 std::optional<PutView> parse_put(std::string_view bytes);
 
-// RangeRequest with nothing but a key, and possibly `serializable`: most reads are this. Nothing:
-// it is more, or malformed.
+// A RangeRequest that has only a key and perhaps `serializable`; most reads are of this form.
+// nullopt: the request has other fields, or is malformed.
 struct GetView {
   std::string_view key;
   bool serializable = false;

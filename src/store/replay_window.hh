@@ -1,9 +1,10 @@
 #pragma once
 
-// Which commands of one origin have been applied: the newest sequence number, and a bit for each of
-// those just before it. The network may deliver a forwarded bundle twice or late; state, so that
-// every replica decides alike.
+// Which bundles of one replica have been applied: the newest number, and a bit for each number just
+// before it. It exists because the network may deliver a forwarded bundle twice or late. It is
+// replicated state, so that every replica decides alike.
 //
+// Threads: none of its own; the store owns it.
 // Source: the anti-replay window of RFC 4303, 3.4.3.
 
 #include <array>
@@ -16,11 +17,12 @@ namespace polis::store {
 
 class ReplayWindow {
  public:
-  // Bundles that may overtake each other; one that is later than this is refused, its client learns
-  // nothing.
+  // How far bundles may overtake each other. A bundle whose number is this much below the newest
+  // one is refused; the outcome is unknown to its client.
   static constexpr std::uint64_t kBundles = 1024;
 
-  // True once for each bundle number of an incarnation; false for one seen before or too old.
+  // True: apply the bundle; this is given once for each number of an incarnation. False: the bundle
+  // was admitted before, is too old, or is of an earlier incarnation.
   bool admit(std::uint64_t incarnation, std::uint64_t bundle);
 
   void encode(std::string& out) const;

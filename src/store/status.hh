@@ -1,6 +1,8 @@
 #pragma once
 
-// How a request ended, in the words that etcd clients match on: gRPC codes and etcd's texts.
+// How a request ended: gRPC codes, and texts of etcd that etcd's clients compare.
+//
+// Threads: plain values.
 // Source: etcd's api/v3/v3rpc/rpctypes; the texts are part of the wire contract, DO NOT CHANGE.
 
 #include <string>
@@ -8,7 +10,7 @@
 
 namespace polis::store {
 
-// The gRPC status codes that are used. Numbers: gRPC's.
+// The gRPC status codes that are used here. The numbers are gRPC's.
 enum class Code : int {
   kOk = 0,
   kCancelled = 1,

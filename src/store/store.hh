@@ -1,16 +1,18 @@
 #pragma once
 
-// The replicated state machine: etcd's data model over the engine. Multi-version keys with one
-// revision counter, leases, transactions, compaction. Pure over the engine: applying is
-// deterministic, so replicas at equal index are equal.
+// The replicated state machine: etcd's data model over the engine. It has keys with their history
+// under one revision counter, leases, transactions and compaction. Applying is deterministic, so
+// replicas that have applied the same index are equal.
 //
-// What is applied is in memory at once (the index, and the newest records in `tail_`) and goes to
-// the engine in batches, in the background. After a crash the engine holds a prefix with its
-// applied index, and the log gives the rest; nothing is applied twice.
+// A change is in memory as soon as it is applied (in the index, and in `tail_` with the newest
+// records). It goes to the engine later, in batches. After a crash, the engine holds the state of
+// some earlier index together with that index, and the log gives the entries behind it; so nothing
+// is applied twice.
 //
 // Threads: the loop's.
-// Life: construct -> open() -> apply() in log order, reads at any time ->
-// take_batch()/on_batch_committed() now and then. Source: etcd v3's documented data model and API.
+// Life: construct -> open() or restore_from() -> apply() in log order, reads at any time,
+// take_batch() and on_batch_committed() from time to time. The engine must outlive the store.
+// Source: etcd v3's documented data model and API.
 
 #include <deque>
 #include <functional>
@@ -45,27 +47,29 @@ using storage::Engine;
 using storage::Record;
 using storage::WriteBatch;
 
-// Bounds of one request, etcd's defaults where it has them.
+// Bounds of one request; where etcd has such a bound, its default.
 inline constexpr std::size_t kRequestBytesMax = 1536 << 10;  // 1.5 MiB
-// Of a transaction: the largest of its three lists, and with it those of the transactions that are
-// nested in it, along any way down. So it also bounds how deep they may be nested.
+// A transaction counts as the longest of its three lists (compares, success, failure). Along each
+// way into nested transactions, the sum of these may not exceed this. So it also bounds the depth.
 inline constexpr int kTxnOpsMax = 128;
-// Compares and operations of a transaction and all that are nested in it.
+// The sum of compares and operations of a transaction and of all transactions nested in it.
 inline constexpr int kTxnOpsAllMax = 10'000;
-// Deeper ones need cell version kCellVersionDeepTxns: releases before it cannot read them.
+// Transactions nested deeper than this need cell version kCellVersionDeepTxns, because earlier
+// releases cannot read them.
 inline constexpr int kTxnDepthFirst = 45;
 inline constexpr std::int64_t kLeaseTtlMax = 9'000'000'000;  // seconds
 inline constexpr std::int64_t kLeaseTtlMin = 2;  // shorter ones could not be renewed in time
 
-// What reading and applying cost is counted in units of one key that is looked at in the index,
-// some 15 ns. A unit is no promise of time; it keeps long work apart from short.
+// The unit of *work*, the cost of reading and applying: a look at one key in the index, about 15
+// ns. Work is an estimate that tells long requests from short ones.
 inline constexpr std::uint64_t kKeyWork = 1;
 inline constexpr std::uint64_t kRecordWork = 64;  // one record that is read
 inline constexpr std::uint64_t kDeleteWork = 48;  // one key that is deleted
-// What applying one command may cost; everybody waits for it. Checked before it is proposed, so a
-// command in the log may cost more where the state has grown since.
+// The most work that applying one command may take, because all other requests wait for it. This is
+// checked before the command is proposed. If the state grows after that, applying the command may
+// take more.
 inline constexpr std::uint64_t kCommandWorkMax = 8 << 20;
-// Keys that all sorts under way may hold together.
+// The largest sum of the items that all sorts under way hold.
 inline constexpr std::size_t kSortedItemsMax = 500'000;
 
 class Answer;
@@ -73,61 +77,64 @@ struct AnswerDeleter {
   void operator()(Answer* answer) const;
 };
 
-// How one command ended. The body is the etcd response without its header (field 1), in wire form:
-// all of it in `body`, or what is large or takes longer in `answer` (store/answer.hh).
+// How one command ended, with the etcd response in wire form, without its header (field 1). A small
+// response is in `body`; a large one is in `answer` (store/answer.hh), and `body` is empty.
 struct Reply {
   Status status;
   std::string body;
-  std::uint64_t revision = 0;  // of the store when it was applied, for the header
+  std::uint64_t revision = 0;  // of the store after the command was applied; for the header
   std::unique_ptr<Answer, AnswerDeleter> answer = nullptr;
 };
 
-// What a command would cost now.
+// The estimated cost of applying a command now.
 struct CommandCost {
-  std::uint64_t work = 0;
-  std::uint64_t answer_bytes = 0;  // an upper bound, if not much is written meanwhile
+  std::uint64_t work = 0;          // in units of kKeyWork
+  std::uint64_t answer_bytes = 0;  // an upper bound, unless much is written meanwhile
 };
 
-// The engine's named value that says what the state stands for, and how to read it. Stored: DO NOT
-// CHANGE.
+// Names of values that the store keeps in the engine. Stored: DO NOT CHANGE. The first holds the
+// applied mark, the revisions and SavedBy.
 inline constexpr std::string_view kMetaName = "meta";
-inline constexpr std::string_view kCellVersionName = "cell_version";  // before all other names
-// Followed by term and master, big-endian u64; the value is empty. A release that does not know the
-// name accepts such a value, and comes to see that the cell is at a version that it does not know.
+inline constexpr std::string_view kCellVersionName = "cell_version";  // sorts before the others
+// Term and master follow it, as big-endian u64; the value is empty. A release that does not know
+// this name ignores it, and refuses the state because of its cell version.
 inline constexpr std::string_view kMastershipPrefix = "mastership/";
+// The applied mark in the value of kMetaName. nullopt: the value cannot be read.
 std::optional<SnapshotMark> mark_of_meta(std::string_view meta);
 
-// Who saved a state, as the state says. Not replicated: each replica says it of itself, and a state
-// that came from elsewhere says that one's until it is saved here.
+// Which replica has saved a state. Part of the state on disk, but not replicated: each replica
+// writes its own. A state that came from another replica has that replica's until it is saved here.
 struct SavedBy {
   std::uint64_t cell = 0;
   consensus::ReplicaId replica = consensus::kNoReplica;
   consensus::Protocol protocol = consensus::Protocol::kRaft;  // of the cell
-  // Every byte of its log before this position was durable (storage::Wal::durable): a log that ends
-  // before it has lost what was acknowledged.
+  // The replica's log was durable up to this position when the state was saved
+  // (storage::Wal::durable). A log of this replica that ends earlier has lost entries that were
+  // acknowledged.
   std::uint64_t log_durable = 0;
 
   bool operator==(const SavedBy&) const = default;
 };
-// Nothing: the value cannot be read, or is of a release that did not say it.
+// The SavedBy in the value of kMetaName. nullopt: the value cannot be read, or an older release
+// wrote it.
 std::optional<SavedBy> saved_by_of_meta(std::string_view meta);
 
-// What applying an entry led to besides the new state.
+// Called by the store while it applies an entry, with the results besides the new state.
 class ApplySink {
  public:
   virtual ~ApplySink() = default;
-  // Whether somebody here waits for the replies of this bundle: only then are they made.
+  // Whether somebody waits for the replies of this bundle. Replies are made only then.
   virtual bool wants_replies(const Origin& origin) = 0;
-  // One call per command of such a bundle, in order.
+  // The reply of one command of such a bundle; called for each of its commands, in order.
   virtual void on_reply(const Origin& origin, std::size_t command, Reply reply) = 0;
-  // The bundle had been applied before, or came too late to know: its outcome is unknown to whoever
-  // waits for it.
+  // The bundle was applied before, or is too old (ReplayWindow); it was not applied now. Its
+  // replies are lost.
   virtual void on_duplicate(const Origin& origin) = 0;
-  // A lease was granted or revoked.
+  // A lease was granted or revoked. `ttl`: seconds.
   virtual void on_lease(std::int64_t id, std::int64_t ttl, bool granted) = 0;
 };
 
-// A read of a range, etcd's RangeRequest with everything checked.
+// A read of a range: etcd's RangeRequest after all checks.
 struct RangeQuery {
   enum class Target : std::uint8_t { kKey, kVersion, kCreate, kMod, kValue };
   KeyRange range;
@@ -143,33 +150,36 @@ struct RangeQuery {
   bool key_order() const { return target == Target::kKey && !descending; }
 };
 
-// Checks bytes before they are proposed. The text of a refusal is etcd's.
+// Checks a command of a client before it is proposed. OK, or a refusal with etcd's text.
 Status validate(CommandKind kind, std::string_view bytes);
 Status validate(const etcdserverpb::TxnRequest& txn);
-// However deep its transactions are nested; too_many_ops if that is deeper than any may be,
-// malformed if the bytes are no such request.
+// Reads a TxnRequest, also one that is nested deeper than protobuf's own limit. too_many_ops: it is
+// nested deeper than is allowed. malformed: the bytes are no TxnRequest.
 Status parse_txn(std::string_view bytes, etcdserverpb::TxnRequest& txn);
-// How deep transactions are nested in it; 0: none is.
+// How deep transactions are nested in `txn`; 0: it has no nested one.
 int depth_of(const etcdserverpb::TxnRequest& txn);
-// Whether a transaction reads only, whichever path it takes. Precondition: validate accepted it.
+// Whether all operations of the transaction, on all its paths, are reads. Precondition: validate
+// accepted it.
 bool only_reads(const etcdserverpb::TxnRequest& txn);
+// Precondition: parse_range or validate accepted the request.
 RangeQuery query_of(const etcdserverpb::RangeRequest& request);
-// RangeRequest -> RangeQuery.
+// Reads and checks a RangeRequest. OK, or a refusal with etcd's text.
 Status parse_range(std::string_view bytes, RangeQuery& query, bool& serializable);
 
 class Store {
  public:
   explicit Store(Engine& engine) : engine_(&engine) {}
 
-  // Builds the index from the engine. kCorrupt: the engine's content contradicts itself.
+  // Builds the state from the engine's content. kCorrupt: the content contradicts itself. Other
+  // errors: the engine's. Takes time in proportion to the number of records.
   Result<void> open();
-  // In place of open(): the state is made of these rows instead, perhaps on another thread. It has
-  // to be what the engine holds before anything else is asked of the store.
+  // Instead of open(): gives callbacks that build the state from rows, which may run on another
+  // thread. Before the store is used, the engine must hold the same rows.
   storage::SnapshotRows restore_from();
-  // Takes the other one's state and gives it its own, in no time. What was pinned stays pinned
-  // here.
+  // Exchanges the states of the two stores, in constant time. Pins stay with the store on which
+  // they were made.
   void exchange(Store& other);
-  // kCorrupt for a record that is not what was written.
+  // Callbacks that check rows. They fail with kCorrupt at a record that is not what was written.
   static storage::SnapshotRows check_rows();
 
   // --- state
@@ -181,82 +191,90 @@ class Store {
   }  // revisions below this cannot be read; 0: all can
   LogIndex applied() const { return applied_.index; }
   const SnapshotMark& applied_mark() const { return applied_; }
-  // What the engine holds durably.
+  // The mark of the state that the engine holds durably.
   const SnapshotMark& durable_mark() const { return durable_; }
   CellVersion cell_version() const { return cell_version_; }
-  // Whose the log is now, as it says itself; nobody's before cell version 3. What an earlier master
-  // decided has no effect any more.
+  // The newest mastership that the log has named; Mastership() before cell version 3. Decisions of
+  // other masterships have no effect any more.
   const Mastership& mastership() const { return mastership_; }
   const Leases& leases() const { return leases_; }
-  std::size_t keys() const { return index_.size(); }
-  // A checksum over every change so far: equal on replicas of equal revision.
+  std::size_t keys() const { return index_.size(); }  // deleted keys count until compaction
+  // A checksum over all changes since the beginning: equal on all replicas at the same revision.
   std::uint32_t history_hash() const { return history_hash_; }
-  // A checksum over what can be read at `revision`. Precondition: readable(revision).
+  // A checksum over what can be read at `revision`, made at once; HashCursor makes it in slices.
+  // Precondition: revision > 0 and readable(revision).
   Result<std::uint32_t> hash_at(std::uint64_t revision) const;
 
   // --- changes
-  // Applies the entry at applied() + 1.
+  // Applies an entry. Precondition: its index is applied() + 1.
   void apply(const consensus::Entry& entry, ApplySink& sink);
-  // Takes the configuration that holds before the first entry; later ones come through apply().
+  // Sets the configuration that holds before the first entry. Later ones come through apply().
   void set_configuration(Configuration configuration) {
     applied_.configuration = std::move(configuration);
   }
-  // The state begins another history, in which terms are counted anew.
+  // For a state that becomes the beginning of a new cell, whose terms begin again: forgets the
+  // mastership.
   void forget_mastership();
 
-  // What was written so far keeps its revisions; the next change has one that is larger by `by`
-  // than it would have been, and no older revision can be read or watched from: a client that has
-  // seen revisions of another history beyond this state is told that they are compacted.
+  // Makes the next change's revision larger by `by`, and compacts everything before it. For a
+  // restored state: clients that have seen later revisions of the old cell are then told that these
+  // are compacted, instead of being shown other changes under the same revisions.
   void skip_revisions(std::uint64_t by);
 
   // --- reads; they see everything that was applied
+  // OK, or compacted or future_revision. Revision 0, the newest, is always readable.
   Status readable(std::uint64_t revision) const;
-  // The whole answer (RangeResponse without header) in memory: for small ones.
+  // The whole answer (a RangeResponse without header) in memory, whatever its size. For small
+  // ranges; RangeCursor reads large ones.
   Reply range(const RangeQuery& query) const;
-  // A transaction that only reads, on either path. Precondition: validate and only_reads.
+  // Carries out a transaction that only reads. Precondition: validate accepted it, and only_reads.
   Reply read_txn(const etcdserverpb::TxnRequest& txn);
-  // What the transaction or deletion would cost if it was applied now. O(log keys) for each of its
-  // parts.
+  // The cost of the transaction, or of deleting the range, if it was applied now. `previous`: the
+  // answer has the deleted values. Takes O(log keys) for each operation.
   CommandCost cost_of(const etcdserverpb::TxnRequest& txn) const;
   CommandCost cost_of_deletion(const KeyRange& range, bool previous) const;
-  // As range, for the newest state of one key with all that belongs to it: most reads are this.
-  // False: the query is more.
+  // A faster range() for the commonest read: one key, at the newest revision, whole. Appends the
+  // answer to `body`. False: the query is of another form, and nothing was appended.
   bool range_of_one(const RangeQuery& query, std::string& body) const;
-  // Calls use(record, key) with one record. False: it is not there (compacted).
+  // Calls `use` with one record, which is valid during the call. False: there is no such record; it
+  // was compacted.
   bool read_record(RecordKey key, const std::function<void(const RecordView&)>& use) const;
-  // Records from `from` on, oldest first, until `use` says false.
+  // Calls `use` with each record from `from` on, oldest first, until it gives false.
   void scan_records(RecordKey from,
                     const std::function<bool(RecordKey, const RecordView&)>& use) const;
-  // Where the next record goes: all records come before it.
+  // The key that the next record will have; all records have smaller ones.
   RecordKey next() const { return {revision_ + 1, next_sub_}; }
-  // The newest record of a key that was written before `before`, if it is not a tombstone.
+  // The newest record of the key that is older than `before`. nullopt: there is none, or it is a
+  // tombstone.
   std::optional<RecordKey> find_before(const KeyInfo& info, RecordKey before) const;
-  // Moves `at` to the record before it of the same key, revision 0 if there is none. False: `at`
-  // itself is not there (compacted).
+  // Sets `at` to the previous record of the same key; to revision 0 if there is none. False: there
+  // is no record at `at`; it was compacted.
   bool previous_of(RecordKey& at) const;
   const Index& index() const { return index_; }
 
   // --- the engine
-  // Nothing: by a release that did not say it.
+  // nullopt: an older release saved the state.
   const std::optional<SavedBy>& saved_by() const { return saved_by_; }
-  // Is part of the next batch, and makes one if nothing else does.
+  // The next batch will contain it; if it has changed, there will be a batch for it alone, too.
   void set_saved_by(const SavedBy& saved_by);
-  // Whether there is something for the next batch.
+  // Whether take_batch() would give a batch.
   bool unsaved() const;
-  // What has changed since the last batch; nothing if nothing did. One batch at a time.
+  // Everything that has changed since the last batch. nullopt: nothing has. Commit it, then call
+  // on_batch_committed or on_batch_failed before the next take_batch (CHECK).
   std::optional<WriteBatch> take_batch();
   void on_batch_committed();
-  // The batch did not happen: it will be part of the next one.
+  // The batch was not committed: the next batch will contain its changes.
   void on_batch_failed();
-  std::size_t unsaved_bytes() const { return tail_bytes_; }
+  std::size_t unsaved_bytes() const { return tail_bytes_; }  // records that are not durable here
 
-  // Removes up to `records_max` records that compaction made unreadable. True: there is more to do.
-  // Readers of old revisions hold it back with pin().
+  // Removes records that compaction has made unreadable, and looks at about `records_max` records
+  // for that. True: there is more to do now.
   bool compact_some(std::size_t records_max);
-  // Until unpin, records that can be read at `revision` stay.
+  // Until unpin(revision), compact_some keeps the records that can be read at `revision`. Each pin
+  // needs one unpin.
   void pin(std::uint64_t revision) { ++pins_[revision]; }
   void unpin(std::uint64_t revision);
-  // Each sort holds its items; false: no more may be held (kSortedItemsMax).
+  // A sort calls this for each item that it holds. False: no more may be held (kSortedItemsMax).
   bool hold_sorted_item();
   void release_sorted_items(std::size_t items) { sorted_items_ -= items; }
 
@@ -276,7 +294,7 @@ class Store {
   void set_mastership(const Mastership& mastership);
   Reply apply_decision(std::string_view bytes, bool want_reply, ApplySink& sink);
 
-  // Within one change of revision revision_ + 1.
+  // Parts of one change, which has the revision revision_ + 1.
   Status check_put(const PutView& put) const;
   void put(const PutView& put, std::string* previous_key_value);
   std::uint64_t delete_range(const KeyRange& range);
@@ -337,11 +355,11 @@ class Store {
   std::map<std::string, std::optional<std::string>> named_, named_saving_;
   std::vector<RecordKey> removed_, removed_saving_;
 
-  // Physical compaction: what could go of the records through this revision is gone; always below
-  // compacted_. Not replicated.
+  // How far the removal of records has come: unreadable records through this revision are gone.
+  // Always below compacted_. Not replicated.
   std::uint64_t compaction_done_ = 0;
-  // The same, or compacted_ itself when its records have been looked at for the first time. Not
-  // stored: after a restart that is done once more.
+  // As compaction_done_; or compacted_, when the records of that revision have been looked at for
+  // the first time. Not stored: after a restart they are looked at once more.
   std::uint64_t compaction_reached_ = 0;
   std::map<std::uint64_t, int> pins_;
   std::size_t sorted_items_ = 0;

@@ -1,16 +1,19 @@
 #pragma once
 
-// Watches: who gets which change. Every watcher sees every change of its range once, in order, and
-// none missed, from its start revision on.
+// Gives the changes of keys to the watchers of this replica. A watcher gets each change of its
+// range once, in order, without a gap, from its start revision on.
 //
-// A watcher that is up to date gets changes as they are applied. One that starts in the past, or
-// whose client reads too slowly, or that is one of more than a turn can serve, is behind: it reads
-// from the store's records in revision order, in slices, until it has caught up. So a slow client
-// costs no memory here, only its position, and many watchers of one key cost many short turns.
+// A watcher is either *synced*: it gets changes in the turn in which they are applied. Or it is
+// *behind*: it reads the store's records in revision order, in slices, until it has caught up. A
+// watcher is behind if it starts in the past, if its client reads too slowly, or if a turn has more
+// watchers than it can serve. So a slow client costs no memory here, only a position; and very many
+// watchers of one key cost many short turns instead of a long one.
 //
-// A change finds its watchers by its key, and those of ranges by an interval index.
+// The watchers of single keys are found by the key, those of ranges by an interval index.
 //
 // Threads: the loop's.
+// Life: construct -> add, remove, turn_end after each turn -> destroy. The store and the sinks must
+// outlive it.
 
 #include <functional>
 #include <list>
@@ -27,25 +30,27 @@ namespace polis::store {
 
 struct WatchSpec {
   KeyRange range;
-  std::uint64_t start = 0;        // first revision to see; 0: whatever comes next
-  bool put = true, erase = true;  // what is wanted
-  bool previous = false;
-  bool progress = false;
-  bool fragment = false;
+  std::uint64_t start = 0;        // the first revision to see; 0: the next one
+  bool put = true, erase = true;  // the kinds of changes to see
+  bool previous = false;          // events have the key's previous value
+  bool progress = false;          // on_progress is wanted
+  bool fragment = false;          // large answers may be cut into fragments
 };
 
-// Where a watcher's changes go. It must not add or remove watchers from within these calls.
+// Receives the changes of watchers; one sink may have many. It must not add or remove watchers
+// within these calls.
 class WatchSink {
  public:
   virtual ~WatchSink() = default;
-  // One WatchResponse's `events` fields in wire form; `revision` is for its header. `fragment`:
-  // more of the same follow.
+  // Events for one WatchResponse: its `events` fields in wire form, valid during the call.
+  // `revision`: for its header. `fragment`: the next call continues the same response.
   virtual void on_events(std::int64_t watch, std::string_view events, std::uint64_t revision,
                          bool fragment) = 0;
-  // The watcher is gone: what it wants next has been compacted.
+  // The revisions that the watcher would see next have been compacted. The watcher is removed.
   virtual void on_compacted(std::int64_t watch, std::uint64_t compacted) = 0;
+  // The watcher has got everything through `revision`.
   virtual void on_progress(std::int64_t watch, std::uint64_t revision) = 0;
-  // Whether it should be given more now.
+  // False: its client reads too slowly; its watchers get nothing now.
   virtual bool may_write() const = 0;
 };
 
@@ -53,56 +58,61 @@ class WatchHub {
  public:
   explicit WatchHub(Store& store) : store_(store), seen_(store.revision()) {}
 
-  // `watch` is the sink's own name for it. The sink must outlive it.
+  // Adds a watcher. `watch`: the sink's own name for it, which is passed to the sink's functions.
+  // The sink must outlive the watcher.
   using Handle = std::uint64_t;
   Handle add(WatchSink& sink, std::int64_t watch, WatchSpec spec);
+  // Does nothing if the watcher was removed before.
   void remove(Handle handle);
   std::size_t size() const { return watchers_.size(); }
-  // Up to date: nothing that was applied is still to be sent to it.
+  // The watcher has been given everything that was applied.
   bool synced(Handle handle) const;
-  // All watchers of this sink are.
+  // All watchers of this sink have.
   bool synced(const WatchSink& sink) const;
 
-  // After every turn: gives what was applied to those that are up to date, and slices to those
-  // that are behind. Does a bounded amount of work. True: some have more to read; call again soon.
+  // Call it after every turn. Gives the changes of the turn to the watchers that are synced, and
+  // slices of the history to those that are behind. Does a bounded amount of work. True: some
+  // watchers have more to read, so call it again soon.
   bool turn_end();
-  // Tells watchers that asked for it, and that have had nothing since the last call, how far they
-  // are.
+  // Calls on_progress for each watcher that asked for it and that has got nothing since the last
+  // call.
   void notify_progress();
-  // The store was replaced by a newer state: everyone reads on from where he is.
+  // A snapshot has replaced the store's state by a newer one: all watchers are behind and read on
+  // from their positions.
   void on_store_replaced();
 
  private:
   struct Watcher;
-  // The watchers of one key or range that are up to date.
+  // The synced watchers of one key or range.
   struct Group {
     std::vector<Watcher*> members;
   };
-  // What belongs to one sink.
+  // The watchers of one sink.
   struct Stream {
     WatchSink* sink;
     std::size_t watchers = 0;
     std::size_t collected = 0;           // bytes of events in this turn
-    std::list<Watcher*> behind;          // the one to be served next comes first
-    std::list<Stream*>::iterator place;  // in lagging_, while any is behind
+    std::list<Watcher*> behind;          // those that are behind; the first is served next
+    std::list<Stream*>::iterator place;  // in lagging_, while any watcher is behind
   };
   struct Watcher {
     Handle handle;
     Stream* stream;
     std::int64_t watch;
     WatchSpec spec;
-    std::uint64_t next;  // first revision not yet given
-    bool quiet = true;   // since the last progress notification
-    std::string events;  // being collected in this turn
-    bool cut = false;    // there was no room for all of them
-    // One of the two: among those that are up to date, or among those that are behind.
+    std::uint64_t next;  // the first revision that was not given to it
+    bool quiet = true;   // it got nothing since the last notify_progress
+    std::string events;  // collected in this turn
+    bool cut = false;    // there was no room for all events of this turn
+    // Its place: in a group if it is synced, else in Stream::behind.
     Group* group = nullptr;
     std::size_t group_place = 0;
     std::list<Watcher*>::iterator behind_place;
 
     bool synced() const { return group != nullptr; }
   };
-  // One change, in wire form as each kind of watcher wants it; made when the first one does.
+  // One change in wire form, without and with the previous value. Each form is made when the first
+  // watcher needs it.
   struct Event {
     std::string plain, with_previous;
   };
@@ -124,13 +134,13 @@ class WatchHub {
   void flush(Watcher& watcher, std::uint64_t revision);
 
   Store& store_;
-  std::uint64_t seen_;  // through this revision the watchers that are up to date have been served
+  std::uint64_t seen_;  // synced watchers have got everything through this revision
   Handle next_handle_ = 1;
   std::unordered_map<Handle, Watcher> watchers_;
   std::unordered_map<const WatchSink*, Stream> streams_;
   std::unordered_map<std::string, Group> by_key_;
   IntervalIndex<Group> by_range_;
-  std::list<Stream*> lagging_;  // streams with watchers that are behind, the next one first
+  std::list<Stream*> lagging_;  // streams with watchers that are behind; the first is served next
 };
 
 }  // namespace polis::store

@@ -246,22 +246,27 @@ Result<Issued> Authority::init(const std::string& name, const Validity& validity
   return describe(made, stem + ".crt");
 }
 
-Result<Issued> Authority::issue(const std::string& name, const std::vector<std::string>& hosts,
-                                const Validity& validity) {
+Result<Issued> Authority::issue(const std::string& name, std::vector<std::string> hosts,
+                                const Validity& validity, Existing existing) {
   if (auto good = check_name(name); !good) return std::unexpected(good.error());
-  auto alternative = alternative_names(hosts);
-  if (!alternative) return std::unexpected(alternative.error());
   auto signer = signer_in(path(std::string(kAuthority)));
   if (!signer) return std::unexpected(signer.error());
   const std::string stem = path(name);
+  auto there = certificate_at(stem + ".crt");
+  if (existing == Existing::kReplace) {
+    if (!there) return std::unexpected(there.error());
+    if (hosts.empty()) hosts = hosts_of(there->get());
+  }
+  auto alternative = alternative_names(hosts);
+  if (!alternative) return std::unexpected(alternative.error());
   auto list = list_at(path("ca.crl"));
-  if (auto there = certificate_at(stem + ".crt");
-      there && seconds_of(X509_get0_notAfter(there->get())) > validity.now &&
+  if (existing == Existing::kKeep && there &&
+      seconds_of(X509_get0_notAfter(there->get())) > validity.now &&
       !(list && on_list(list->get(), there->get()))) {
     return fail(
         ErrorCode::kInvalid,
-        fmt::format("{}.crt: there is one, valid until {}; `polis cert revoke {}` first, or "
-                    "choose another name",
+        fmt::format("{}.crt: there is one, valid until {}; --renew replaces it, `polis cert revoke "
+                    "{}` makes it worthless first, or choose another name",
                     stem, date_text(seconds_of(X509_get0_notAfter(there->get()))), name));
   }
   if (seconds_of(X509_get0_notAfter(signer->certificate.get())) <

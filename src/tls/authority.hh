@@ -34,6 +34,12 @@ struct Issued {
   bool revoked = false;
 };
 
+// What becomes of a certificate of the same name that is valid still.
+enum class Existing {
+  kKeep,     // it stays, and nothing is issued
+  kReplace,  // its files are replaced; whoever has it may use it until it ends
+};
+
 class Authority {
  public:
   Authority(io::Disk& disk, std::string directory)
@@ -44,9 +50,10 @@ class Authority {
   Result<Issued> init(const std::string& name, const Validity& validity);
   // A new key and a certificate for clients and, valid for `hosts` (names, IP addresses), for
   // servers. kInvalid: NAME is no file name, is taken by a certificate that is neither revoked nor
-  // at its end, or a host is none. kNotFound: there is no authority.
-  Result<Issued> issue(const std::string& name, const std::vector<std::string>& hosts,
-                       const Validity& validity);
+  // at its end, or a host is none. kNotFound: there is no authority; kReplace: or no certificate of
+  // that name. kReplace without hosts: for those of the certificate that is replaced.
+  Result<Issued> issue(const std::string& name, std::vector<std::string> hosts,
+                       const Validity& validity, Existing existing = Existing::kKeep);
   // Puts it on the list, which has to be copied to where it is checked. kNotFound: no such name.
   Result<Issued> revoke(const std::string& name, std::int64_t now);
   // The authority first, the others by name.

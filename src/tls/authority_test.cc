@@ -68,6 +68,24 @@ TEST_F(AuthorityTest, a_name_is_issued_again_when_its_certificate_was_revoked_or
   EXPECT_FALSE(certificates_.authority().list()->at(1).revoked);
 }
 
+TEST_F(AuthorityTest, a_certificate_is_renewed_for_the_same_hosts_and_the_old_one_is_not_revoked) {
+  const auto renew = [&](const std::vector<std::string>& hosts) {
+    return certificates_.authority().issue("a", hosts, Certificates::validity(20),
+                                           Existing::kReplace);
+  };
+  auto nobody = renew({});
+  ASSERT_FALSE(nobody.has_value());
+  EXPECT_NE(nobody.error().text.find("a.crt"), std::string::npos) << nobody.error().text;
+  certificates_.files("a", {"a.example", "10.0.0.1"}, 2);
+  const auto old = certificates_.authority().list()->at(1);
+  auto made = renew({});
+  ASSERT_TRUE(made.has_value()) << made.error().text;
+  EXPECT_EQ(made->hosts, (std::vector<std::string>{"a.example", "10.0.0.1"}));
+  EXPECT_NE(made->serial, old.serial);
+  EXPECT_GT(made->expires, old.expires);
+  EXPECT_EQ(renew({"b.example"})->hosts, std::vector<std::string>{"b.example"});
+}
+
 TEST_F(AuthorityTest, wrong_names_hosts_and_times_are_refused) {
   for (const char* name : {"", "../a", "ca", ".hidden", "a b", "a/b"}) {
     auto issued = certificates_.authority().issue(name, {}, Certificates::validity(1));

@@ -16,7 +16,6 @@ constexpr const char* kSuites = "ECDHE+AESGCM:ECDHE+CHACHA20";
 // In the order in which a server chooses: HTTP/2 is best for everybody here.
 constexpr std::string_view kProtocols = "\x02h2\x08http/1.1";
 // Tells tickets of this program from those of others with the same key.
-constexpr std::int64_t kSecondsADay = 86'400;
 constexpr std::string_view kSessionContext = "polis";
 
 struct Texts {
@@ -141,20 +140,10 @@ Result<Context> client_context(const Texts& texts, const Files& files, const Rul
 
 }  // namespace
 
-std::string date_text(std::int64_t seconds) {
-  using namespace std::chrono;
-  const sys_days day{days(seconds / kSecondsADay)};
-  const year_month_day date(day);
-  const std::int64_t rest = seconds % kSecondsADay;
-  return fmt::format("{:04}-{:02}-{:02} {:02}:{:02}:{:02} UTC", static_cast<int>(date.year()),
-                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                     rest / 3600, rest / 60 % 60, rest % 60);
-}
-
 struct Credentials::Loaded {
   Texts texts;
   Context server, client;
-  std::optional<std::int64_t> expires;
+  std::optional<Lifetime> lifetime;
   std::string name;
 };
 
@@ -198,8 +187,9 @@ Result<std::shared_ptr<Credentials::Loaded>> Credentials::read(const Files& file
     key = std::move(*found);
     loaded->name = common_name(chain.front().get());
     for (const Certificate& one : chain) {
-      const std::int64_t end = seconds_of(X509_get0_notAfter(one.get()));
-      loaded->expires = std::min(loaded->expires.value_or(end), end);
+      const Lifetime lifetime{seconds_of(X509_get0_notBefore(one.get())),
+                              seconds_of(X509_get0_notAfter(one.get()))};
+      if (!loaded->lifetime || lifetime.ends < loaded->lifetime->ends) loaded->lifetime = lifetime;
     }
     auto server = server_context(*texts, files, rules, chain, key.get());
     if (!server) return std::unexpected(server.error());
@@ -223,12 +213,13 @@ Result<bool> Credentials::refresh() {
 
 ssl_ctx_st* Credentials::server() const { return loaded_->server.get(); }
 ssl_ctx_st* Credentials::client() const { return loaded_->client.get(); }
-std::optional<std::int64_t> Credentials::expires() const { return loaded_->expires; }
+std::optional<Lifetime> Credentials::lifetime() const { return loaded_->lifetime; }
+const std::string& Credentials::name() const { return loaded_->name; }
 
 std::string Credentials::describe() const {
-  if (!loaded_->expires) return "no certificate";
+  if (!loaded_->lifetime) return "no certificate";
   return fmt::format("certificate of '{}', valid until {}", loaded_->name,
-                     date_text(*loaded_->expires));
+                     date_text(loaded_->lifetime->ends));
 }
 
 }  // namespace polis::tls

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/error.hh"
+#include "tls/lifetime.hh"
 
 struct ssl_ctx_st;
 
@@ -46,9 +47,6 @@ struct Rules {
   bool verify_nobody = false;
 };
 
-// "2026-11-27 20:15:00 UTC", of seconds since 1970.
-std::string date_text(std::int64_t seconds);
-
 class Credentials {
  public:
   // kInvalid: a file is missing or is not what it should be, the key does not belong to the
@@ -66,9 +64,11 @@ class Credentials {
   ssl_ctx_st* server() const;  // nullptr: there is no certificate
   ssl_ctx_st* client() const;
   const Rules& rules() const { return rules_; }
-  // When the first of the own certificate and those behind it in its file ends, in seconds since
-  // 1970. Nothing: there is no certificate.
-  std::optional<std::int64_t> expires() const;
+  // Of the own certificate and those behind it in its file, the one that ends first. Nothing: there
+  // is no certificate.
+  std::optional<Lifetime> lifetime() const;
+  // The common name of the own one; empty: it has none, or there is none.
+  const std::string& name() const;
   // "NAME, valid until DATE", for people.
   std::string describe() const;
 

@@ -9,15 +9,10 @@
 namespace polis::tls {
 namespace {
 
-// An address, as the host of a certificate: without the zone of an IPv6 address.
-std::string host_of(const io::Address& address) {
-  return address.host.substr(0, address.host.find('%'));
-}
-
 Connection dialling(const Credentials& credentials, const io::Address& address) {
   Connection ssl(SSL_new(credentials.client()));
   SSL_set_connect_state(ssl.get());
-  const std::string host = host_of(address);
+  const std::string host = address.certified_host();
   X509_VERIFY_PARAM* rules = SSL_get0_param(ssl.get());
   if (X509_VERIFY_PARAM_set1_ip_asc(rules, host.c_str()) != 1) {
     X509_VERIFY_PARAM_set_hostflags(rules, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -31,7 +26,7 @@ Connection dialling(const Credentials& credentials, const io::Address& address) 
 std::unexpected<Error> no_credentials(const io::Address& address) {
   return fail(ErrorCode::kInvalid,
               fmt::format("{} needs a certificate and its key; write {} to go without TLS",
-                          address.text(), io::Address{address.host, address.port, ""}.url()));
+                          address.text(), address.with_tls(false).url()));
 }
 
 void count(Network::Counters& counters, const Core::Handshake& done) {

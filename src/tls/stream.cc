@@ -18,13 +18,14 @@ constexpr std::size_t kRecordBytesMax = SSL3_RT_MAX_PLAIN_LENGTH;
 // What a client without TLS is told, as other servers tell it.
 constexpr std::string_view kPlainAnswer =
     "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n"
-    "\r\nThis address speaks TLS: write https://\n";
+    "\r\nThis address speaks TLS: write https://, or unixs:// for a unix socket\n";
 
 // One loop has one turn at a time, so its streams share it.
 thread_local std::array<char, kPieceBytes> decrypted;
 
 bool valid_for(X509* certificate, const std::string& host) {
-  return X509_check_host(certificate, host.c_str(), host.size(), 0, nullptr) == 1 ||
+  return X509_check_host(certificate, host.c_str(), host.size(),
+                         X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS, nullptr) == 1 ||
          X509_check_ip_asc(certificate, host.c_str(), 0) == 1;
 }
 
@@ -43,6 +44,20 @@ Core::Core(io::Loop& loop, std::unique_ptr<io::Stream> below, Connection ssl, co
   BIO_set_data(bio, this);
   BIO_set_init(bio, 1);
   SSL_set_bio(ssl_.get(), bio, bio);
+  SSL_set_app_data(ssl_.get(), this);
+  SSL_set_verify(ssl_.get(), SSL_get_verify_mode(ssl_.get()), on_verified);
+}
+
+// In the middle of the handshake, so that the other side is told why it ends.
+int Core::on_verified(int verified, X509_STORE_CTX* chain) {
+  if (verified != 1 || X509_STORE_CTX_get_error_depth(chain) != 0) return verified;
+  const auto* ssl = static_cast<const SSL*>(
+      X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* core = static_cast<Core*>(SSL_get_app_data(ssl));
+  core->wrong_ = core->what_is_wrong_with(X509_STORE_CTX_get_current_cert(chain));
+  if (core->wrong_.empty()) return 1;
+  X509_STORE_CTX_set_error(chain, X509_V_ERR_CERT_REJECTED);
+  return 0;
 }
 
 const BIO_METHOD* Core::bio_method() {
@@ -194,18 +209,25 @@ void Core::advance() {
   if (state_ != State::kClosed) flush();
 }
 
+std::optional<bool> Core::certified_for(const std::string& host) const {
+  X509* shown = SSL_get0_peer_certificate(ssl_.get());
+  if (state_ != State::kOpen || shown == nullptr) return std::nullopt;
+  return valid_for(shown, host);
+}
+
 bool Core::shake_on() {
   ERR_clear_error();
   const int done = SSL_do_handshake(ssl_.get());
   if (done != 1 && SSL_get_error(ssl_.get(), done) == SSL_ERROR_WANT_READ) return false;
-  std::string wrong = done == 1 ? what_is_wrong_with_the_peer() : why_it_failed();
+  // A connection that is resumed shows no certificate again.
+  std::string wrong =
+      done == 1 ? what_is_wrong_with(SSL_get0_peer_certificate(ssl_.get())) : why_it_failed();
   if (wrong.empty()) return true;
   finish_shaking(wrong);
   return false;
 }
 
-std::string Core::what_is_wrong_with_the_peer() const {
-  X509* peer = SSL_get0_peer_certificate(ssl_.get());
+std::string Core::what_is_wrong_with(X509* peer) const {
   if (peer == nullptr) return "";
   const std::string name = common_name(peer);
   const auto& names = rules_.common_names;
@@ -223,6 +245,7 @@ std::string Core::what_is_wrong_with_the_peer() const {
 std::string Core::why_it_failed() const {
   const int reason = ERR_GET_REASON(ERR_peek_last_error());
   const std::string text = last_error();
+  if (!wrong_.empty()) return wrong_;
   const long verified = SSL_get_verify_result(ssl_.get());
   if (verified != X509_V_OK) {
     return fmt::format("the certificate of the other side is not accepted: {}",
@@ -236,11 +259,19 @@ std::string Core::why_it_failed() const {
     case SSL_R_WRONG_VERSION_NUMBER:
     case SSL_R_PACKET_LENGTH_TOO_LONG:
       return server ? "it does not speak TLS"
-                    : "the server does not speak TLS there; write http:// if that is meant";
+                    : "the server does not speak TLS there; write http://, or unix:// for a unix "
+                      "socket, if that is meant";
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE:
       return "it showed no certificate, and here each client needs one";
     case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED:
       return "the server asks for a certificate; give one with its key";
+    case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
+      return "the other side does not accept the certificate that it was shown; its log says why";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
+      return "the certificate that the other side was shown has ended; give a new one";
+    case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
+      return "the certificate that the other side was shown is revoked; give another one";
     case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
       return "the other side does not trust the authority of the certificate that it was shown";
     default:

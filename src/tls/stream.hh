@@ -49,6 +49,7 @@ class Core final : public std::enable_shared_from_this<Core> {
   void resume_reading();
   void give_up_unacknowledged_after(Duration limit);
   const std::string& peer() const { return peer_; }
+  std::optional<bool> certified_for(const std::string& host) const;
   // The owner is gone.
   void shut();
 
@@ -65,7 +66,8 @@ class Core final : public std::enable_shared_from_this<Core> {
   void on_below_writable();
   void advance();
   bool shake_on();  // true: the handshake is done
-  std::string what_is_wrong_with_the_peer() const;
+  static int on_verified(int verified, X509_STORE_CTX* chain);
+  std::string what_is_wrong_with(X509* peer) const;
   std::string why_it_failed() const;
   void deliver();
   bool flush();  // true: nothing is left
@@ -86,6 +88,7 @@ class Core final : public std::enable_shared_from_this<Core> {
   bool shaking_ = false, started_ = false, paused_ = false;
   bool wants_room_ = false;  // a write took less than it was given
   bool heard_ = false;       // the other side said something
+  std::string wrong_;        // with the certificate of the other side, by the rules
   std::string kept_;         // arrived, and not decrypted: reading is paused, or not started
   std::string_view in_;      // what OpenSSL reads next
   std::string out_;          // encrypted, for the stream below
@@ -107,6 +110,9 @@ class Stream final : public io::Stream {
     core_->give_up_unacknowledged_after(limit);
   }
   const std::string& peer() const override { return core_->peer(); }
+  std::optional<bool> certified_for(const std::string& host) const override {
+    return core_->certified_for(host);
+  }
 
  private:
   std::shared_ptr<Core> core_;  // shared with callbacks that are under way

@@ -196,7 +196,32 @@ TEST_F(TlsTest, common_names_and_hosts_of_clients_can_be_asked_for) {
     ASSERT_EQ(dial(), "");
     run_until([&] { return !dialled_->received.empty() || !dialled_->closed.empty(); });
     EXPECT_EQ(dialled_->received == "welcome", one.good);
+    EXPECT_EQ(dialled_->closed.find("does not accept") != std::string::npos, !one.good);
   }
+}
+
+TEST_F(TlsTest, for_which_hosts_the_certificate_of_the_other_side_is_can_be_asked) {
+  greeting_ = "welcome";
+  serve(certificates_.files("a", {"127.0.0.1"}), {.client_certificates = true});
+  come_as(certificates_.files("b", {"b.example", "10.0.0.2", "*.b.example"}));
+  for (std::uint64_t resumed : {0u, 1u}) {  // a resumed connection is asked for none again
+    ASSERT_EQ(dial(), "");
+    run_until([&] { return dialled_->received == "welcome"; });
+    EXPECT_EQ(server_->accepted().resumed, resumed);
+    const io::Stream& accepted = *accepted_.back()->stream;
+    EXPECT_EQ(accepted.certified_for("b.example"), true);
+    EXPECT_EQ(accepted.certified_for("x.b.example"), true);
+    EXPECT_EQ(accepted.certified_for("10.0.0.2"), true);
+    EXPECT_EQ(accepted.certified_for("10.0.0.1"), false);
+    EXPECT_EQ(accepted.certified_for("127.0.0.1"), false);
+    EXPECT_EQ(dialled_->stream->certified_for("127.0.0.1"), true);
+  }
+
+  accepted_.clear();
+  serve(certificates_.files("c", {"127.0.0.1"}));
+  ASSERT_EQ(dial(), "");
+  run_until([&] { return dialled_->received == "welcome"; });
+  EXPECT_EQ(accepted_[0]->stream->certified_for("b.example"), std::nullopt);
 }
 
 TEST_F(TlsTest, a_revoked_client_is_refused_once_the_list_is_read_again_also_with_a_ticket) {

@@ -1,7 +1,9 @@
 #pragma once
 
-// What Paxos replicas say to each other. The wire form is described in
+// The messages that Paxos replicas send each other. The wire form is described in
 // docs/formats/paxos-messages.md.
+//
+// Threads: plain values and pure functions, from any thread.
 //
 // Source: "Paxos Made Simple" (Lamport 2001), called "Simple" here; "Paxos Made Live" (Chandra,
 // Griesemer, Redstone 2007), called "Live".
@@ -58,7 +60,7 @@ inline Ballot ballot_of(const Entry& entry) { return {entry.term, entry.proposer
 //   kAccepted        phase 2b: accepted, durably         slot, through; commit
 //   kHeartbeat       I am master; do you still follow?   round, lease_promise; commit
 //   kHeartbeatReply  I do, and give the lease promise    round: the heartbeat's; commit
-//   kCommit          more is chosen; not answered        commit
+//   kCommit          more is chosen (no reply follows)   commit
 //   kReject          your ballot is too low              (`ballot`: the one that was promised)
 //   kStand           I hand over: prepare now            round: the master's newest
 //
@@ -105,13 +107,14 @@ struct Message {
   Ballot ballot;
 
   LogIndex slot;     // which one depends on the type: see the table
-  LogIndex through;  // kPromise, kAccepted: the last slot that it speaks of
+  LogIndex through;  // kPromise, kAccepted: the last slot that the message is about
   // Everything through here is chosen, as far as the sender knows. In kAccepted and kHeartbeatReply
   // also: and is durable at the sender. kReadIndexReply: the read index.
   LogIndex commit;
   bool reject = false;
   bool more = false;  // kPromise: the acceptor has accepted more, behind `through`
-  // kPrepare: a master asked for it by kStand, and this is that master's ballot. Else zero.
+  // kPrepare: the ballot of the master that asked for this election by kStand. Zero: no master
+  // asked for it.
   Ballot predecessor;
   // The number of a heartbeat (read_rounds.hh). kStand, and the kPrepare that follows from it: the
   // master's newest round when it handed over.
@@ -134,7 +137,7 @@ struct Message {
   std::string chunk;
 
   std::optional<consensus::ChunkReference> chunk_reference() const;
-  // kInvalid: these bytes are no message, or one that breaks a bound.
+  // kInvalid: the bytes are no message, or a message that breaks a bound.
   static Result<Message> decode(std::string_view bytes);
 };
 

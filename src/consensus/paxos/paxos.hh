@@ -66,7 +66,7 @@ class Paxos {
   // Precondition: options.validate() has no error.
   Paxos(Options options, consensus::Restored restored, Instant now);
 
-  // The functions of consensus::ReplicatedLog, which says what they mean.
+  // These are the functions of consensus::ReplicatedLog; its header says what each of them does.
   void step(Message message, Instant now);
   void tick(Instant now);
   Instant next_deadline() const;
@@ -251,7 +251,7 @@ class Paxos {
   };
   Ballot ballot_;                           // the newest one of this replica's own
   Term seen_;                               // the highest term of all ballots that were heard of
-  std::optional<Message> hand_over_;        // the kStand that led to ballot_; nothing: none did
+  std::optional<Message> hand_over_;        // the kStand that led to ballot_; nullopt: none did
   std::map<ReplicaId, bool> polls_;         // the answers to the poll, by voter
   std::uint64_t polls_in_vain_ = 0;         // polls that were lost since a master was last heard
   std::map<ReplicaId, Promised> promises_;  // of ballot_, by acceptor
@@ -269,8 +269,9 @@ class Paxos {
   // members has been proposed, or until voters that such a change added have promised.
   std::deque<Entry> waiting_;
   std::optional<Configuration> configuration_waiting_;  // the change, proposed before waiting_
-  // The commit index at which a round was last sent only to hear who has learned everything through
-  // it; a configuration waits for that (membership.cc).
+  // A configuration waits until enough replicas have learned everything that is chosen. To hear
+  // which have, the master sends an extra round. This is the commit index at which it last did
+  // (membership.cc).
   LogIndex drained_;
   LogIndex barrier_;  // earlier masters may have chosen values through here; reads wait for them
   Instant heartbeat_due_{};

@@ -33,13 +33,14 @@ struct Peer {
   // The master's commit index at the last periodic heartbeat; the maximum: there was none yet.
   LogIndex commit_at_heartbeat{UINT64_MAX};
   bool caught_up = false;  // between two heartbeats it learned all that was chosen at the first one
-  // max: a member. Else it has been removed, and is told what is chosen until then, so that it
-  // learns that.
+  // Instant::max(): the peer is a member. Else it has been removed. It is told until this time what
+  // is chosen, so that it learns of its removal.
   Instant leaves_at = Instant::max();
 
   std::deque<InFlight> in_flight;   // in the order of the first sending
   std::size_t in_flight_bytes = 0;  // sum of their bytes
-  // From an accept to its answer, the peer's disk included. Moving average; 0: not known yet.
+  // The time from an accept to its answer, with the peer's disk: a moving average; 0: not known
+  // yet.
   Duration round_trip{};
 
   // A kAccept has left.

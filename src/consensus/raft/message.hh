@@ -1,7 +1,9 @@
 #pragma once
 
-// What Raft replicas say to each other. The wire form is described in
+// The messages that Raft replicas send each other. The wire form is described in
 // docs/formats/raft-messages.md.
+//
+// Threads: plain values and pure functions, from any thread.
 
 #include <optional>
 #include <string>
@@ -37,8 +39,9 @@ using consensus::Term;
 //   kAppendReply     yes: the logs match through `index`   index
 //                    no: try again behind `index`          reject; index, log_term: a hint;
 //                                                          commit: `index` of the refused append
-//   kHeartbeat       I lead; do you still follow?          round, lease_promise; commit: through
-//                                                          where you hold what is committed
+//   kHeartbeat       I lead; do you still follow?          round, lease_promise; commit: entries
+//                                                          through here are committed, and you
+//                                                          hold them
 //   kHeartbeatReply  I do, and I give the lease promise    round: the heartbeat's
 //   kSnapshotChunk   one part of a snapshot                mark, snapshot_size, offset,
 //                                                          chunk_length, chunk
@@ -105,7 +108,7 @@ struct Message {
   std::string chunk;
 
   std::optional<consensus::ChunkReference> chunk_reference() const;
-  // kInvalid: these bytes are no message, or one that breaks a bound.
+  // kInvalid: the bytes are no message, or a message that breaks a bound.
   static Result<Message> decode(std::string_view bytes);
 };
 

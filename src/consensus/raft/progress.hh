@@ -42,8 +42,8 @@ struct Progress {
   consensus::LogIndex last_at_heartbeat;  // the end of the leader's log when that heartbeat left
   // Between two heartbeats the follower took in all that the log held at the first one.
   bool caught_up = false;
-  // max: a member. Else it has been removed, and is sent entries until then, so that it learns
-  // that.
+  // Instant::max(): the follower is a member. Else it has been removed. It is sent entries until
+  // this time, so that it learns of its removal.
   Instant leaves_at = Instant::max();
 
   std::deque<InFlight> in_flight;  // kReplicate: messages not yet answered, oldest first

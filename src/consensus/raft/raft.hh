@@ -43,7 +43,7 @@ using consensus::Role;
 using consensus::RoleState;
 using consensus::Ticket;
 
-// What it decides, with messages not yet encoded.
+// The output, with messages that are not encoded yet.
 using Output = consensus::OutputOf<Message>;
 
 class Raft {
@@ -53,7 +53,7 @@ class Raft {
   // Precondition: options.validate() has no error.
   Raft(Options options, consensus::Restored restored, Instant now);
 
-  // The functions of consensus::ReplicatedLog, which says what they mean.
+  // These are the functions of consensus::ReplicatedLog; its header says what each of them does.
   void step(Message message, Instant now);
   void tick(Instant now);
   Instant next_deadline() const;

@@ -1,7 +1,11 @@
 #pragma once
 
-// What most tests of a protocol begin with. raft/testing/led.hh and paxos/testing/led.hh have it
-// for their protocol.
+// Where most tests of a protocol begin: a cluster that has a master. raft/testing/led.hh and
+// paxos/testing/led.hh wrap this for their protocol.
+//
+// `Kind` says which protocol it is (cluster.hh). Cluster::leader() is the master.
+//
+// Threads: one.
 
 #include <gtest/gtest.h>
 
@@ -9,7 +13,9 @@
 
 namespace polis::consensus::testing {
 
-// A cluster in which node 1 is master, and all others know.
+// A cluster in which node 1 has been elected master and all other nodes know it. All messages have
+// been delivered. If node 1 is not master, the test fails (EXPECT) and the cluster is returned all
+// the same.
 template <class Kind>
 Cluster<Kind> led(typename Cluster<Kind>::Settings settings) {
   Cluster<Kind> cluster(settings);
@@ -19,7 +25,7 @@ Cluster<Kind> led(typename Cluster<Kind>::Settings settings) {
   return cluster;
 }
 
-// How many messages of this type are under way.
+// How many messages of this type have been sent and neither delivered nor lost.
 template <class Kind, class MessageType>
 int count(const Cluster<Kind>& cluster, MessageType type) {
   int n = 0;

@@ -194,7 +194,8 @@ class Walk {
   bool proposed_last_ = false;
 };
 
-// One walk of 2,000 steps. The text of what went wrong; nothing: all was well.
+// Runs one walk of 2,000 steps with faults, then without faults. The result is the text of what
+// went wrong; nullopt: all was well.
 template <class Kind>
 std::optional<std::string> walk(std::uint64_t seed) {
   try {

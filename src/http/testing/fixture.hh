@@ -1,7 +1,9 @@
 #pragma once
 
-// What the tests of http/ begin with: a server with a few methods and a client, on one reactor; and
-// a client that sends frames as it likes.
+// Fixtures for the tests of http/: a server with a few methods and a client, on one reactor; and a
+// client that can break the protocol.
+//
+// Threads: one.
 
 #include <gtest/gtest.h>
 
@@ -55,8 +57,8 @@ class HttpTest : public ::testing::Test {
       call->on_message = [this, call = call.get()](std::string_view) { pump(*call); };
       call->on_drained = [this, call = call.get()] { pump(*call); };
     });
-    server_->set_http([](std::string_view path, auto respond) {
-      respond({path == "/health" ? 200 : 404, "text/plain", std::string(path)});
+    server_->add_page("/health", [](std::string_view path, auto respond) {
+      respond({200, "text/plain", std::string(path)});
     });
     ASSERT_TRUE(server_->listen({"127.0.0.1", 0}).has_value());
     client_ = connect();
@@ -72,7 +74,7 @@ class HttpTest : public ::testing::Test {
     return std::make_unique<ClientConnection>(reactor_, reactor_.network(),
                                               io::Address{"127.0.0.1", server_->port()});
   }
-  // Runs until `done` says so, at most 10 s.
+  // Runs the reactor until done() is true. Fails the test after 10 s.
   void run_until(std::function<bool()> done) {
     auto patience = reactor_.after(10s, [&] {
       ADD_FAILURE() << "timed out";

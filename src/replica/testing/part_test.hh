@@ -1,7 +1,9 @@
 #pragma once
 
-// What the test of a part of a replica stands on: simulated time and disk, a store in memory, a log
-// that says what the test wants, and a transport that remembers what was sent.
+// The fixture for tests of a part of a replica: simulated time and disk, a store in memory, a log
+// that answers as the test says, and a transport that remembers what was sent.
+//
+// Threads: one.
 
 #include <gtest/gtest.h>
 
@@ -35,7 +37,7 @@ struct RecordedTransport final : Transport {
   std::map<ReplicaId, std::uint32_t> versions;
 };
 
-// What a bundle is made of, to be looked at.
+// The content of a bundle, for a test to look at.
 struct BundleSeen {
   store::Origin origin;
   std::vector<std::pair<CommandKind, std::string>> commands;
@@ -70,7 +72,7 @@ class PartTest : public ::testing::Test, protected store::testing::MemoryStore {
   }
   void lead(Term term) { situation_.role = {consensus::Role::kMaster, term, kOwn}; }
   void pass(Duration time) { world.run_until(world.now() + time); }
-  // The store has the cell's version, and is that mastership's.
+  // Applies entries that raise the cell's version and name situation_'s mastership in the log.
   void name_mastership(store::ApplySink& sink) {
     std::string version, name;
     Writer(version).varint(store::kCellVersionMasterships);
@@ -87,7 +89,7 @@ class PartTest : public ::testing::Test, protected store::testing::MemoryStore {
   ScriptedLog log_;
 };
 
-// Takes part in nothing: for tests in which nobody waits for replies.
+// A sink for tests in which nobody waits for replies.
 struct NobodyWaits final : store::ApplySink {
   bool wants_replies(const store::Origin&) override { return false; }
   void on_reply(const store::Origin&, std::size_t, store::Reply) override {}

@@ -1,7 +1,9 @@
 #pragma once
 
-// A replicated log that decides nothing: it answers as the test says, and remembers what it was
-// asked.
+// A replicated log for tests of a part of a replica. It decides nothing: it answers as the test
+// says, and remembers what it was asked.
+//
+// Threads: one.
 
 #include <deque>
 #include <vector>
@@ -52,7 +54,7 @@ class ScriptedLog final : public consensus::ReplicatedLog {
   consensus::Output take_output() override { return {}; }
   consensus::Status status() const override { return now; }
 
-  // What it answers.
+  // What it answers; a test sets these.
   consensus::Status now;
   bool refuses = false;          // proposals
   std::optional<Error> refusal;  // of hand-overs and changes

@@ -1,6 +1,8 @@
 #pragma once
 
-// A store on an engine in memory that can be closed and opened again, for tests.
+// A store on an engine in memory, for tests. It can be closed and opened again.
+//
+// Threads: one.
 
 #include <memory>
 
@@ -12,7 +14,7 @@
 namespace polis::store::testing {
 
 struct MemoryStore {
-  // Anew, from what the engine holds.
+  // Makes store and engine anew, from the state that the engine has saved.
   Result<void> open() {
     store.reset();
     engine.reset();
@@ -20,6 +22,7 @@ struct MemoryStore {
     store = std::make_unique<Store>(*engine);
     return store->open();
   }
+  // Saves everything that was applied to the engine.
   void save() {
     auto batch = store->take_batch();
     if (!batch) return;
@@ -31,7 +34,7 @@ struct MemoryStore {
     world.run_until(world.now() + std::chrono::seconds(1));
     CHECK(saved);
   }
-  // The next entry of the log: one command of replica 1.
+  // Makes the next entry of the log, with one command of replica 1. Does not apply it.
   consensus::Entry entry(CommandKind kind, const std::string& bytes) {
     Bundle collected;
     collected.add(kind, bytes);

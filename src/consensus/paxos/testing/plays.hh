@@ -23,8 +23,9 @@ struct Play {
   void (*play)();    // throws InvariantBroken if the fact does not hold
 };
 
-// Delivers all messages and those that follow from them, and makes durable what these nodes have
-// written.
+// Delivers all messages, and those that follow from them. Makes durable meanwhile what the nodes in
+// `disks` have written. Where the cluster does not persist at once, the writes of all other nodes
+// wait.
 inline void settle(Cluster& cluster, std::initializer_list<std::uint64_t> disks) {
   for (int i = 0; i < 20; ++i) {
     cluster.settle();
@@ -157,7 +158,7 @@ inline constexpr Play kPlays[] = {
     {"a_hand_over_ends_with_its_mastership", a_hand_over_arrives_under_another_master},
 };
 
-// Plays it. The text of what went wrong; nothing: the fact holds.
+// Runs the play. The result is the text of what went wrong; nullopt: the fact holds.
 inline std::optional<std::string> outcome(const Play& play) {
   try {
     play.play();
