@@ -3,29 +3,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <algorithm>
+#include "base/nearest.hh"
 
 namespace polis::cli {
 namespace {
-
-constexpr std::size_t kSuggestionsMax = 3;
-
-// Letters that have to be added, removed, changed or swapped with their neighbour (optimal string
-// alignment).
-std::size_t distance(const std::string& a, const std::string& b) {
-  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
-  for (std::size_t j = 0; j <= b.size(); ++j) d[0][j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      d[i][j] =
-          std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (a[i - 1] != b[j - 1])});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
-        d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
-    }
-  }
-  return d[a.size()][b.size()];
-}
 
 std::vector<std::string> commands_of(const CLI::App& app) {
   std::vector<std::string> names;
@@ -104,32 +85,15 @@ Walk walk(const CLI::App& root, const std::vector<std::string>& words) {
   return at;
 }
 
-std::vector<std::string> nearest(const std::string& word, const std::vector<std::string>& names) {
-  const std::size_t farthest = std::max<std::size_t>(1, word.size() / 3);
-  std::vector<std::pair<std::size_t, std::string>> near;
-  for (const std::string& name : names) {
-    std::size_t apart = distance(word, name);
-    // Somebody who knows the beginning: `rev` for `revoke`.
-    if (name.starts_with(word) && word.size() >= 2) apart = std::min<std::size_t>(apart, 1);
-    if (apart <= farthest) near.emplace_back(apart, name);
-  }
-  std::sort(near.begin(), near.end());
-  std::vector<std::string> found;
-  for (auto& [apart, name] : near) {
-    if (found.size() < kSuggestionsMax && apart <= near.front().first + 1) found.push_back(name);
-  }
-  return found;
-}
-
 std::string suggestion(const CLI::App& root, const std::vector<std::string>& words) {
   const Walk at = walk(root, words);
   if (!at.unknown) return "";
   const bool flag = at.unknown->starts_with('-');
   const auto names = flag ? flags_of(*at.app) : commands_of(*at.app);
-  const auto near = nearest(*at.unknown, names);
-  std::string text =
+  const std::string meant = did_you_mean(*at.unknown, names);
+  const std::string text =
       fmt::format("'{}' is no {} of `{}`", *at.unknown, flag ? "flag" : "command", at.path);
-  if (!near.empty()) return text + fmt::format("; did you mean '{}'?", fmt::join(near, "' or '"));
+  if (!meant.empty()) return text + meant;
   if (flag) return text + fmt::format("; `{} --help` lists its flags", at.path);
   return text + fmt::format("; there are {}", fmt::join(names, ", "));
 }

@@ -28,9 +28,6 @@ Walk walk(const CLI::App& root, const std::vector<std::string>& words);
 // The option of the command that is written "--name" or "-n". nullptr: there is none.
 const CLI::Option* find_option(const CLI::App& app, const std::string& word);
 
-// The names that are similar to `word`, the most similar first. Empty: none is similar.
-std::vector<std::string> nearest(const std::string& word, const std::vector<std::string>& names);
-
 // A sentence about the first unknown word, such as "'putt' is no command of `polis kv`; did you
 // mean 'put'?"; if no name is similar, it lists the names. Empty: every word is known.
 std::string suggestion(const CLI::App& root, const std::vector<std::string>& words);

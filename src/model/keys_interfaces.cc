@@ -1,0 +1,323 @@
+// The four interfaces of a service: start, stop, appconfig, healthcheck.
+
+#include "model/keys.hh"
+#include "model/keys_forms.hh"
+
+namespace polis::model::keys {
+namespace {
+
+using rows::row;
+constexpr Effect kRestarted = Effect::kRestart;
+
+constexpr Form kInterval = duration(100'000'000, kHour), kThreshold = number(1, 100);
+
+constexpr Key kStartKeys[] = {
+    row<&Start::command>({.name = "command",
+                          .number = 1,
+                          .form = &forms::kCommand,
+                          .effect = kRestarted,
+                          .references = true,
+                          .doc = "Program and arguments, as a list, or as one text that is cut at "
+                                 "blanks. No shell reads it",
+                          .example = "./front --listen ${port.http}"}),
+    row<&Start::args>({.name = "args",
+                       .number = 2,
+                       .form = &forms::kCommand,
+                       .effect = kRestarted,
+                       .references = true,
+                       .doc = "Further arguments",
+                       .example = "[--verbose]"}),
+    row<&Start::env>({.name = "env",
+                      .number = 3,
+                      .form = &forms::kText,
+                      .pair_form = &forms::kEnvironmentName,
+                      .effect = kRestarted,
+                      .references = true,
+                      .doc = "Variables of its environment",
+                      .example = "{LOG_LEVEL: info}"}),
+    row<&Start::user>(
+        {.name = "user",
+         .number = 4,
+         .form = &forms::kUser,
+         .effect = kRestarted,
+         .doc = "Whom it runs as; by default one without rights of its own, never root",
+         .example = "shop"}),
+    row<&Start::group>({.name = "group",
+                        .number = 5,
+                        .form = &forms::kUser,
+                        .effect = kRestarted,
+                        .doc = "Likewise; the user's by default",
+                        .example = "shop"}),
+    row<&Start::working_directory>(
+        {.name = "working_directory",
+         .number = 6,
+         .form = &forms::kPath,
+         .effect = kRestarted,
+         .references = true,
+         .doc = "Where it starts; relative to the artifact's directory, which is the default",
+         .example = "${volume.data}"}),
+    row<&Start::umask>({.name = "umask",
+                        .number = 7,
+                        .form = &kMode,
+                        .standard = "0022",
+                        .effect = kRestarted,
+                        .doc = "Rights that new files do not get",
+                        .example = "\"0077\""}),
+    row<&Start::private_tmp>({.name = "private_tmp",
+                              .number = 8,
+                              .form = &forms::kBool,
+                              .standard = "true",
+                              .effect = kRestarted,
+                              .doc = "It has a /tmp of its own",
+                              .example = "false"}),
+    row<&Start::no_new_privileges>({.name = "no_new_privileges",
+                                    .number = 9,
+                                    .form = &forms::kBool,
+                                    .standard = "true",
+                                    .effect = kRestarted,
+                                    .doc = "Set-user-id programs give it no further rights",
+                                    .example = "false"}),
+};
+
+constexpr Key kStopKeys[] = {
+    row<&Stop::signal>({.name = "signal",
+                        .number = 1,
+                        .form = &forms::kSignal,
+                        .standard = "TERM",
+                        .group = "way",
+                        .doc = "The signal that asks it to stop",
+                        .example = "INT"}),
+    row<&Stop::command>({.name = "command",
+                         .number = 2,
+                         .form = &forms::kCommand,
+                         .references = true,
+                         .group = "way",
+                         .doc = "A command that asks it to stop, instead of a signal",
+                         .example = "./front stop"}),
+    row<&Stop::grace>({.name = "grace",
+                       .number = 3,
+                       .form = &kUpToHour,
+                       .standard = "10s",
+                       .doc = "How long it may take; then it is killed",
+                       .example = "30s"}),
+};
+
+constexpr const char* kMethods[] = {"POST", "PUT", "GET"};
+constexpr Form kMethod = choice(kMethods);
+constexpr Key kHttpReloadKeys[] = {
+    row<&HttpReload::port>({.name = "port",
+                            .number = 1,
+                            .form = &forms::kLabel,
+                            .doc = "The port's name; by default its only TCP port",
+                            .example = "admin"}),
+    row<&HttpReload::path>({.name = "path",
+                            .number = 2,
+                            .form = &forms::kUrlPath,
+                            .required = true,
+                            .doc = "Of the request",
+                            .example = "/-/reload"}),
+    row<&HttpReload::method>({.name = "method",
+                              .number = 3,
+                              .form = &kMethod,
+                              .standard = "POST",
+                              .doc = "Of the request. An answer from 200 to 299 acknowledges",
+                              .example = "PUT"}),
+};
+
+constexpr Key kAppConfigKeys[] = {
+    row<&AppConfig::restart>(
+        {.name = "restart",
+         .number = 1,
+         .form = &forms::kBool,
+         .group = "way",
+         .doc = "It is restarted, by the update policy. The default, if no other way is given",
+         .example = "true"}),
+    row<&AppConfig::file>({.name = "file",
+                           .number = 2,
+                           .form = &forms::kBool,
+                           .group = "way",
+                           .doc = "It watches the files itself",
+                           .example = "true"}),
+    row<&AppConfig::signal>({.name = "signal",
+                             .number = 3,
+                             .form = &forms::kSignal,
+                             .group = "way",
+                             .doc = "It gets this signal when the files have been written",
+                             .example = "HUP"}),
+    row<&AppConfig::command>({.name = "command",
+                              .number = 4,
+                              .form = &forms::kCommand,
+                              .references = true,
+                              .group = "way",
+                              .doc = "This command runs; exit code 0 acknowledges",
+                              .example = "./front reload"}),
+    row<&AppConfig::http>({.name = "http",
+                           .number = 5,
+                           .section = &kHttpReload,
+                           .group = "way",
+                           .doc = "It gets this request",
+                           .example = "/-/reload"}),
+    row<&AppConfig::timeout>({.name = "timeout",
+                              .number = 6,
+                              .form = &kSecondToHour,
+                              .standard = "10s",
+                              .doc = "Without an acknowledgement for so long it counts as refused",
+                              .example = "30s"}),
+    row<&AppConfig::watch>({.name = "watch",
+                            .number = 7,
+                            .form = &kUpToHour,
+                            .standard = "30s",
+                            .doc = "A configuration that is refused, or after which an instance "
+                                   "turns unhealthy within this time, goes back by itself",
+                            .example = "2m"}),
+};
+
+constexpr Form kStatus = number(0, 599);
+constexpr Key kHttpCheckKeys[] = {
+    row<&HttpCheck::port>({.name = "port",
+                           .number = 1,
+                           .form = &forms::kLabel,
+                           .doc = "The port's name; by default its only TCP port",
+                           .example = "http"}),
+    row<&HttpCheck::path>({.name = "path",
+                           .number = 2,
+                           .form = &forms::kUrlPath,
+                           .standard = "/",
+                           .doc = "Of the request",
+                           .example = "/healthy"}),
+    row<&HttpCheck::status>({.name = "status",
+                             .number = 3,
+                             .form = &kStatus,
+                             .standard = "0",
+                             .doc = "The status that says healthy; 0: any from 200 to 399",
+                             .example = "204"}),
+    row<&HttpCheck::host>({.name = "host",
+                           .number = 4,
+                           .form = &forms::kLine,
+                           .doc = "The Host header; the address by default",
+                           .example = "shop.example"}),
+};
+constexpr Key kTcpCheckKeys[] = {
+    row<&TcpCheck::port>({.name = "port",
+                          .number = 1,
+                          .form = &forms::kLabel,
+                          .doc = "The port's name; by default its only TCP port",
+                          .example = "sql"}),
+};
+constexpr Key kGrpcCheckKeys[] = {
+    row<&GrpcCheck::port>({.name = "port",
+                           .number = 1,
+                           .form = &forms::kLabel,
+                           .doc = "The port's name; by default its only TCP port",
+                           .example = "grpc"}),
+    row<&GrpcCheck::service>({.name = "service",
+                              .number = 2,
+                              .form = &forms::kLine,
+                              .doc = "The service asked for; the whole server by default",
+                              .example = "shop.v1.Stock"}),
+};
+
+constexpr Key kHealthcheckKeys[] = {
+    row<&Healthcheck::command>({.name = "command",
+                                .number = 1,
+                                .form = &forms::kCommand,
+                                .references = true,
+                                .group = "way",
+                                .doc = "A command; exit code 0: healthy",
+                                .example = "./front check"}),
+    row<&Healthcheck::tcp>({.name = "tcp",
+                            .number = 2,
+                            .section = &kTcpCheck,
+                            .group = "way",
+                            .doc = "It accepts connections",
+                            .example = "sql"}),
+    row<&Healthcheck::http>({.name = "http",
+                             .number = 3,
+                             .section = &kHttpCheck,
+                             .group = "way",
+                             .doc = "It answers this request",
+                             .example = "/healthy"}),
+    row<&Healthcheck::grpc>({.name = "grpc",
+                             .number = 4,
+                             .section = &kGrpcCheck,
+                             .group = "way",
+                             .doc = "It says SERVING by grpc.health.v1",
+                             .example = "{service: shop.v1.Stock}"}),
+    row<&Healthcheck::notify>({.name = "notify",
+                               .number = 5,
+                               .form = &forms::kBool,
+                               .group = "way",
+                               .doc = "It says READY=1 itself, by systemd's notify protocol",
+                               .example = "true"}),
+    row<&Healthcheck::interval>({.name = "interval",
+                                 .number = 6,
+                                 .form = &kInterval,
+                                 .standard = "2s",
+                                 .doc = "From one check to the next",
+                                 .example = "10s"}),
+    row<&Healthcheck::timeout>({.name = "timeout",
+                                .number = 7,
+                                .form = &kInterval,
+                                .standard = "1s",
+                                .doc = "A check that takes longer has failed",
+                                .example = "500ms"}),
+    row<&Healthcheck::healthy_threshold>({.name = "healthy_threshold",
+                                          .number = 8,
+                                          .form = &kThreshold,
+                                          .standard = "1",
+                                          .doc = "Successes in a row that make it healthy",
+                                          .example = "2"}),
+    row<&Healthcheck::unhealthy_threshold>(
+        {.name = "unhealthy_threshold",
+         .number = 9,
+         .form = &kThreshold,
+         .standard = "3",
+         .doc = "Failures in a row that make it unhealthy: it gets no traffic",
+         .example = "5"}),
+    row<&Healthcheck::start_period>(
+        {.name = "start_period",
+         .number = 10,
+         .form = &kUpToHour,
+         .standard = "30s",
+         .doc = "Failures within it after the start do not count, until the first success",
+         .example = "2m"}),
+    row<&Healthcheck::restart_after>({.name = "restart_after",
+                                      .number = 11,
+                                      .form = &kUpToDay,
+                                      .standard = "30s",
+                                      .doc = "Unhealthy for so long, it is restarted; 0s: never",
+                                      .example = "0s"}),
+};
+
+}  // namespace
+
+const Section kStart = rows::section<Start>(
+    {.name = "Start", .doc = "How an instance starts", .keys = kStartKeys, .shorthand = "command"});
+const Section kStop =
+    rows::section<Stop>({.name = "Stop", .doc = "How an instance stops", .keys = kStopKeys});
+const Section kAppConfig =
+    rows::section<AppConfig>({.name = "AppConfig",
+                              .doc = "How an instance learns of changed configuration",
+                              .keys = kAppConfigKeys});
+const Section kHttpReload =
+    rows::section<HttpReload>({.name = "HttpReload",
+                               .doc = "A request that says that configuration has changed",
+                               .keys = kHttpReloadKeys,
+                               .shorthand = "path"});
+const Section kHealthcheck =
+    rows::section<Healthcheck>({.name = "Healthcheck",
+                                .doc = "How it is seen whether an instance is healthy",
+                                .keys = kHealthcheckKeys,
+                                .group_required = "way"});
+const Section kHttpCheck = rows::section<HttpCheck>({.name = "HttpCheck",
+                                                     .doc = "A check by an HTTP request",
+                                                     .keys = kHttpCheckKeys,
+                                                     .shorthand = "path"});
+const Section kTcpCheck = rows::section<TcpCheck>({.name = "TcpCheck",
+                                                   .doc = "A check by a connection",
+                                                   .keys = kTcpCheckKeys,
+                                                   .shorthand = "port"});
+const Section kGrpcCheck = rows::section<GrpcCheck>(
+    {.name = "GrpcCheck", .doc = "A check by gRPC", .keys = kGrpcCheckKeys, .shorthand = "port"});
+
+}  // namespace polis::model::keys
