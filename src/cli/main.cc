@@ -59,6 +59,7 @@ int main(int argc, char** argv) {
   add_kv_commands(app, run);
   add_lease_commands(app, run);
   add_doctor_command(app, run);
+  add_check_commands(app, run);
   add_cert_commands(app, run);
   add_sim_command(app, run);
   add_completion_command(app, run);

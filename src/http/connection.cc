@@ -24,7 +24,10 @@ Connection::~Connection() = default;
 
 void Connection::start() {
   stream_->start({[this](std::string_view bytes) { on_bytes(bytes); },
-                  [this](const std::string&) { close_later(); },
+                  [this](const std::string&) {
+                    server_.calls.moment = server_.loop.now();
+                    close_later();
+                  },
                   [this] {
                     blocked_ = false;
                     mark_dirty();
@@ -50,7 +53,7 @@ void Connection::close_when_sent() {
 
 void Connection::on_bytes(std::string_view bytes) {
   if (closing_ || close_when_sent_) return;
-  heard_ = server_.loop.now();
+  heard_ = server_.calls.moment = server_.loop.now();
   server_.counters.bytes_received += bytes.size();
   if (protocol_) return feed(bytes);
   first_bytes_ += bytes;
@@ -75,6 +78,7 @@ void Connection::feed(std::string_view bytes) {
 void Connection::flush() {
   dirty_ = false;
   if (closing_ || blocked_) return;
+  server_.calls.moment = server_.loop.now();
   while (true) {
     if (out_at_ == out_.size()) {
       out_.clear();
@@ -83,7 +87,7 @@ void Connection::flush() {
       if (out_.empty()) break;
     }
     const std::size_t n = stream_->write(std::string_view(out_).substr(out_at_));
-    if (n > 0) progressed_ = server_.loop.now();
+    if (n > 0) progressed_ = server_.calls.moment;
     server_.counters.bytes_sent += n;
     if (protocol_) protocol_->on_sent(n);
     out_at_ += n;

@@ -56,7 +56,7 @@ void ExchangeCall::on_request_end() {
   const auto keep = shared_from_this();
   request_complete_ = true;
   if (streams()) return maybe_tell_half_close();
-  complete_ = shared_.loop.now();
+  complete_ = shared_.moment;
   reading_ = true;
   on_unary_end();
   reading_ = false;
@@ -152,7 +152,7 @@ void ExchangeCall::maybe_tell_half_close() {
 }
 
 void ExchangeCall::maybe_report_slow() {
-  const Instant now = shared_.loop.now();
+  const Instant now = std::max(shared_.moment, answered_);
   if (!shared_.on_slow || now - begun_ < shared_.slow_min) return;
   // What has not come to pass took all of the time.
   const Instant answered = finished_ ? answered_ : now;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace polis::http {
 namespace {
@@ -51,17 +52,33 @@ bool is_token(std::string_view text) {
                                       [](char c) { return kToken[static_cast<unsigned char>(c)]; });
 }
 
+// Each value of each request is looked at: eight bytes at a time.
 bool is_field_value(std::string_view text) {
-  return std::all_of(text.begin(), text.end(), [](char c) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101, kHigh = 0x8080808080808080;
+  auto is_good = [](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte == '\t' || (byte >= 0x20 && byte != 0x7f);
-  });
+  };
+  while (text.size() >= sizeof(std::uint64_t)) {
+    std::uint64_t bytes;
+    std::memcpy(&bytes, text.data(), sizeof bytes);
+    // The high bit of a byte is set if one below 0x20, or one of 0x7f, is among them.
+    const std::uint64_t low = (bytes - kOnes * 0x20) & ~bytes;
+    const std::uint64_t other = bytes ^ kOnes * 0x7f;
+    const std::uint64_t is_delete = (other - kOnes) & ~other;
+    if (((low | is_delete) & kHigh) != 0 &&
+        !std::all_of(text.begin(), text.begin() + sizeof bytes, is_good))
+      return false;
+    text.remove_prefix(sizeof bytes);
+  }
+  return std::all_of(text.begin(), text.end(), is_good);
 }
 
 std::string_view trim_blanks(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+  auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
 }
 
 }  // namespace polis::http

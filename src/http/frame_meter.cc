@@ -1,5 +1,7 @@
 #include "http/frame_meter.hh"
 
+#include <cstring>
+
 namespace polis::http {
 namespace {
 
@@ -39,6 +41,12 @@ bool FrameMeter::on_received(std::string_view bytes, Instant now) {
       const std::size_t n = static_cast<std::size_t>(std::min<std::uint64_t>(skip_, bytes.size()));
       bytes.remove_prefix(n);
       skip_ -= n;
+      continue;
+    }
+    if (header_at_ == 0 && bytes.size() >= kFrameHeaderBytes) {
+      std::memcpy(header_, bytes.data(), kFrameHeaderBytes);
+      bytes.remove_prefix(kFrameHeaderBytes);
+      judge_frame();
       continue;
     }
     header_[header_at_++] = static_cast<std::uint8_t>(bytes.front());

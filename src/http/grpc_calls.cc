@@ -140,7 +140,7 @@ void GrpcCalls::begin(const ExchangePtr& exchange, const Request& request) {
     if (!length)
       return refuse(*exchange,
                     grpc_status(GrpcCode::kInvalidArgument, "polis: malformed grpc-timeout"));
-    shared_.deadlines.add(*call, loop_.now() + std::min<Duration>(*length, kTimeoutMax));
+    shared_.deadlines.add(*call, shared_.moment + std::min<Duration>(*length, kTimeoutMax));
   }
   exchange->set_handler(call);
   if (auto refusal = methods_.intercept(call, request.fields)) return call->finish(*refusal);

@@ -52,9 +52,9 @@ class GrpcCall final : public ExchangeCall {
 
 class GrpcCalls {
  public:
-  // `message_bytes_max`: the largest request message. `loop` and `shared` must outlive the calls.
-  GrpcCalls(io::Loop& loop, CallsShared& shared, std::size_t message_bytes_max)
-      : loop_(loop), shared_(shared), message_bytes_max_(message_bytes_max) {}
+  // `message_bytes_max`: the largest request message. `shared` must outlive the calls.
+  GrpcCalls(CallsShared& shared, std::size_t message_bytes_max)
+      : shared_(shared), message_bytes_max_(message_bytes_max) {}
 
   MethodTable& methods() { return methods_; }
   const MethodTable& methods() const { return methods_; }
@@ -65,7 +65,6 @@ class GrpcCalls {
   void drain() { draining_ = true; }
 
  private:
-  io::Loop& loop_;
   CallsShared& shared_;
   std::size_t message_bytes_max_;
   MethodTable methods_;

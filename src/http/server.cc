@@ -28,8 +28,14 @@ Server::Impl::Impl(io::Loop& l, io::Network& n, ServerOptions o)
     : loop(l),
       network(n),
       options(std::move(o)),
-      calls{loop, options.call_queue_bytes, HeldRequests(options.request_bytes_max), {}, {}, {}},
-      grpc(loop, calls, options.message_bytes_max) {
+      calls{.loop = loop,
+            .queue_bytes_max = options.call_queue_bytes,
+            .held = HeldRequests(options.request_bytes_max),
+            .deadlines = {},
+            .traffic = {},
+            .on_slow = {},
+            .moment = loop.now()},
+      grpc(calls, options.message_bytes_max) {
   router.set_date(date);
   router.set_grpc([this](const ExchangePtr& exchange, const Request& request) {
     grpc.begin(exchange, request);

@@ -15,6 +15,19 @@
 namespace polis::model {
 namespace {
 
+constexpr std::size_t kWayShown = 12;  // names of a way in a message
+
+// "a -> b -> c"; of a long way the middle is left out.
+std::string way_text(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const bool middle = i >= kWayShown / 2 && i + kWayShown / 2 < names.size();
+    if (middle && i > kWayShown / 2) continue;
+    text += (i == 0 ? "" : " -> ") + (middle ? "..." : names[i]);
+  }
+  return text;
+}
+
 class Checker {
  public:
   Checker(const Application& application, const Positions& positions,
@@ -23,6 +36,9 @@ class Checker {
     for (const Service& service : application.services) {
       services_.push_back(service.name);
       by_name_.emplace(service.name, &service);
+      for (const Dependency& use : service.depends_on) {
+        if (use.kind == DependencyKind::kRequired) needed_by_[use.name].push_back(&service);
+      }
     }
   }
 
@@ -95,19 +111,17 @@ class Checker {
     return found == surroundings_.tiers.end() ? std::nullopt : std::optional(found->second);
   }
 
-  // Of those that need `name`, directly or by others of their own tier or a more critical one, the
-  // way from the most critical.
+  // From the most critical of those that need it, directly or through others.
   std::vector<const Service*> way_to(const Service& last) const {
     std::map<const Service*, const Service*> next{{&last, nullptr}};
     std::vector<const Service*> queue{&last};
     const Service* first = &last;
     for (std::size_t i = 0; i < queue.size(); ++i) {
       if (queue[i]->tier < first->tier) first = queue[i];
-      for (const Service& service : application_.services) {
-        const bool needs = std::ranges::any_of(service.depends_on, [&](const Dependency& use) {
-          return use.kind == DependencyKind::kRequired && use.name == queue[i]->name;
-        });
-        if (needs && next.emplace(&service, queue[i]).second) queue.push_back(&service);
+      const auto needed_by = needed_by_.find(queue[i]->name);
+      if (needed_by == needed_by_.end()) continue;
+      for (const Service* service : needed_by->second) {
+        if (next.emplace(service, queue[i]).second) queue.push_back(service);
       }
     }
     std::vector<const Service*> way;
@@ -120,26 +134,28 @@ class Checker {
       for (const Dependency& use : service.depends_on) {
         const auto tier = tier_of(use.name);
         if (use.kind != DependencyKind::kRequired || !tier || *tier <= service.tier) continue;
-        std::string way;
-        for (const Service* one : way_to(service))
-          way += fmt::format("{} (tier {}) -> ", one->name, one->tier);
+        std::vector<std::string> way;
+        // Nobody sees more of them.
+        const auto all = problems_.full() ? std::vector<const Service*>() : way_to(service);
+        for (const Service* one : all)
+          way.push_back(fmt::format("{} (tier {})", one->name, one->tier));
+        way.push_back(fmt::format("{} (tier {})", use.name, *tier));
         error("services." + service.name + ".depends_on." + use.name,
-              fmt::format("requires a service that is less critical: {}{} (tier {}); make the "
+              fmt::format("requires a service that is less critical: {}; make the "
                           "dependency optional, or give '{}' tier {}",
-                          way, use.name, *tier, use.name, service.tier));
+                          way_text(way), use.name, service.tier));
       }
     }
   }
 
   void cycles() {
-    for (const std::vector<std::string>& cycle : start_order(application_).cycles) {
-      std::string text;
-      for (const std::string& name : cycle) text += name + " -> ";
+    for (std::vector<std::string> cycle : start_order(application_).cycles) {
+      cycle.push_back(cycle.front());
       const bool job = !by_name_.contains(cycle.front());
       error((job ? "jobs." : "services.") + cycle.front(),
-            fmt::format("needs itself, so nothing of this can start: {}{}; make one of these "
+            fmt::format("needs itself, so nothing of this can start: {}; make one of these "
                         "dependencies optional",
-                        text, cycle.front()));
+                        way_text(cycle)));
     }
   }
 
@@ -178,6 +194,7 @@ class Checker {
   const Surroundings& surroundings_;
   std::vector<std::string> services_;
   std::map<std::string, const Service*, std::less<>> by_name_;
+  std::map<std::string, std::vector<const Service*>, std::less<>> needed_by_;
   Problems problems_;
   const Report report_{
       [this](const std::string& path, std::string text) { error(path, std::move(text)); },

@@ -8,8 +8,6 @@
 namespace polis::model {
 namespace {
 
-using testing::Test;
-
 enum class Said { kAll, kErrors };
 
 std::string said(const std::string& services, Said which = Said::kErrors,
@@ -182,6 +180,32 @@ TEST(Check, a_tier_of_another_application_counts_where_it_is_known) {
   EXPECT_TRUE(std::ranges::any_of(problems, [](const Problem& problem) {
     return problem.text.find("a (tier 0) -> bank/b (tier 2)") != std::string::npos;
   }));
+}
+
+TEST(Check, large_graphs_are_looked_at_and_long_ways_are_shortened) {
+  Application chain{.name = "x"};
+  for (int i = 0; i < 2000; ++i) {
+    Service service{.name = "s" + std::to_string(i), .tier = i == 1999 ? 3 : 0};
+    service.start.command = {"x"};
+    service.update.max_surge = {1, false};
+    if (i < 1999) service.depends_on.push_back({.name = "s" + std::to_string(i + 1)});
+    chain.services.push_back(std::move(service));
+  }
+  EXPECT_EQ(start_order(chain).levels.size(), 2000u);
+  const auto text = [](const std::vector<Problem>& problems) {
+    for (const Problem& problem : problems) {
+      if (problem.severity == Severity::kError) return problem.text;
+    }
+    return std::string();
+  };
+  EXPECT_EQ(text(check(chain, {})).substr(0, 80),
+            "requires a service that is less critical: s1998 (tier 0) -> s1999 (tier 3); make");
+  chain.services.back().depends_on.push_back({.name = "s0"});
+  chain.services.back().tier = 0;
+  EXPECT_EQ(text(check(chain, {})),
+            "needs itself, so nothing of this can start: s0 -> s1 -> s2 -> s3 -> s4 -> s5 -> ... "
+            "-> s1995 -> s1996 -> "
+            "s1997 -> s1998 -> s1999 -> s0; make one of these dependencies optional");
 }
 
 TEST(StartOrder, has_levels_of_what_may_start_at_the_same_time) {

@@ -35,7 +35,7 @@ struct Parsed {
   };
   // By name. Empty if anything is wrong.
   std::vector<One> applications;
-  std::vector<Problem> problems;  // by file and line; at most Problems::kMax and one
+  std::vector<Problem> problems;  // by file and line (Problems)
   bool ok() const { return !applications.empty(); }
 };
 

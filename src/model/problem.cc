@@ -74,26 +74,27 @@ Position Positions::find(std::string_view path) const {
 }
 
 void Problems::add(Problem problem) {
-  if (problem.severity == Severity::kError) ++errors_;
-  if (problems_.size() < kMax) {
-    problems_.push_back(std::move(problem));
+  Kind& kind = problem.severity == Severity::kError ? errors_ : notes_;
+  if (kind.kept.size() < kMax) {
+    kind.kept.push_back(std::move(problem));
   } else {
-    ++left_out_;
+    ++kind.left_out;
   }
 }
 
 std::vector<Problem> Problems::take() {
-  std::stable_sort(problems_.begin(), problems_.end(), [](const Problem& a, const Problem& b) {
+  std::vector<Problem> all = std::move(errors_.kept);
+  std::ranges::move(notes_.kept, std::back_inserter(all));
+  std::stable_sort(all.begin(), all.end(), [](const Problem& a, const Problem& b) {
     return std::tie(a.at.file, a.at.line, a.at.column) <
            std::tie(b.at.file, b.at.line, b.at.column);
   });
-  if (left_out_ > 0) {
-    problems_.push_back({errors_ > 0 ? Severity::kError : Severity::kNote,
-                         {},
-                         "",
-                         fmt::format("{} more are not shown", left_out_)});
+  for (const auto& [severity, kind] :
+       {std::pair(Severity::kError, &errors_), std::pair(Severity::kNote, &notes_)}) {
+    if (kind->left_out > 0)
+      all.push_back({severity, {}, "", fmt::format("{} more are not shown", kind->left_out)});
   }
-  return std::move(problems_);
+  return all;
 }
 
 }  // namespace polis::model

@@ -63,10 +63,10 @@ class Positions {
   std::unordered_map<std::string, Mark> marks_;
 };
 
-// Collects, with a bound.
+// Collects, with a bound of its own for errors and for notes, so that notes hide no error.
 class Problems {
  public:
-  static constexpr std::size_t kMax = 100;
+  static constexpr std::size_t kMax = 100;  // of each kind
 
   void add(Problem problem);
   void error(Position at, std::string path, std::string text) {
@@ -75,15 +75,18 @@ class Problems {
   void note(Position at, std::string path, std::string text) {
     add({Severity::kNote, std::move(at), std::move(path), std::move(text)});
   }
-  bool errors() const { return errors_ > 0; }
-  // What is added now is only counted.
-  bool full() const { return problems_.size() >= kMax; }
-  // By file and line. If there were more than kMax, the last one says so.
+  bool errors() const { return !errors_.kept.empty(); }
+  // An error that is added now is only counted.
+  bool full() const { return errors_.kept.size() >= kMax; }
+  // By file and line. If there were more of a kind than kMax, the last one says so.
   std::vector<Problem> take();
 
  private:
-  std::vector<Problem> problems_;
-  std::size_t errors_ = 0, left_out_ = 0;
+  struct Kind {
+    std::vector<Problem> kept;
+    std::size_t left_out = 0;
+  };
+  Kind errors_, notes_;
 };
 
 }  // namespace polis::model

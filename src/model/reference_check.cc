@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/nearest.hh"
@@ -12,11 +13,14 @@
 namespace polis::model {
 namespace {
 
+using Services = std::map<std::string_view, const Service*>;
+
 // What a service or a job may name.
 class Names {
  public:
-  Names(const Application& application, const Config& config, const std::vector<Dependency>& uses)
-      : application_(application) {
+  Names(const Application& application, const Services& services, const Config& config,
+        const std::vector<Dependency>& uses)
+      : services_(services) {
     for (const Fact& fact : kFacts) names_.insert(fact.name);
     for (const auto& [key, value] : config.values) names_.insert("config." + key);
     for (const ConfigFile& file : config.files) names_.insert("file." + file.name);
@@ -53,8 +57,8 @@ class Names {
   }
 
   const Service* find(std::string_view name) const {
-    const auto found = std::ranges::find(application_.services, name, &Service::name);
-    return found == application_.services.end() ? nullptr : &*found;
+    const auto found = services_.find(name);
+    return found == services_.end() ? nullptr : found->second;
   }
 
   void add_service(const std::string& name) {
@@ -97,7 +101,7 @@ class Names {
     });
   }
 
-  const Application& application_;
+  const Services& services_;
   std::set<std::string> names_;
   std::set<std::string> used_;    // by depends_on, and itself
   std::set<std::string> others_;  // of them, those of other applications
@@ -152,8 +156,10 @@ void each_text(const Section& section, const void* object, const std::string& pa
 }
 
 void check_references(const Application& application, const Locate& locate, Problems& problems) {
+  Services services;
+  for (const Service& service : application.services) services.emplace(service.name, &service);
   for (const Service& service : application.services) {
-    Names names(application, service.config, service.depends_on);
+    Names names(application, services, service.config, service.depends_on);
     names.add(service);
     each_text(keys::kService, &service, "services." + service.name,
               [&](const Key& key, const std::string& path, const std::string& text) {
@@ -161,7 +167,7 @@ void check_references(const Application& application, const Locate& locate, Prob
               });
   }
   for (const Job& job : application.jobs) {
-    const Names names(application, job.config, job.depends_on);
+    const Names names(application, services, job.config, job.depends_on);
     each_text(keys::kJob, &job, "jobs." + job.name,
               [&](const Key& key, const std::string& path, const std::string& text) {
                 check_text(names, key, path, text, locate, problems);
