@@ -66,10 +66,15 @@ bool means_no_space(int number);
 // ends. kUnavailable: another process holds it.
 Result<std::shared_ptr<void>> lock_directory(const std::string& directory);
 
-// Whole small files, for settings, identities and certificates. The write is atomic and durable.
+// Whether a process holds a lock (flock) on the file. False also if there is no such file.
+Result<bool> is_locked(const std::string& path);
+
+// Whole small files, for settings, identities and certificates. The write is atomic.
 enum class Readable { kByOwner, kByAll };
+enum class Durable { kYes, kNo };  // kNo: a loss of power may undo it; for what means nothing then
 Result<std::string> read_file(const std::string& path);
 Result<void> write_file_atomically(const std::string& path, std::string_view bytes,
-                                   Readable readable = Readable::kByOwner);
+                                   Readable readable = Readable::kByOwner,
+                                   Durable durable = Durable::kYes);
 
 }  // namespace polis::io
