@@ -135,8 +135,7 @@ bool LocalAgent::may_stop(const std::string& service) const {
   return std::none_of(instances_.begin(), instances_.end(), [&](const auto& one) {
     auto needed = requires_.find(one.second.planned.service);
     return !one.second.runner->gone() && needed != requires_.end() &&
-           std::find(needed->second.begin(), needed->second.end(), service) !=
-               needed->second.end();
+           std::find(needed->second.begin(), needed->second.end(), service) != needed->second.end();
   });
 }
 
@@ -200,9 +199,8 @@ std::vector<LocalAgent::Row> LocalAgent::rows() const {
 }
 
 bool LocalAgent::all_serve() const {
-  return std::all_of(instances_.begin(), instances_.end(), [](const auto& one) {
-    return one.second.runner->instance().serves();
-  });
+  return std::all_of(instances_.begin(), instances_.end(),
+                     [](const auto& one) { return one.second.runner->instance().serves(); });
 }
 
 }  // namespace polis::agent

@@ -16,7 +16,9 @@ namespace {
 using model::Application;
 using model::Service;
 
-std::int64_t count_of(const Service& service) { return service.per_machine ? 1 : service.instances; }
+std::int64_t count_of(const Service& service) {
+  return service.per_machine ? 1 : service.instances;
+}
 
 std::string key_of(const Service& service, std::int64_t index) {
   return fmt::format("{}.{}", service.name, index);
@@ -28,14 +30,13 @@ std::uint16_t number_of(const PortNumbers& ports, const std::string& key, const 
 }
 
 std::unexpected<Error> absent(const std::string& what, const std::string& name) {
-  return fail(ErrorCode::kInvalid,
-              fmt::format("{}: {}", name, what));
+  return fail(ErrorCode::kInvalid, fmt::format("{}: {}", name, what));
 }
 
 Result<void> check(const Application& application) {
   if (!application.jobs.empty())
-    return absent("jobs are not run without a cell", application.name + "/" +
-                                                         application.jobs.front().name);
+    return absent("jobs are not run without a cell",
+                  application.name + "/" + application.jobs.front().name);
   for (const Service& service : application.services) {
     const std::string name = application.name + "/" + service.name;
     if (!service.image.empty()) return absent("images are not run yet", name);
@@ -166,8 +167,7 @@ std::string digest_of(const std::vector<PlannedFile>& files) {
 
 Result<InstanceSpec> spec_of(const Application& application, const Service& service,
                              const Facts& facts, const Places& places, const std::string& id,
-                             const std::string& directory,
-                             const std::vector<PlannedFile>& files) {
+                             const std::string& directory, const std::vector<PlannedFile>& files) {
   InstanceSpec spec;
   spec.directory = directory + "/work";
   if (service.artifact) {
@@ -243,11 +243,11 @@ Result<PlannedInstance> plan_one(const Application& application, const Service& 
   for (const auto& file : service.config.files) {
     auto content = file.render ? facts(file.content) : Result<std::string>(file.content);
     if (!content) return std::unexpected(content.error());
-    planned.files.push_back({facts.value("file." + file.name), *content,
-                             static_cast<std::uint32_t>(file.mode)});
+    planned.files.push_back(
+        {facts.value("file." + file.name), *content, static_cast<std::uint32_t>(file.mode)});
   }
-  auto spec = spec_of(application, service, facts, places, planned.name, planned.directory,
-                      planned.files);
+  auto spec =
+      spec_of(application, service, facts, places, planned.name, planned.directory, planned.files);
   if (!spec) return std::unexpected(spec.error());
   auto probe = probe_of(service, *spec, facts);
   if (!probe) return std::unexpected(probe.error());
@@ -275,16 +275,16 @@ std::vector<std::pair<std::string, std::string>> ports_needed(const Application&
   return needed;
 }
 
-Result<std::vector<PlannedInstance>> plan_here(const Application& application,
-                                               const Places& places, const PortNumbers& ports) {
+Result<std::vector<PlannedInstance>> plan_here(const Application& application, const Places& places,
+                                               const PortNumbers& ports) {
   if (auto possible = check(application); !possible) return std::unexpected(possible.error());
   std::vector<PlannedInstance> all;
   for (const Service& service : application.services) {
     for (std::int64_t i = 0; i < count_of(service); ++i) {
       auto planned = plan_one(application, service, i, places, ports);
       if (!planned)
-        return fail(planned.error().code, fmt::format("{}/{}: {}", application.name, service.name,
-                                                      planned.error().text));
+        return fail(planned.error().code,
+                    fmt::format("{}/{}: {}", application.name, service.name, planned.error().text));
       all.push_back(std::move(*planned));
     }
   }

@@ -42,7 +42,8 @@ struct PlannedInstance {
 };
 
 // The dynamic ports that the application needs: "SERVICE.INDEX" and the port's name.
-std::vector<std::pair<std::string, std::string>> ports_needed(const model::Application& application);
+std::vector<std::pair<std::string, std::string>> ports_needed(
+    const model::Application& application);
 
 // Each service's instances in the order of their index; a service that runs once per machine has
 // one. kInvalid: the application needs what a single machine without a cell does not have yet

@@ -194,12 +194,12 @@ void Runner::probe() {
     probe();
   });
   if (probe_) return;  // the one before has its time
-  probe_ = around_.prober.probe(*plan_->probe, plan_->probe_timeout,
-                                [this](const CheckResult& result) {
-                                  auto keep = std::move(probe_);
-                                  instance_.on_check(around_.loop.now(), result);
-                                  go_on();
-                                });
+  probe_ =
+      around_.prober.probe(*plan_->probe, plan_->probe_timeout, [this](const CheckResult& result) {
+        auto keep = std::move(probe_);
+        instance_.on_check(around_.loop.now(), result);
+        go_on();
+      });
 }
 
 void Runner::go_on() {

@@ -3,8 +3,8 @@
 // Runs one instance: takes the steps that agent/instance.hh decides, through its shim and its
 // probes, and tells it what was seen.
 //
-// The instance's directory holds the shim's files and `version`, the digest of what it runs. Another
-// life of the agent finds the shim there and goes on; the instance notices nothing.
+// The instance's directory holds the shim's files and `version`, the digest of what it runs.
+// Another life of the agent finds the shim there and goes on; the instance notices nothing.
 //
 // Threads: the loop's. Callbacks come on the loop's thread. Life: construct -> want, any number of
 // times. Destroying it leaves the instance as it is.
@@ -78,8 +78,8 @@ class Runner {
   std::optional<InstancePlan> plan_;  // the newest that was wanted
   std::string digest_;                // of plan_
   bool wanted_nothing_ = false;
-  bool begun_ = false;     // it was wanted, or not wanted, for the first time
-  bool adopting_ = true;   // it is not known yet whether an earlier life has left it running
+  bool begun_ = false;    // it was wanted, or not wanted, for the first time
+  bool adopting_ = true;  // it is not known yet whether an earlier life has left it running
   std::unique_ptr<ShimAttempt> attempt_;
   std::unique_ptr<ShimLink> link_;
   bool started_told_ = false, ready_told_ = false, ended_told_ = false;

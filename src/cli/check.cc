@@ -5,9 +5,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include "cli/application_files.hh"
 #include "cli/cli.hh"
 #include "cli/json.hh"
-#include "io/posix_disk.hh"
 #include "model/canonical.hh"
 #include "model/check.hh"
 #include "model/order.hh"
@@ -25,51 +25,11 @@ struct CheckOptions {
   bool canonical = false, quiet = false;
 };
 
-std::string read_standard_input() {
-  std::string text;
-  char piece[65536];
-  for (std::size_t got = 0; (got = std::fread(piece, 1, sizeof piece, stdin)) > 0;) {
-    text.append(piece, got);
-    if (text.size() > model::yaml::kFileMax) break;
-  }
-  return text;
-}
-
-// All of it; a file that is too large is left to the parser to refuse.
-Result<std::string> content_of(io::Disk& disk, const std::string& name) {
-  auto file = disk.open(name);
-  if (!file) return std::unexpected(file.error());
-  return (*file)->read(0, model::yaml::kFileMax + 1);
-}
-
-// `-`: standard input.
-Result<model::File> read_file(io::Disk& disk, const std::string& name) {
-  if (name == "-") return model::File{"standard input", read_standard_input()};
-  auto content = content_of(disk, name);
-  if (!content) return std::unexpected(content.error());
-  return model::File{name, std::move(*content)};
-}
-
-// What `name` in the file means: it is relative to the file's directory.
-std::string beside(const std::string& file, std::string_view name) {
-  const std::size_t slash = file.rfind('/');
-  if (name.starts_with('/')) return std::string(name);
-  while (name.starts_with("./")) name.remove_prefix(2);
-  return file.substr(0, slash == std::string::npos ? 0 : slash + 1) + std::string(name);
-}
-
 std::string problem_json(const model::Problem& problem) {
   const bool error = problem.severity == model::Severity::kError;
   return fmt::format(R"({{"severity":"{}","file":{},"line":{},"column":{},"path":{},"text":{}}})",
                      error ? "error" : "note", json_string(problem.at.file), problem.at.line,
                      problem.at.column, json_string(problem.path), json_string(problem.text));
-}
-
-void print_problem(const model::Problem& problem, const std::vector<model::File>& files) {
-  fmt::print("{}\n", model::to_string(problem));
-  for (const model::File& file : files) {
-    if (file.name == problem.at.file) fmt::print("{}", model::excerpt(file.text, problem.at));
-  }
 }
 
 std::string joined(const std::vector<std::string>& words, const char* between) {
@@ -100,36 +60,6 @@ std::string application_json(const model::Application& application, const model:
       sealed.digest, sealed.bytes.size());
 }
 
-// What parse() found, and for what it accepted what the door's rules say.
-struct Verdict {
-  std::vector<model::Problem> problems;
-  std::vector<std::pair<const model::Application*, model::Sealed>> accepted;
-  bool refused = false;
-};
-
-Verdict judge(const model::Parsed& parsed) {
-  Verdict verdict{parsed.problems, {}, !parsed.ok()};
-  model::Surroundings surroundings;
-  for (const auto& one : parsed.applications) {
-    for (const model::Service& service : one.application.services)
-      surroundings.tiers[one.application.name + "/" + service.name] = service.tier;
-  }
-  for (const auto& one : parsed.applications) {
-    for (model::Problem& problem : model::check(one.application, one.positions, surroundings)) {
-      verdict.refused |= problem.severity == model::Severity::kError;
-      verdict.problems.push_back(std::move(problem));
-    }
-    auto sealed = model::seal(one.application);
-    if (sealed) {
-      verdict.accepted.emplace_back(&one.application, std::move(*sealed));
-    } else {
-      verdict.refused = true;
-      verdict.problems.push_back({model::Severity::kError, {}, "", sealed.error().text});
-    }
-  }
-  return verdict;
-}
-
 void print_json(const Verdict& verdict) {
   std::string problems, applications;
   for (const model::Problem& problem : verdict.problems)
@@ -140,10 +70,9 @@ void print_json(const Verdict& verdict) {
              verdict.refused ? "" : applications);
 }
 
-void print_text(const Verdict& verdict, const std::vector<model::File>& files, bool quiet) {
-  for (const model::Problem& problem : verdict.problems) {
-    if (!quiet || problem.severity == model::Severity::kError) print_problem(problem, files);
-  }
+void print_text(const LoadedApplications& loaded, bool quiet) {
+  print_problems(loaded, quiet);
+  const Verdict& verdict = loaded.verdict;
   if (verdict.refused || quiet) return;
   for (const auto& [application, sealed] : verdict.accepted)
     fmt::print("{}", summary(*application, sealed));
@@ -158,31 +87,18 @@ void print_canonical(const Verdict& verdict) {
 }
 
 int run_check(const CheckOptions& options) {
-  io::Reactor reactor;
-  io::PosixDisk disk(reactor);
-  std::vector<model::File> files;
-  for (const std::string& name : options.files) {
-    auto file = read_file(disk, name);
-    if (!file) {
-      complain(file.error());
-      return kWrongUsage;
-    }
-    files.push_back(std::move(*file));
+  auto loaded = load_applications(options.files);
+  if (!loaded) {
+    complain(loaded.error());
+    return kWrongUsage;
   }
-  const model::Parsed parsed = model::parse(
-      files, [&](const std::string& from, const std::string& file) -> Result<model::Included> {
-        const std::string name = beside(file, from);
-        auto content = content_of(disk, name);
-        if (!content) return std::unexpected(content.error());
-        return model::Included{name, std::move(*content)};
-      });
-  const Verdict verdict = judge(parsed);
+  const Verdict& verdict = loaded->verdict;
   if (options.canonical && !verdict.refused) {
     print_canonical(verdict);
   } else if (options.output == "json") {
     print_json(verdict);
   } else {
-    print_text(verdict, files, options.quiet);
+    print_text(*loaded, options.quiet);
   }
   return verdict.refused ? kRefused : kDone;
 }

@@ -109,6 +109,7 @@ void add_snapshot_commands(CLI::App& cell, Run& run);
 void add_recover_command(CLI::App& cell, Run& run);
 void add_doctor_command(CLI::App& app, Run& run);
 void add_cert_commands(CLI::App& app, Run& run);
+void add_run_command(CLI::App& app, Run& run);
 void add_check_commands(CLI::App& app, Run& run);
 void add_config_example_command(CLI::App& config, Run& run);
 void add_completion_command(CLI::App& app, Run& run);

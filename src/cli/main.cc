@@ -60,6 +60,7 @@ int main(int argc, char** argv) {
   add_lease_commands(app, run);
   add_doctor_command(app, run);
   add_check_commands(app, run);
+  add_run_command(app, run);
   add_cert_commands(app, run);
   add_sim_command(app, run);
   add_completion_command(app, run);

@@ -70,9 +70,9 @@ Result<model::Application> application_of(const std::vector<std::string>& names)
 }
 
 // One life of the agent.
-class Session {
+class LocalRun {
  public:
-  Session(RunOptions options, std::string directory, std::string program)
+  LocalRun(RunOptions options, std::string directory, std::string program)
       : options_(std::move(options)),
         shims_(reactor_, reactor_.network(), processes_, std::move(program)),
         agent_({reactor_, disk_, shims_, prober_}, reactor_.network(),
@@ -144,22 +144,23 @@ int run_files(const RunOptions& options) {
   }
   auto lock = io::lock_directory(directory);
   if (!lock)
-    return refuse(fmt::format("another polis run has {}: stop that one, or choose another "
-                              "--state-dir",
-                              directory));
+    return refuse(
+        fmt::format("another polis run has {}: stop that one, or choose another "
+                    "--state-dir",
+                    directory));
   auto program = io::PlacedProgram::place(directory, "polis-shim", agent::embedded_shim());
   if (!program) return complain(program.error());
   char resolved[4096];
   if (::realpath(directory.c_str(), resolved) == nullptr)
     return refuse(fmt::format("{} is not there any more", directory));
-  return Session(options, resolved, program->path()).run(*application);
+  return LocalRun(options, resolved, program->path()).run(*application);
 }
 
 }  // namespace
 
 void add_run_command(CLI::App& app, Run& run) {
-  auto* command = app.add_subcommand(
-      "run", "Run an application's services on this machine, without a cell");
+  auto* command =
+      app.add_subcommand("run", "Run an application's services on this machine, without a cell");
   command->footer(
       "Examples:\n"
       "  polis run shop.yaml               # ^C stops everything, in the reverse order\n"

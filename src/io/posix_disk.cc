@@ -173,6 +173,18 @@ Result<std::shared_ptr<void>> lock_directory(const std::string& directory) {
   return std::shared_ptr<void>(nullptr, [fd](void*) { ::close(fd); });
 }
 
+Result<bool> is_locked(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 && errno == ENOENT) return false;
+  if (fd < 0) return system_error("open", path);
+  const bool taken = ::flock(fd, LOCK_SH | LOCK_NB) == 0;
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  if (!taken && error != EWOULDBLOCK) return system_error("lock", path);
+  return !taken;
+}
+
 Result<std::string> read_file(const std::string& path) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return system_error("open", path);
@@ -189,16 +201,18 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 Result<void> write_file_atomically(const std::string& path, std::string_view bytes,
-                                   Readable readable) {
+                                   Readable readable, Durable durable) {
   const std::string temporary = path + ".tmp";
   int fd = ::open(temporary.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC,
                   readable == Readable::kByAll ? 0644 : 0600);
   if (fd < 0) return system_error("create", temporary);
   Result<void> done = write_all(fd, 0, bytes, temporary);
-  if (done && ::fsync(fd) != 0) done = system_error("sync", temporary);
+  const bool sync = durable == Durable::kYes;
+  if (done && sync && ::fsync(fd) != 0) done = system_error("sync", temporary);
   ::close(fd);
   if (!done) return done;
   if (::rename(temporary.c_str(), path.c_str()) != 0) return system_error("rename", temporary);
+  if (!sync) return {};
   return sync_directory_at(std::filesystem::path(path).parent_path().string());
 }
 

@@ -68,11 +68,16 @@ bool means_no_space(int number);
 // kUnavailable: another process holds the lock.
 Result<std::shared_ptr<void>> lock_directory(const std::string& directory);
 
-// Read and write whole small files: settings, identities, certificates. A write is atomic and
-// durable. kNotFound, kNoSpace, kIo: as File and Disk.
+// Whether a process holds a lock (flock) on the file. False also if there is no such file.
+Result<bool> is_locked(const std::string& path);
+
+// Read and write whole small files: settings, identities, certificates. A write is atomic.
+// kNotFound, kNoSpace, kIo: as File and Disk.
 enum class Readable { kByOwner, kByAll };
+enum class Durable { kYes, kNo };  // kNo: a loss of power may undo it; for what means nothing then
 Result<std::string> read_file(const std::string& path);
 Result<void> write_file_atomically(const std::string& path, std::string_view bytes,
-                                   Readable readable = Readable::kByOwner);
+                                   Readable readable = Readable::kByOwner,
+                                   Durable durable = Durable::kYes);
 
 }  // namespace polis::io

@@ -342,14 +342,39 @@ class UnixListener final : public Listener {
   std::unique_ptr<Listener> listener_;
 };
 
+// A path of at most kUnixPathMax bytes to the same file, while the object lives.
+class ShortPath {
+ public:
+  explicit ShortPath(const std::string& path) : text_(path) {
+    if (path.size() <= kUnixPathMax) return;
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return;
+    folder_ = ::open(path.substr(0, slash + 1).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
+    text_ = fmt::format("/proc/self/fd/{}/{}", folder_, path.substr(slash + 1));
+  }
+  ~ShortPath() {
+    if (folder_ >= 0) ::close(folder_);
+  }
+  ShortPath(const ShortPath&) = delete;
+  ShortPath& operator=(const ShortPath&) = delete;
+  // A file's name that is too long by itself is cut, and not found then.
+  std::string text() const { return text_.substr(0, kUnixPathMax); }
+
+ private:
+  std::string text_;
+  int folder_ = -1;
+};
+
 class UnixConnecting final : public Connecting {
  public:
   UnixConnecting(Reactor& reactor, const Address& address,
                  std::function<void(Result<std::unique_ptr<Stream>>)> done)
       : state_(std::make_shared<State>(
             State{reactor, address, Unix::socket(reactor.impl().context), std::move(done)})) {
+    // Asio connects to a unix socket at once, or not at all: the folder may be closed then.
+    const ShortPath path(address.path);
     state_->socket.async_connect(
-        Unix::endpoint(address.path), [state = state_](ErrorCodeAsio error) {
+        Unix::endpoint(path.text()), [state = state_](ErrorCodeAsio error) {
           auto tell = std::move(state->done);
           if (!tell) return;
           if (error) {
