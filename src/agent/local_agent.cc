@@ -95,7 +95,7 @@ Result<void> LocalAgent::apply(const model::Application& application) {
       if (old != leaving_.end()) before.insert(leaving_.extract(old));
       old = before.find(planned.name);
     }
-    Kept kept{.planned = std::move(planned), .runner = {}, .wanted = false};
+    Kept kept{.planned = std::move(planned), .runner = {}, .wanted = false, .said = {}};
     const std::string name = kept.planned.name;
     if (old != before.end()) {
       kept.runner = std::move(old->second.runner);
@@ -179,7 +179,8 @@ void LocalAgent::on_changed(const std::string& name) {
   if (instance.phase() == Phase::kRunning)
     line += fmt::format(", {}", to_string(instance.health()));
   if (runner.process() != 0) line += fmt::format(" (process {})", runner.process());
-  said_(line + ": " + instance.why());
+  line += ": " + instance.why();
+  if (std::exchange(found->second.said, line) != line) said_(line);
   advance();
 }
 

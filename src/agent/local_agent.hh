@@ -47,6 +47,7 @@ class LocalAgent {
     PlannedInstance planned;
     std::unique_ptr<Runner> runner;
     bool wanted = false;  // its plan was given to the runner
+    std::string said;     // the newest line about it
   };
 
   Result<PortNumbers> allot(const model::Application& application);

@@ -211,8 +211,8 @@ Result<InstanceSpec> spec_of(const Application& application, const Service& serv
   spec.umask = static_cast<std::uint32_t>(service.start.umask);
   spec.no_new_privileges = service.start.no_new_privileges;
   if (service.resources.open_files > 0) {
-    const auto files = static_cast<std::uint64_t>(service.resources.open_files);
-    spec.limits.push_back({RLIMIT_NOFILE, files, files});
+    const auto most = static_cast<std::uint64_t>(service.resources.open_files);
+    spec.limits.push_back({RLIMIT_NOFILE, most, most});
   }
   spec.stop_signal = signal_of(service.stop.signal);
   spec.grace = service.stop.grace;

@@ -51,7 +51,7 @@ TEST(Shims, an_instance_does_not_notice_that_its_agent_is_killed) {
   const InstanceSpec spec = bench.shell(until_term(42));
   const pid_t agent = ::fork();
   if (agent == 0) {
-    ShimBench other;
+    ShimBench other(bench.path());
     auto link = other.start(instance, spec);
     if (!link) ::_exit(1);
     other.run_until([] { return false; }, 1h);
@@ -273,8 +273,8 @@ TEST(Shims, what_is_left_of_a_killed_shim_is_found_and_an_exclusive_one_leaves_n
       EXPECT_TRUE(bench.run_until([&] { return !ShimBench::is_there(pid); }));
     } else {
       EXPECT_TRUE(ShimBench::is_there(pid));
-      ::kill(pid, SIGKILL);
     }
+    ::kill(-pid, SIGKILL);  // as an agent has to: what it left, too, has nobody
     EXPECT_EQ(bench.adopt(instance).error().code, ErrorCode::kNotFound);
   }
 }

@@ -67,7 +67,7 @@ struct Text {
   std::string_view view() const { return {bytes, size}; }
   void assign(std::string_view from) {
     size = static_cast<std::uint16_t>(from.size() < sizeof bytes ? from.size() : sizeof bytes);
-    std::memcpy(bytes, from.data(), size);
+    if (size > 0) std::memcpy(bytes, from.data(), size);
   }
 };
 

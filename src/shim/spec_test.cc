@@ -46,6 +46,22 @@ TEST(Spec, lists_are_counted_and_read_in_order) {
   EXPECT_EQ(words, (std::vector<std::string>{"/bin/true", ""}));
 }
 
+TEST(Spec, the_example_of_the_page_is_what_is_written) {
+  const std::string bytes = file([](FieldWriter& out) {
+    out.number(kNeeds, 1);
+    out.element(kWord, kProgram);
+  });
+  const std::string_view page(
+      "POLISSP1"
+      "\x0e\0\0\0"
+      "\xfe\x4b\xef\x3e"
+      "\x08\x01"
+      "\x12\x0a"
+      "/bin/true\0",
+      kSpecHeader + 14);
+  EXPECT_EQ(bytes, page);
+}
+
 TEST(Spec, every_changed_byte_is_noticed) {
   std::string bytes = file([](FieldWriter& out) { out.element(kWord, kProgram); });
   for (char& byte : bytes) {

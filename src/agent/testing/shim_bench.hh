@@ -26,7 +26,8 @@ using namespace std::chrono_literals;
 
 class ShimBench {
  public:
-  ShimBench() {
+  explicit ShimBench(const std::string& parent = std::filesystem::temp_directory_path().string())
+      : directory_(parent) {
     auto placed = io::PlacedProgram::place(directory_.path(), "polis-shim", embedded_shim());
     EXPECT_TRUE(placed) << placed.error().text;
     program_ = *placed;
@@ -36,6 +37,11 @@ class ShimBench {
   ~ShimBench() {
     for (const std::string& instance : instances_) {
       auto found = look(instance);
+      // The record of a start that failed comes a little later.
+      run_until([&] {
+        found = look(instance);
+        return !found || !found->served || found->record;
+      });
       if (!found || !found->record) continue;
       const shim::State state = found->record->state;
       if (state.pid > 0 && state.phase != shim::Phase::kEnded)
