@@ -41,6 +41,15 @@ class CheckTest(unittest.TestCase):
         self.assertIn("shop: 4 services, 2 jobs\n  starts prepare-stock; then stock; then checkout, reports; then front\n  sha256:", text)
         self.assertNotIn("error", text)
 
+    def test_a_pipe_is_a_file_too(self):
+        read, write = os.pipe()
+        with os.fdopen(write, "w") as pipe:
+            pipe.write("application: shop\nservices: {front: {start: /bin/true}}\n")
+        done = subprocess.run([POLIS, "check", f"/dev/fd/{read}"], capture_output=True, text=True, timeout=30, pass_fds=[read])
+        os.close(read)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertIn("shop: 1 service", done.stdout)
+
     def test_what_is_wrong_is_shown_with_its_line(self):
         self.assertEqual(self.polis("check", self.write("shop.yaml", WRONG), rc=1), """\
 shop.yaml:4:5: error: services.front: unknown key 'instnaces'; did you mean 'instances'?

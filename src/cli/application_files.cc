@@ -26,7 +26,8 @@ std::string read_standard_input() {
 Result<std::string> content_of(io::Disk& disk, const std::string& name) {
   auto file = disk.open(name);
   if (!file) return std::unexpected(file.error());
-  return (*file)->read(0, model::yaml::kFileMax + 1);
+  auto content = (*file)->read(0, model::yaml::kFileMax + 1);
+  return content ? content : io::read_file(name);  // a pipe has no offsets
 }
 
 // `-`: standard input.
