@@ -13,11 +13,11 @@ import urllib.request
 POLIS = os.environ["POLIS"]
 PATIENCE = 30
 
-# A store, and two instances of a service that needs it and says where it is.
+# Two instances of a service that needs another one, which comes behind it in the alphabet, and writes down where that one is.
 APPLICATION = """
 application: pair
 services:
-  store:
+  yard:
     ports: {{http: dynamic}}
     start: [/usr/bin/python3, -m, http.server, "${{port.http}}", --bind, 127.0.0.1]
     healthcheck: {{http: /, interval: 200ms}}
@@ -29,9 +29,9 @@ services:
         - /bin/sh
         - -c
         - echo $STORE $WORD > store; exec /usr/bin/python3 -m http.server ${{port.http}} --bind 127.0.0.1
-      env: {{STORE: "${{service.store.endpoints}}", WORD: {word}}}
+      env: {{STORE: "${{service.yard.endpoints}}", WORD: {word}}}
     healthcheck: {{tcp: {{}}, interval: 200ms}}
-    depends_on: [store]
+    depends_on: [yard]
 """
 
 
@@ -95,14 +95,14 @@ class RunTest(unittest.TestCase):
         self.run_agent()
         self.wait_all()
         said, ports = self.said(), self.ports()
-        self.assertLess(said.index("pair.store.0 running, healthy"), said.index("pair.web.0 starting"))
+        self.assertLess(said.index("pair.yard.0 running, healthy"), said.index("pair.web.0 starting"))
         for port in ports.values():
             self.assertEqual(urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5).status, 200)
-        self.assertEqual(self.read("instances/web.1/work/store").split(), [f"127.0.0.1:{ports['store.0']}", "one"])
+        self.assertEqual(self.read("instances/web.1/work/store").split(), [f"127.0.0.1:{ports['yard.0']}", "one"])
         self.agent.send_signal(signal.SIGTERM)
         self.assertEqual(self.agent.wait(PATIENCE), 0, self.said())
         said = self.said()
-        self.assertLess(said.index("pair.web.0 stopped"), said.index("pair.store.0 stopp"))
+        self.assertLess(said.index("pair.web.0 stopped"), said.index("pair.yard.0 stopp"))
         for process in self.processes().values():
             self.assertFalse(os.path.exists(f"/proc/{process}/fd/0"), said)
 
@@ -136,7 +136,7 @@ class RunTest(unittest.TestCase):
         self.write(web=1, word="two")
         self.agent.send_signal(signal.SIGHUP)
         self.until(lambda: "pair.web.1 stopped" in self.said() and self.processes()["pair.web.0"] != before["pair.web.0"], self.said)
-        self.assertEqual(self.processes()["pair.store.0"], before["pair.store.0"])
+        self.assertEqual(self.processes()["pair.yard.0"], before["pair.yard.0"])
         self.until(lambda: "two" in self.read("instances/web.0/work/store"), self.said)
         with open(self.file, "w", encoding="utf-8") as file:
             file.write("application: pair\nservices: {web: {starts: x}}\n")

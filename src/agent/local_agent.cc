@@ -155,11 +155,19 @@ void LocalAgent::want(Kept& kept) {
 }
 
 void LocalAgent::advance() {
-  for (auto& [name, kept] : instances_) {
-    if (stopped_) {
+  if (stopped_) {
+    for (auto& [name, kept] : instances_) {
       if (may_stop(kept.planned.service)) kept.runner->want_nothing("everything is to stop");
-    } else if (!kept.wanted && may_start(kept.planned.service)) {
-      want(kept);
+    }
+  } else {
+    // What one of them waits for may stand behind it.
+    for (bool more = true; more;) {
+      more = false;
+      for (auto& [name, kept] : instances_) {
+        if (kept.wanted || !may_start(kept.planned.service)) continue;
+        want(kept);
+        more = true;
+      }
     }
   }
   std::erase_if(leaving_, [](const auto& one) { return one.second.runner->gone(); });
