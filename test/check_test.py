@@ -41,6 +41,13 @@ class CheckTest(unittest.TestCase):
         self.assertIn("shop: 4 services, 2 jobs\n  starts prepare-stock; then stock; then checkout, reports; then front\n  sha256:", text)
         self.assertNotIn("error", text)
 
+    def test_a_file_need_not_be_writable(self):
+        os.chmod(os.path.join(self.directory.name, self.write("shop.yaml", "application: shop\nservices: {front: {start: /bin/true}}\n")), 0o444)
+        as_nobody = ["setpriv", "--reuid", "65534", "--clear-groups"] if os.geteuid() == 0 else []
+        os.chmod(self.directory.name, 0o755)
+        done = subprocess.run([*as_nobody, POLIS, "check", os.path.join(self.directory.name, "shop.yaml")], capture_output=True, text=True, timeout=30)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def test_a_pipe_is_a_file_too(self):
         read, write = os.pipe()
         with os.fdopen(write, "w") as pipe:

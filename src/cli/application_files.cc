@@ -4,8 +4,7 @@
 
 #include <cstdio>
 
-#include "io/posix_disk.hh"
-#include "io/reactor.hh"
+#include "io/read_beginning.hh"
 #include "model/check.hh"
 #include "model/yaml.hh"
 
@@ -23,17 +22,14 @@ std::string read_standard_input() {
 }
 
 // All of it; a file that is too large is left to the parser to refuse.
-Result<std::string> content_of(io::Disk& disk, const std::string& name) {
-  auto file = disk.open(name);
-  if (!file) return std::unexpected(file.error());
-  auto content = (*file)->read(0, model::yaml::kFileMax + 1);
-  return content ? content : io::read_file(name);  // a pipe has no offsets
+Result<std::string> content_of(const std::string& name) {
+  return io::read_beginning(name, model::yaml::kFileMax + 1);
 }
 
 // `-`: standard input.
-Result<model::File> read_file(io::Disk& disk, const std::string& name) {
+Result<model::File> read_file(const std::string& name) {
   if (name == "-") return model::File{"standard input", read_standard_input()};
-  auto content = content_of(disk, name);
+  auto content = content_of(name);
   if (!content) return std::unexpected(content.error());
   return model::File{name, std::move(*content)};
 }
@@ -79,11 +75,9 @@ Verdict judge(const model::Parsed& parsed) {
 }  // namespace
 
 Result<LoadedApplications> load_applications(const std::vector<std::string>& names) {
-  io::Reactor reactor;
-  io::PosixDisk disk(reactor);
   LoadedApplications loaded;
   for (const std::string& name : names) {
-    auto file = read_file(disk, name);
+    auto file = read_file(name);
     if (!file) return std::unexpected(file.error());
     loaded.files.push_back(std::move(*file));
   }
@@ -91,7 +85,7 @@ Result<LoadedApplications> load_applications(const std::vector<std::string>& nam
       loaded.files,
       [&](const std::string& from, const std::string& file) -> Result<model::Included> {
         const std::string name = beside(file, from);
-        auto content = content_of(disk, name);
+        auto content = content_of(name);
         if (!content) return std::unexpected(content.error());
         return model::Included{name, std::move(*content)};
       });
