@@ -9,6 +9,7 @@
 #include "io/posix_disk.hh"
 #include "io/reactor.hh"
 #include "io/system_processes.hh"
+#include "io/testing/run_until.hh"
 #include "io/testing/temporary_directory.hh"
 #include "sim/processes.hh"
 
@@ -57,15 +58,7 @@ class RealPlace final : public Place {
     return std::make_unique<io::SystemProcesses>(reactor_);
   }
   bool run_until(const std::function<bool()>& holds, Duration limit) override {
-    const Instant deadline = reactor_.now() + limit;
-    std::unique_ptr<io::Timer> timer;
-    std::function<void()> look = [&] {
-      if (holds() || reactor_.now() > deadline) return reactor_.stop();
-      timer = reactor_.after(1ms, look);
-    };
-    reactor_.post(look);
-    reactor_.run();
-    return holds();
+    return io::run_until(reactor_, holds, limit);
   }
   void settle(const Command& command) override {
     EXPECT_TRUE(

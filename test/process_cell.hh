@@ -19,24 +19,13 @@
 #include "base/check.hh"
 #include "base/random.hh"
 #include "io/reactor.hh"
+#include "io/testing/run_until.hh"
 
 extern char** environ;
 
 namespace polis::testing {
 
-// Runs the loop until `condition` holds. False: it does not after `limit`.
-inline bool run_until(io::Reactor& reactor, const std::function<bool()>& condition,
-                      Duration limit = std::chrono::seconds(30)) {
-  const Instant deadline = reactor.now() + limit;
-  std::unique_ptr<io::Timer> timer;
-  std::function<void()> look = [&] {
-    if (condition() || reactor.now() > deadline) return reactor.stop();
-    timer = reactor.after(std::chrono::milliseconds(5), look);
-  };
-  reactor.post(look);
-  reactor.run();
-  return condition();
-}
+using io::run_until;
 
 // A process and the file that its output goes to.
 class Process {

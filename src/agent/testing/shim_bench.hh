@@ -18,6 +18,7 @@
 #include "io/reactor.hh"
 #include "io/system_processes.hh"
 #include "io/tcp.hh"
+#include "io/testing/run_until.hh"
 #include "io/testing/temporary_directory.hh"
 
 namespace polis::agent {
@@ -56,15 +57,7 @@ class ShimBench {
   }
 
   bool run_until(const std::function<bool()>& holds, Duration limit = 20s) {
-    const Instant deadline = reactor_.now() + limit;
-    std::unique_ptr<io::Timer> timer;
-    std::function<void()> look = [&] {
-      if (holds() || reactor_.now() > deadline) return reactor_.stop();
-      timer = reactor_.after(1ms, look);
-    };
-    reactor_.post(look);
-    reactor_.run();
-    return holds();
+    return io::run_until(reactor_, holds, limit);
   }
 
   std::string make_directory(const std::string& name) {
