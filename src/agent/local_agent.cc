@@ -192,21 +192,6 @@ void LocalAgent::on_changed(const std::string& name) {
   advance();
 }
 
-std::vector<LocalAgent::Row> LocalAgent::rows() const {
-  std::vector<Row> rows;
-  for (const auto& [name, kept] : instances_) {
-    const Instance& instance = kept.runner->instance();
-    rows.push_back({.name = name,
-                    .phase = to_string(instance.phase()),
-                    .health = to_string(instance.health()),
-                    .why = instance.why(),
-                    .process = kept.runner->process(),
-                    .restarts = instance.restarts(),
-                    .serves = instance.serves()});
-  }
-  return rows;
-}
-
 bool LocalAgent::all_serve() const {
   return std::all_of(instances_.begin(), instances_.end(),
                      [](const auto& one) { return one.second.runner->instance().serves(); });

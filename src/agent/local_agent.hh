@@ -31,14 +31,8 @@ class LocalAgent {
   // Everything should stop, in the reverse order; `done` once nothing runs any more.
   void stop(std::function<void()> done);
 
-  // For each instance: name, phase, health, process and why, in the order of names.
-  struct Row {
-    std::string name, phase, health, why;
-    std::int64_t process = 0;
-    int restarts = 0;
-    bool serves = false;
-  };
-  std::vector<Row> rows() const;
+  // How many instances should run.
+  std::size_t size() const { return instances_.size(); }
   // All of the application's services serve with all of their instances.
   bool all_serve() const;
 

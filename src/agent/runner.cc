@@ -54,11 +54,6 @@ void Runner::want_nothing(std::string why) {
   go_on();
 }
 
-void Runner::restart(std::string why) {
-  instance_.restart(around_.loop.now(), std::move(why));
-  go_on();
-}
-
 // Whether an earlier life of the agent has left it running.
 void Runner::adopt() {
   auto found = look(directory_);
@@ -99,6 +94,8 @@ void Runner::take(std::unique_ptr<ShimLink> link) {
   link_->watch({.changed = [this](const shim::State& state) { on_state(state); },
                 .lost = [this](const Error& error) { on_lost(error); }});
   on_state(link_->state());
+  // It was to stop while its shim was starting.
+  if (instance_.phase() == Phase::kStopping) stop();
 }
 
 void Runner::on_state(const shim::State& state) {

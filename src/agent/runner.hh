@@ -47,7 +47,6 @@ class Runner {
   // Until the first of these, an instance that runs already is left alone.
   void want(InstancePlan plan);
   void want_nothing(std::string why);
-  void restart(std::string why);
 
   const std::string& name() const { return name_; }
   const Instance& instance() const { return instance_; }

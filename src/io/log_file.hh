@@ -5,7 +5,7 @@
 // A sync of few bytes through the page cache costs a copy, a write and a flush that the kernel does
 // one after the other under its locks. Here what was written since the last sync stays in memory
 // until the next one, which writes whole blocks past the page cache and makes them durable in one
-// call (O_DIRECT with O_DSYNC): on a virtio disk a fifth less time, and a fifth less CPU for a
+// call (O_DIRECT with O_DSYNC): on a virtio disk a fifth less time, and 10 to 20 % less for one
 // client's put. More than kDirectMax at a time goes through the page cache, as in any file, and so
 // does everything where the file system does not write in place (only ext4 and xfs are known to),
 // refuses O_DIRECT, or is slow enough for a thread of its own.
