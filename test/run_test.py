@@ -145,15 +145,6 @@ class RunTest(unittest.TestCase):
         self.assertIn("did you mean 'start'?", self.said())
         self.assertIsNone(self.agent.poll())
 
-    def test_what_is_still_starting_is_asked_to_stop_as_soon_as_it_can_be(self):
-        for _ in range(5):
-            self.run_agent()
-            self.until(lambda: "pair.yard.0 starting" in self.said(), self.said)
-            begin = time.monotonic()
-            self.agent.send_signal(signal.SIGINT)
-            self.assertEqual(self.agent.wait(PATIENCE), 0, self.said())
-            self.assertLess(time.monotonic() - begin, 5, "the grace is 10 s\n" + self.said())
-
     def test_two_agents_do_not_share_a_directory(self):
         self.run_agent()
         self.wait_all()
