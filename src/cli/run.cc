@@ -93,8 +93,7 @@ class LocalRun {
   void on_line(const std::string& line) {
     say(line);
     if (!stopping_ && agent_.all_serve() && !std::exchange(all_served_, true)) {
-      say(fmt::format("{}: all {} instances serve, {:.1f} s after the start", name_,
-                      agent_.size(),
+      say(fmt::format("{}: all {} instances serve, {:.1f} s after the start", name_, agent_.size(),
                       std::chrono::duration<double>(reactor_.now() - begun_).count()));
     }
   }
